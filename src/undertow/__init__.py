@@ -22,7 +22,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-# Public name -> the module that holds it. Imported on first use, so that `import undertow` is cheap.
+# Public name -> the module that holds it; imported on first use, so `import undertow` is cheap.
 _HOMES = {
     "NetworkSpec": "undertow.spec",
     "TrainingSpec": "undertow.spec",

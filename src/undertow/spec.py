@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -176,7 +177,7 @@ class NetworkSpec(BaseModel):
     def layer_shapes(self) -> tuple[tuple[int, int], ...]:
         """(fan_in, fan_out) of every layer, the output layer last."""
         widths = (self.inputs, *(self.width,) * self.depth, self.outputs)
-        return tuple(zip(widths[:-1], widths[1:], strict=True))
+        return tuple(pairwise(widths))
 
     @property
     def layer_names(self) -> tuple[str, ...]:

@@ -1,0 +1,84 @@
+"""Where each weight of each replicate lies in one buffer.
+
+One buffer, because an optimizer step is then five operations whatever the depth, and because layers
+of one shape lie side by side and are measured together.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from undertow.lab.initialisation import initial_weights
+from undertow.spec import NetworkSpec
+
+
+class Parameters(NamedTuple):
+    """R networks' parameters: views into `flat`, which is laid out as in `split`."""
+
+    flat: Tensor  # [size]
+    weights: list[Tensor]  # per layer [R, fan_in, fan_out]
+    biases: list[Tensor]  # per layer [R, fan_out, 1]
+    scales: list[Tensor]  # per normalised layer [R, width, 1]; empty without them
+    shifts: list[Tensor]
+
+    @property
+    def leaves(self) -> list[Tensor]:
+        """All views, in the order in which they lie in `flat`."""
+        return [*self.weights, *self.biases, *self.scales, *self.shifts]
+
+
+def initial_parameters(spec: NetworkSpec, seeds: list[int], dtype: torch.dtype) -> Parameters:
+    """Draw the first parameters of one network a seed.
+
+    >>> spec = NetworkSpec(inputs=2, outputs=1, depth=3, width=10, activation="tanh")
+    >>> initial_parameters(spec, [0, 1], torch.float32).flat.numel() == 2 * spec.parameters
+    True
+    """
+    draws = [initial_weights(spec, seed) for seed in seeds]
+    stacked = [
+        *(np.stack([draw[layer][0] for draw in draws]) for layer in range(spec.depth + 1)),
+        *(np.stack([draw[layer][1] for draw in draws]) for layer in range(spec.depth + 1)),
+    ]
+    if spec.normalisation in ("batch", "layer"):
+        shape = (len(seeds), spec.width)
+        stacked += [np.ones(shape)] * spec.depth + [np.zeros(shape)] * spec.depth
+    flat = torch.cat([torch.from_numpy(part.reshape(-1)).to(dtype) for part in stacked])
+    return split(flat, spec, len(seeds))
+
+
+def split(flat: Tensor, spec: NetworkSpec, replicates: int) -> Parameters:
+    """View a buffer as the parameters of `replicates` networks; each view is an autograd leaf."""
+    shapes = [(replicates, *shape) for shape in spec.layer_shapes]
+    columns = [(replicates, fan_out, 1) for _, fan_out in spec.layer_shapes]
+    normalised = spec.depth if spec.normalisation in ("batch", "layer") else 0
+    columns += [(replicates, spec.width, 1)] * (2 * normalised)
+    views, start = [], 0
+    for shape in (*shapes, *columns):
+        size = int(np.prod(shape))
+        views.append(flat[start : start + size].view(shape).detach().requires_grad_())
+        start += size
+    layers = len(shapes)
+    norms = views[2 * layers :]
+    return Parameters(
+        flat,
+        views[:layers],
+        views[layers : 2 * layers],
+        norms[:normalised],
+        norms[normalised:],
+    )
+
+
+def weight_blocks(flat: Tensor, spec: NetworkSpec, replicates: int) -> list[Tensor]:
+    """View the weights in `flat` as [layers, R, fan_in, fan_out], one block a run of equal shapes."""
+    blocks, start = [], 0
+    for (fan_in, fan_out), run in groupby(spec.layer_shapes):
+        layers = len(list(run))
+        size = layers * replicates * fan_in * fan_out
+        blocks.append(flat[start : start + size].view(layers, replicates, fan_in, fan_out))
+        start += size
+    return blocks

@@ -1,0 +1,53 @@
+"""A trace as NetCDF or CSV, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from undertow.errors import SpecError, StoreError
+from undertow.trace.record import Trace, plain_attributes
+from undertow.trace.schema import ARTEFACTS
+
+
+def export(trace: Trace, path: str | Path) -> None:
+    """Write a trace to `path`: NetCDF for .nc, a long table of one cell a row for .csv.
+
+    Raises
+    ------
+    SpecError
+        Another ending.
+    StoreError
+        The file cannot be written; what was there before stays.
+    """
+    path = Path(path)
+    writers: dict[str, Callable[[Trace, Path], None]] = {".nc": _netcdf, ".csv": _csv}
+    if path.suffix not in writers:
+        raise SpecError(
+            f"cannot export to '{path.name}': the name must end in {' or '.join(writers)}"
+        )
+    unfinished = path.with_name(f".{path.name}.part")
+    try:
+        writers[path.suffix](trace, unfinished)
+        os.replace(unfinished, path)
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror or error}") from None
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _netcdf(trace: Trace, path: Path) -> None:
+    """Write NetCDF 3, artefacts and events included; SciPy writes it, so nothing more is needed."""
+    dataset = trace.to_xarray()
+    for name, array in trace.artefacts.items():
+        dataset[name] = (ARTEFACTS[name].dims, array, {"long_name": ARTEFACTS[name].meaning})
+    events = [event._asdict() for event in trace.events]
+    dataset.attrs = plain_attributes(dataset.attrs | {"events": events})
+    dataset.to_netcdf(path, engine="scipy", format="NETCDF3_64BIT")
+
+
+def _csv(trace: Trace, path: Path) -> None:
+    """Write one row a (replicate, step, layer), the variables as columns; empty: not measured."""
+    frame = trace.to_xarray().drop_vars(["depth", "kind"], errors="ignore").to_dataframe()
+    frame.reset_index().to_csv(path, index=False)

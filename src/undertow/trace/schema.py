@@ -1,0 +1,124 @@
+"""The names, dimensions and meanings that every trace keeps to; docs/trace-schema.md in code.
+
+>>> VARIABLES["grad_norm"].dims
+('replicate', 'step', 'layer')
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+VERSION = 1
+
+SOURCES = ("predicted", "trained", "watched")
+
+
+class Variable(NamedTuple):
+    """One measured quantity."""
+
+    dims: tuple[str, ...]
+    unit: str
+    meaning: str
+
+
+_PER_LAYER = ("replicate", "step", "layer")
+_PER_STEP = ("replicate", "step")
+
+VARIABLES: dict[str, Variable] = {
+    "grad_norm": Variable(_PER_LAYER, "loss", "Frobenius norm of dE/dW"),
+    "grad_mean_abs": Variable(_PER_LAYER, "loss", "mean absolute entry of dE/dW"),
+    "delta_norm": Variable(
+        _PER_LAYER, "loss", "Frobenius norm of dE/dz at the layer's output tensor"
+    ),
+    "weight_norm": Variable(_PER_LAYER, "1", "Frobenius norm of W before the update"),
+    "update_norm": Variable(_PER_LAYER, "1", "Frobenius norm of the change applied to W"),
+    "activation_rms": Variable(
+        _PER_LAYER, "1", "root mean square after the activation function, over units and samples"
+    ),
+    "preactivation_rms": Variable(
+        _PER_LAYER, "1", "root mean square before the activation function, over units and samples"
+    ),
+    "slope_rms": Variable(
+        _PER_LAYER, "1", "root mean square of the activation's slope over units and samples"
+    ),
+    "saturated_fraction": Variable(
+        _PER_LAYER,
+        "share",
+        "share of (unit, sample) pairs whose slope is under 5 % of the activation's largest",
+    ),
+    "dead_fraction": Variable(
+        _PER_LAYER, "share", "share of units with zero slope for every sample of the batch"
+    ),
+    "distinct_units": Variable(
+        _PER_LAYER,
+        "share",
+        "share of units whose incoming weights differ from those of every other unit",
+    ),
+    "nonfinite": Variable(_PER_LAYER, "count", "NaN or Inf entries in dE/dW"),
+    "sd_dex": Variable(
+        _PER_LAYER, "dex", "predicted standard deviation of log10 grad_norm over initialisations"
+    ),
+    "median_shift_dex": Variable(
+        _PER_LAYER, "dex", "predicted median of log10 grad_norm less the log10 of its RMS"
+    ),
+    "loss": Variable(_PER_STEP, "loss", "mean loss of the training batch, before the update"),
+    "accuracy": Variable(_PER_STEP, "share", "share of the training batch classified rightly"),
+    "test_loss": Variable(_PER_STEP, "loss", "mean loss of the test set, at the end of an epoch"),
+    "test_accuracy": Variable(
+        _PER_STEP, "share", "share of the test set classified rightly, at the end of an epoch"
+    ),
+    "predicted_share": Variable(
+        _PER_STEP,
+        "share",
+        "share of the test set given the class predicted most often, at the end of an epoch",
+    ),
+    "learning_rate": Variable(_PER_STEP, "1", "learning rate of the update"),
+    "input_rms": Variable(_PER_STEP, "1", "root mean square of the batch's inputs"),
+    "output_spread": Variable(
+        _PER_STEP, "1", "standard deviation of the network's output over the batch"
+    ),
+    "overhead": Variable(("step",), "share", "time spent measuring, as a share of the step's"),
+}
+
+LAYER_COORDINATES = ("depth", "kind", "activation", "fan_in", "fan_out", "trainable")
+
+
+class Artefact(NamedTuple):
+    """An array that a run keeps beside its variables."""
+
+    dims: tuple[str, ...]
+    meaning: str
+
+
+ARTEFACTS: dict[str, Artefact] = {
+    "first_layer_weights": Artefact(
+        ("moment", "replicate", "fan_in", "fan_out"),
+        "weights of layer 1 at the start, after epoch 1 and at the end",
+    ),
+    "first_layer_change": Artefact(
+        ("measure", "replicate"),
+        "mean |100 (W_end - W_start) / W_start| and mean |W_end - W_start| of layer 1",
+    ),
+    "preactivation_histogram": Artefact(
+        ("batch", "replicate", "hidden_layer", "bin"),
+        "pre-activations of the first and of the last batch, counted in 80 equal bins from -10 to "
+        "10; the outer bins hold what lies beyond",
+    ),
+    "decision_grid": Artefact(
+        ("replicate", "y", "x"), "probability of class 1 over the plane of the inputs, at the end"
+    ),
+    "decision_extent": Artefact(("edge",), "left, right, bottom and top of the decision grid"),
+    "data_inputs": Artefact(("sample", "feature"), "the data set of a two-dimensional experiment"),
+    "data_targets": Artefact(("sample",), "its classes"),
+    "data_test": Artefact(("sample",), "1 where the sample belongs to the test set"),
+}
+
+EVENTS = {
+    "interrupted": "the run ended before its last step",
+    "nonfinite": "the first NaN or Inf, and where it arose",
+    "overflow": "a norm too large for the data type",
+    "underflow": "a gradient that is 0 because the data type has no smaller number, not because "
+    "nothing arrives",
+    "clipped": "a gradient was clipped before the update",
+    "skipped": "an update was left out because a scaled gradient was not finite",
+}
