@@ -64,9 +64,9 @@ def parse_initialisation(text: str) -> tuple[str, tuple[float, ...]]:
     ('he_normal', ())
     """
     match = re.fullmatch(r"\s*(\w+)\s*(?:\(([^()]*)\))?\s*", text)
-    name = match.group(1) if match else text
-    if name not in INITIALISATIONS:
-        raise UnknownName("initialisation", name, INITIALISATIONS)
+    if match is None or match.group(1) not in INITIALISATIONS:
+        raise UnknownName("initialisation", match.group(1) if match else text, INITIALISATIONS)
+    name = match.group(1)
     try:
         numbers = tuple(float(part) for part in (match.group(2) or "").split(",") if part.strip())
     except ValueError:

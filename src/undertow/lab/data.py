@@ -12,7 +12,7 @@ from undertow.errors import UnknownName, needs
 
 @dataclass(frozen=True)
 class Data:
-    """Inputs [samples, features] float32 and targets [samples] int64, for training and for testing."""
+    """Inputs [samples, features] float32 and targets [samples] int64, to train and to test on."""
 
     name: str
     train_inputs: np.ndarray

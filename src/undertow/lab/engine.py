@@ -102,9 +102,9 @@ def train(
     >>> chunks[0].arrays["grad_norm"].shape
     (2, 7, 4)
 
-    Steps 1 to 10, every `every`-th and the last of each epoch are recorded; the test set is measured
-    at the end of each epoch. The same seed gives the same network whatever its neighbours, to
-    float32 round-off.
+    Steps 1 to 10, every `every`-th and the last of each epoch are recorded; the test set is
+    measured at the end of each epoch. The same seed gives the same network whatever its
+    neighbours, to float32 round-off.
     """
     seeds = list(seeds)
     with _threads(spec, training):
@@ -186,7 +186,7 @@ def _measured(
     passed: Forward,
     gradient: Tensor,
     update: Tensor,
-    deltas: Sequence[Tensor],
+    deltas: tuple[Tensor, ...],
     inputs: Tensor,
 ) -> dict[str, Tensor]:
     """Measure one step, before its update is applied: [layers, R], or [R] for what has no layer."""

@@ -74,7 +74,7 @@ def split(flat: Tensor, spec: NetworkSpec, replicates: int) -> Parameters:
 
 
 def weight_blocks(flat: Tensor, spec: NetworkSpec, replicates: int) -> list[Tensor]:
-    """View the weights in `flat` as [layers, R, fan_in, fan_out], one block a run of equal shapes."""
+    """View the weights in `flat` as [layers, R, fan_in, fan_out], a block a run of equal shapes."""
     blocks, start = [], 0
     for (fan_in, fan_out), run in groupby(spec.layer_shapes):
         layers = len(list(run))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,7 +29,7 @@ def export(trace: Trace, path: str | Path) -> None:
     unfinished = path.with_name(f".{path.name}.part")
     try:
         writers[path.suffix](trace, unfinished)
-        os.replace(unfinished, path)
+        unfinished.replace(path)
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror or error}") from None
     finally:

@@ -32,7 +32,7 @@ class Layer(NamedTuple):
 
 
 class Event(NamedTuple):
-    """Something that happened to a run. Steps count from 1; `replicate` is a position, not a seed."""
+    """Something that happened to a run. Steps count from 1; `replicate` is a place, not a seed."""
 
     kind: str
     step: int
@@ -69,7 +69,8 @@ class Trace:
     """What one run measured: arrays by (replicate, step, layer), events and artefacts.
 
     >>> import numpy as np
-    >>> header = Header((Layer("output", 1, "linear", "linear", 2, 1),), (0,), {"source": "trained"})
+    >>> layer = Layer("output", 1, "linear", "linear", 2, 1)
+    >>> header = Header((layer,), (0,), {"source": "trained"})
     >>> chunk = Chunk(np.array([1]), np.array([1]), {"grad_norm": np.ones((1, 1, 1))})
     >>> trace = build(header, [chunk])
     >>> trace.source, trace.to_xarray()["grad_norm"].item()

@@ -14,7 +14,7 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -290,6 +290,11 @@ class Writer:
                 "INSERT INTO shards VALUES (?, ?, ?, 1, ?)", (self.run, shard, replicates, seconds)
             )
 
+    def abandon(self) -> None:
+        """Keep what there is and list the run as interrupted; never hide what interrupted it."""
+        with suppress(StoreError):
+            self.finish("interrupted")
+
     def finish(self, state: str = "finished", events: tuple[Event, ...] = ()) -> None:
         """Close the run as `finished` or `interrupted`."""
         self.flush()
@@ -309,7 +314,7 @@ def open(path: str | Path, *, create: bool = False) -> Store:
     >>> ut.open("nowhere.db")
     Traceback (most recent call last):
     ...
-    undertow.errors.StoreMissing: no store at nowhere.db: name one with --store, or make one with  undertow run moons
+    undertow.errors.StoreMissing: no store at nowhere.db: name one with --store, or make one ...
 
     Raises
     ------

@@ -1,0 +1,1 @@
+"""The published claims, numbered as in docs/claims.md, each decided by the runs just made."""

@@ -1,0 +1,31 @@
+"""Claim 6: shallow networks are less prone to vanishing gradients."""
+
+from __future__ import annotations
+
+from undertow.lab import readings
+from undertow.lab.claims.words import beats, count, dex
+from undertow.lab.experiment import Arms, Claim, Verdict, agreed
+
+
+def _judge(arms: Arms) -> Verdict:
+    deep, shallow = arms["sigmoid"], arms["sigmoid-shallow"]
+    totals = {"deep": readings.total_dex(deep), "shallow": readings.total_dex(shallow)}
+    crossed = {"deep": readings.transitions(deep), "shallow": readings.transitions(shallow)}
+    words = [
+        f"{crossed[name] + 1} hidden layers {dex(total)} ({dex(total / crossed[name])} a layer, "
+        f"{count(readings.is_stuck(trace))} stuck)"
+        for (name, total), trace in zip(totals.items(), (deep, shallow), strict=True)
+    ]
+    return Verdict(
+        agreed(beats(totals["shallow"], totals["deep"])),
+        f"Median |delta_1| / |delta_L| at step 1: {'; '.join(words)}. The loss a layer is alike; "
+        "depth multiplies it.",
+    )
+
+
+CLAIM = Claim(
+    6,
+    "Shallow networks are less prone to vanishing gradients.",
+    ("sigmoid", "sigmoid-shallow"),
+    _judge,
+)

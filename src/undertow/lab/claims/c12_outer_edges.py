@@ -1,0 +1,47 @@
+"""Claim 12: the input reaches the sigmoid's outer edges, and batch normalisation prevents it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from undertow.lab import readings
+from undertow.lab.claims.words import number
+from undertow.lab.experiment import Arms, Claim, Verdict, agreed
+
+CEILING = 0.25  # the sigmoid's largest slope
+NEEDLESS = 0.05  # a smaller share at the edges explains nothing
+
+
+def _judge(arms: Arms) -> Verdict:
+    plain, normalised = arms["sigmoid"], arms["sigmoid-batch-norm"]
+    at_edges = float(readings.hidden(plain, "saturated_fraction")[:, 0].mean())
+    spreads = [
+        float(np.median(readings.hidden(trace, "preactivation_rms")[:, 0]))
+        for trace in (plain, normalised)
+    ]
+    slopes = readings.hidden(plain, "slope_rms")[:, 0, 1:]
+    crossed = readings.transitions(plain)
+    ceiling = crossed * np.log10(CEILING)
+    bent = float(np.median(np.log10(slopes / CEILING).sum(1)))
+    at_the_edges, kept_from_them = at_edges > NEEDLESS and bent < ceiling, spreads[1] < spreads[0]
+    return Verdict(
+        agreed(at_the_edges, kept_from_them),
+        f"At step 1 {100 * at_edges:.2g} % of the pre-activations lie where the slope is under 5 % "
+        f"of its largest. Over {crossed} transitions the ceiling of 1/4 alone costs "
+        f"{ceiling:+.2f} dex, and lying off the middle {bent:+.2f} dex more. Batch normalisation "
+        f"does not narrow the pre-activations but widens them: RMS {number(spreads[0])} without, "
+        f"{number(spreads[1])} with."
+        if not kept_from_them
+        else f"At step 1 {100 * at_edges:.2g} % of the pre-activations lie where the slope is "
+        f"under 5 % of its largest; ceiling {ceiling:+.2f} dex, off the middle {bent:+.2f} dex; "
+        f"batch normalisation narrows their RMS from {number(spreads[0])} to {number(spreads[1])}.",
+    )
+
+
+CLAIM = Claim(
+    12,
+    "The input reaches the outer edges of the sigmoid, where the slope is small; batch "
+    "normalisation keeps it in the middle.",
+    ("sigmoid", "sigmoid-batch-norm"),
+    _judge,
+)

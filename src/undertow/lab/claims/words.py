@@ -1,0 +1,66 @@
+"""How claims put numbers: medians, ranges and counts, rounded alike."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from undertow.statistics.improvement import probability_of_improvement
+
+# Bouthillier et al. 2021 (arXiv:2103.03098): a difference is meaningful where a run of one arm
+# beats a run of the other with a probability above .75, and its interval leaves .5 out.
+MEANINGFUL = 0.75
+
+
+def median(values: np.ndarray) -> str:
+    """Write a median.
+
+    >>> median(np.array([0.001234, 0.002]))
+    '0.0016'
+    """
+    return number(float(np.median(values)))
+
+
+def number(value: float) -> str:
+    """Write a number with two or three figures, in powers of ten where it is far from 1.
+
+    >>> number(1.234e-7), number(55.81), number(0.26012), number(0.0)
+    ('1.2e-07', '55.8', '0.26', '0')
+    """
+    if value == 0 or not np.isfinite(value):
+        return f"{value:g}"
+    if 1e-3 <= abs(value) < 1e4:
+        return f"{value:.3g}" if abs(value) >= 10 else f"{value:.2g}"
+    return f"{value:.1e}"
+
+
+def dex(values: np.ndarray) -> str:
+    """Write a median in decades, with its sign.
+
+    >>> dex(np.array([-5.81]))
+    '-5.8 dex'
+    """
+    return f"{float(np.median(values)):+.1f} dex"
+
+
+def count(flags: np.ndarray) -> str:
+    """Write how many of how many.
+
+    >>> count(np.array([True, False]))
+    '1 of 2'
+    """
+    return f"{int(np.sum(flags))} of {len(flags)}"
+
+
+def beats(x: np.ndarray, y: np.ndarray) -> bool:
+    """Tell whether x is meaningfully larger than y; never so without an interval."""
+    found = probability_of_improvement(x, y)
+    return found is not None and found.probability > MEANINGFUL and found.interval.low > 0.5
+
+
+def chance(x: np.ndarray, y: np.ndarray) -> str:
+    """Write the probability that a run of x lies above one of y."""
+    found = probability_of_improvement(x, y)
+    if found is None:
+        return "not defined"
+    low, high = found.interval
+    return f"{found.probability:.2f} [{low:.2f}, {high:.2f}]"

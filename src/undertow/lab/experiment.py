@@ -1,0 +1,75 @@
+"""What an experiment is: a data set, arms that differ in one thing, and the claims they decide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from undertow.errors import UnknownName
+from undertow.spec import NetworkSpec, TrainingSpec
+from undertow.trace.record import Trace
+
+Arms = Mapping[str, Trace]
+
+
+class Arm(NamedTuple):
+    """One configuration; `note` says what it changes and who chose it."""
+
+    name: str
+    network: NetworkSpec
+    training: TrainingSpec
+    note: str
+
+
+class Verdict(NamedTuple):
+    """`supported`, `contradicted`, `depends` or `not tested`, and the numbers that say so."""
+
+    verdict: str
+    evidence: str
+
+
+class Claim(NamedTuple):
+    """A published sentence, the arms that decide it, and how."""
+
+    number: int
+    text: str
+    needs: tuple[str, ...]
+    judge: Callable[[Arms], Verdict]
+
+
+class Experiment(NamedTuple):
+    """A study that `undertow run NAME` knows. `data` is the name of a data set."""
+
+    name: str
+    title: str
+    data: str
+    arms: tuple[Arm, ...]
+    baseline: str
+    claims: tuple[Claim, ...]
+    replicates: int = 20
+
+    def arm(self, name: str) -> Arm:
+        """Return an arm by its name."""
+        for arm in self.arms:
+            if arm.name == name:
+                return arm
+        raise UnknownName(f"arm of {self.name}", name, [arm.name for arm in self.arms])
+
+
+def judge(claim: Claim, arms: Arms) -> Verdict:
+    """Decide a claim from the runs at hand, or say which are lacking."""
+    lacking = [name for name in claim.needs if name not in arms]
+    if lacking:
+        return Verdict("not tested", f"needs the arms {', '.join(lacking)}, which were not run")
+    return claim.judge(arms)
+
+
+def agreed(*holds: bool) -> str:
+    """Turn what holds under each condition into a verdict.
+
+    >>> agreed(True, True), agreed(True, False), agreed(False, False)
+    ('supported', 'depends', 'contradicted')
+    """
+    if all(holds):
+        return "supported"
+    return "depends" if any(holds) else "contradicted"

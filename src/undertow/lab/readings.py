@@ -1,0 +1,84 @@
+"""What is read off a trace, one number a replicate."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from undertow.statistics.stuck import stuck
+from undertow.trace.record import Trace
+
+
+def total_dex(trace: Trace, place: int = 0) -> np.ndarray:
+    """log10 |delta_1| - log10 |delta_L|, L the last hidden layer, at one recorded step; [R]."""
+    delta = values(trace, "delta_norm")[:, place]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.log10(delta[:, 0]) - np.log10(delta[:, last_hidden(trace)])
+
+
+def transitions(trace: Trace) -> int:
+    """How many layers a gradient crosses from the last hidden layer to the first."""
+    return last_hidden(trace)
+
+
+def last_hidden(trace: Trace) -> int:
+    """Place of the last hidden layer; the output layer comes after it."""
+    return trace.dataset.sizes["layer"] - 2
+
+
+def first_gradient(trace: Trace) -> np.ndarray:
+    """|dE/dW| of layer 1 at step 1; [R]."""
+    return values(trace, "grad_norm")[:, 0, 0]
+
+
+def percent_change(trace: Trace) -> np.ndarray:
+    """Mean |100 (W_end - W_start) / W_start| of layer 1: the published stand-in for a gradient."""
+    return trace.artefacts["first_layer_change"][0]
+
+
+def absolute_change(trace: Trace) -> np.ndarray:
+    """Mean |W_end - W_start| of layer 1; [R]."""
+    return trace.artefacts["first_layer_change"][1]
+
+
+def learning_rate(trace: Trace) -> float:
+    """Return the learning rate of the first step."""
+    return float(trace.attributes["training"]["learning_rate"])
+
+
+def test_accuracy(trace: Trace) -> np.ndarray:
+    """Accuracy on the test set at the end; [R]."""
+    return values(trace, "test_accuracy")[:, -1]
+
+
+def is_stuck(trace: Trace) -> np.ndarray:
+    """Which replicates do no better than one class for all; [R] of bool."""
+    share = trace.attributes["larger_test_share"]
+    return stuck(test_accuracy(trace), share, values(trace, "predicted_share")[:, -1])
+
+
+def dead_units(trace: Trace) -> np.ndarray:
+    """Share of hidden units without slope for any sample of the last batch; [R]."""
+    return hidden(trace, "dead_fraction")[:, -1].mean(1)
+
+
+def first_step(trace: Trace, name: str) -> np.ndarray:
+    """Return a variable at step 1."""
+    return values(trace, name)[:, 0]
+
+
+def last_epoch(trace: Trace, name: str) -> np.ndarray:
+    """Mean of a variable over the recorded steps of the last epoch; NaN only where all are."""
+    epochs = trace.dataset["epoch"].values
+    part = values(trace, name)[:, epochs == epochs[-1]].astype(np.float64)
+    return part.mean(1)
+
+
+def hidden(trace: Trace, name: str) -> np.ndarray:
+    """Return a variable of the hidden layers, [R, steps, hidden layers]."""
+    return values(trace, name)[:, :, : last_hidden(trace) + 1]
+
+
+def values(trace: Trace, name: str) -> np.ndarray:
+    """Return a variable as an array, replicate and step first."""
+    array = trace.dataset[name]
+    return array.transpose("replicate", "step", ...).values

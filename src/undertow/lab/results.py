@@ -1,0 +1,127 @@
+"""Traces become the numbers of `undertow run --json` (docs/cli.md says what each one is)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from undertow.lab import readings
+from undertow.lab.experiment import Experiment, judge
+from undertow.statistics.comparison import compare, holm
+from undertow.statistics.stuck import stuck_count
+from undertow.statistics.summary import summarise
+from undertow.trace.record import Trace
+
+
+def document(experiment: Experiment, runs: dict[str, tuple[str, Trace]]) -> dict[str, Any]:
+    """Summarise the runs of an experiment, {arm: (run, trace)}, as one JSON-ready document."""
+    traces = {arm: trace for arm, (_, trace) in runs.items()}
+    return {
+        "arms": [arm_summary(arm, run, trace) for arm, (run, trace) in runs.items()],
+        "comparisons": comparisons(experiment.baseline, traces),
+        "claims": [
+            {"claim": claim.text, **judge(claim, traces)._asdict()} for claim in experiment.claims
+        ],
+    }
+
+
+def arm_summary(arm: str, run: str, trace: Trace) -> dict[str, Any]:
+    """Summarise one arm: statistics over its replicates, undefined ones null."""
+    accuracy = readings.test_accuracy(trace)
+    summary = summarise(accuracy)
+    count = stuck_count(readings.is_stuck(trace))
+    rate = readings.learning_rate(trace)
+    return {
+        "name": arm,
+        "run": run,
+        "parameters": parameters(trace),
+        "test_accuracy": {
+            **{
+                name: value
+                for name, value in summary._asdict().items()
+                if name not in ("n", "ci95")
+            },
+            "ci95": list(summary.ci95) if summary.ci95 else None,
+            "stuck": count.stuck,
+            "stuck_ci95": list(count.interval) if count.interval else None,
+            "values": [_json(value) for value in accuracy],
+        },
+        "train_loss": _first_and_last(trace, "loss"),
+        "layers": _layers(trace),
+        "first_layer_weight_change": {
+            "percent": _median(readings.percent_change(trace)),
+            "over_learning_rate": _median(readings.absolute_change(trace) / rate),
+        },
+        "total_dex": _median(readings.total_dex(trace)),
+    }
+
+
+def comparisons(baseline: str, traces: dict[str, Trace]) -> list[dict[str, Any]]:
+    """Compare each arm's test accuracy with the baseline's, seed by seed, p-values after Holm."""
+    if baseline not in traces:
+        return []
+    others = [arm for arm in traces if arm != baseline]
+    base = readings.test_accuracy(traces[baseline])
+    found = [compare(readings.test_accuracy(traces[arm]), base) for arm in others]
+    adjusted = holm([comparison.p_value for comparison in found])
+    return [
+        {
+            "arm": arm,
+            "baseline": baseline,
+            "difference": comparison.difference,
+            "ci95": list(comparison.ci95) if comparison.ci95 else None,
+            "p_value": comparison.p_value,
+            "p_holm": p_holm,
+            "probability_of_improvement": comparison.probability_of_improvement,
+            "note": comparison.note,
+        }
+        for arm, comparison, p_holm in zip(others, found, adjusted, strict=True)
+    ]
+
+
+def parameters(trace: Trace) -> int:
+    """How many numbers each network trains."""
+    from undertow.spec import NetworkSpec
+
+    return NetworkSpec(**trace.attributes["network"]).parameters
+
+
+def _layers(trace: Trace) -> list[dict[str, Any]]:
+    first = {name: _medians(readings.first_step(trace, name)) for name in _NORMS}
+    last = {name: _medians(readings.last_epoch(trace, name)) for name in _NORMS}
+    return [
+        {
+            "name": str(layer),
+            "depth": int(depth),
+            **{name: {"first": first[name][place], "last": last[name][place]} for name in _NORMS},
+        }
+        for place, (layer, depth) in enumerate(
+            zip(trace.dataset["layer"].values, trace.dataset["depth"].values, strict=True)
+        )
+    ]
+
+
+_NORMS: Sequence[str] = ("grad_norm", "delta_norm")
+
+
+def _first_and_last(trace: Trace, name: str) -> dict[str, float | None]:
+    return {
+        "first": _median(readings.first_step(trace, name)),
+        "last": _median(readings.last_epoch(trace, name)),
+    }
+
+
+def _medians(values: np.ndarray) -> list[float | None]:
+    return [_median(column) for column in values.T]
+
+
+def _median(values: np.ndarray) -> float | None:
+    return _json(np.median(values))
+
+
+def _json(value: float) -> float | None:
+    """Return a number JSON can hold: NaN and Inf are null there."""
+    return float(value) if math.isfinite(value) else None
