@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from undertow.errors import UnknownName, needs
+from undertow.errors import DataError, UnknownName, needs
+from undertow.lab import images
 
 
 @dataclass(frozen=True)
@@ -31,32 +32,68 @@ class Data:
         return float(np.bincount(self.test_targets).max() / len(self.test_targets))
 
 
-def load(name: str) -> Data:
-    """Load a data set by its name.
+def load(name: str, folder: str | None = None) -> Data:
+    """Load a data set by its name; `folder` holds the files of those that come as files.
 
     >>> load("moons").train_inputs.shape
     (200, 2)
+
+    Raises
+    ------
+    UnknownName
+        Another name.
+    DataError
+        A folder for a data set that has no files, or files that are missing or damaged.
     """
     if name not in SETS:
         raise UnknownName("data set", name, SETS)
-    return SETS[name]()
+    return SETS[name](folder)
 
 
-def moons() -> Data:
+def moons(folder: str | None = None) -> Data:
     """Return scikit-learn's two moons: 250 samples, noise .05, split 80/20."""
+    _refuse("moons", folder)
     datasets = needs("sklearn.datasets", "lab")
     inputs, targets = datasets.make_moons(250, noise=0.05, random_state=42)
     return _split("moons", inputs, targets, test_size=0.2)
 
 
-def circles() -> Data:
+def circles(folder: str | None = None) -> Data:
     """Return scikit-learn's two circles: 1,000 samples, factor .85, noise .1, split 67/33."""
+    _refuse("circles", folder)
     datasets = needs("sklearn.datasets", "lab")
     inputs, targets = datasets.make_circles(1000, factor=0.85, noise=0.1, random_state=2021)
     return _split("circles", inputs, targets, test_size=0.33)
 
 
-SETS: dict[str, Callable[[], Data]] = {"moons": moons, "circles": circles}
+def digits(folder: str | None = None) -> Data:
+    """Return scikit-learn's 1,797 digits of 8 x 8 pixels, for quick runs."""
+    _refuse("digits", folder)
+    return Data("digits", *images.digits())
+
+
+def mnist(folder: str | None = None) -> Data:
+    """Return MNIST's 70,000 digits of 28 x 28 pixels."""
+    return Data("mnist", *images.images("mnist", folder))
+
+
+def fashion_mnist(folder: str | None = None) -> Data:
+    """Return Fashion-MNIST's 70,000 pictures of clothes."""
+    return Data("fashion-mnist", *images.images("fashion-mnist", folder))
+
+
+SETS: dict[str, Callable[[str | None], Data]] = {
+    "moons": moons,
+    "circles": circles,
+    "digits": digits,
+    "mnist": mnist,
+    "fashion-mnist": fashion_mnist,
+}
+
+
+def _refuse(name: str, folder: str | None) -> None:
+    if folder is not None:
+        raise DataError(f"{name} is made, not read from files: leave --data {folder} out")
 
 
 def _split(name: str, inputs: np.ndarray, targets: np.ndarray, test_size: float) -> Data:

@@ -60,7 +60,8 @@ def judge(claim: Claim, arms: Arms) -> Verdict:
     """Decide a claim from the runs at hand, or say which are lacking."""
     lacking = [name for name in claim.needs if name not in arms]
     if lacking:
-        return Verdict("not tested", f"needs the arms {', '.join(lacking)}, which were not run")
+        arms_were = "arm {}, which was" if len(lacking) == 1 else "arms {}, which were"
+        return Verdict("not tested", f"needs the {arms_were.format(', '.join(lacking))} not run")
     return claim.judge(arms)
 
 

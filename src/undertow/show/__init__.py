@@ -1,0 +1,1 @@
+"""Traces and their summaries, drawn: tables, figures, the report. Computes no statistic."""

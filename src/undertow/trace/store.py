@@ -8,11 +8,8 @@ had not flushed. Nothing is pickled: arrays are bytes with a type and a shape be
 from __future__ import annotations
 
 import json
-import os
-import socket
 import sqlite3
 import time
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -22,39 +19,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from undertow.errors import RunMissing, StoreError, StoreForeign, StoreMissing, StoreNewer
+from undertow.errors import RunMissing, StoreError
+from undertow.trace.database import connect, one_line
+from undertow.trace.packing import packed, unpacked
+from undertow.trace.process import Process, is_alive, this_process
 from undertow.trace.record import Chunk, Event, Header, Layer, Trace, build
 from undertow.trace.schema import ARTEFACTS, VARIABLES
 
-FORMAT = 1  # a store of a higher one is refused
-APPLICATION = 0x554E4454  # "UNDT", in SQLite's header
 FLUSH_SECONDS = 0.5
-BUSY_SECONDS = 30
-
-_TABLES = f"""
-CREATE TABLE runs (
-  id TEXT PRIMARY KEY, key TEXT NOT NULL, name TEXT NOT NULL, created TEXT NOT NULL,
-  state TEXT NOT NULL, host TEXT NOT NULL, pid INTEGER NOT NULL, born TEXT NOT NULL,
-  header TEXT NOT NULL);
-CREATE TABLE shards (
-  run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, first INTEGER NOT NULL,
-  replicates INTEGER NOT NULL, finished INTEGER NOT NULL, seconds REAL NOT NULL,
-  PRIMARY KEY (run, first)) WITHOUT ROWID;
-CREATE TABLE chunks (
-  run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, shard INTEGER NOT NULL,
-  step INTEGER NOT NULL, variable TEXT NOT NULL, type TEXT NOT NULL, shape TEXT NOT NULL,
-  data BLOB NOT NULL);
-CREATE INDEX chunks_by_run ON chunks (run, shard, step);
-CREATE TABLE artefacts (
-  run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, shard INTEGER NOT NULL,
-  name TEXT NOT NULL, type TEXT NOT NULL, shape TEXT NOT NULL, data BLOB NOT NULL,
-  PRIMARY KEY (run, shard, name));
-CREATE TABLE events (
-  run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, kind TEXT NOT NULL,
-  step INTEGER NOT NULL, layer TEXT, replicate INTEGER, detail TEXT NOT NULL);
-PRAGMA application_id = {APPLICATION};
-PRAGMA user_version = {FORMAT};
-"""
 
 
 class Run(NamedTuple):
@@ -107,7 +79,7 @@ class Store:
         for run, name, state, created, host, pid, born, header, done, seconds in rows:
             content = json.loads(header)
             attributes = content["attributes"]
-            alive = state != "running" or _is_alive(host, pid, born)
+            alive = state != "running" or is_alive(Process(host, pid, born))
             found.append(
                 Run(
                     run,
@@ -153,7 +125,7 @@ class Store:
         for name, type_, shape, data in self._all(
             "SELECT name, type, shape, data FROM artefacts WHERE run = ? ORDER BY shard", run
         ):
-            artefacts.setdefault(name, []).append(_unpacked(type_, shape, data))
+            artefacts.setdefault(name, []).append(unpacked(type_, shape, data))
         events = self._all(
             "SELECT kind, step, layer, replicate, detail FROM events WHERE run = ? ORDER BY rowid",
             run,
@@ -178,12 +150,12 @@ class Store:
         StoreError
             The run is being written by another process.
         """
-        here = (socket.gethostname(), os.getpid(), _born(os.getpid()))
+        here = this_process()
         with self._writing() as connection:
             row = connection.execute(
                 "SELECT state, host, pid, born FROM runs WHERE id = ?", (run,)
             ).fetchone()
-            if row and row[0] == "running" and row[1:] != here and _is_alive(*row[1:]):
+            if row and row[0] == "running" and row[1:] != here and is_alive(Process(*row[1:])):
                 raise StoreError(
                     f"run {run} is being written by process {row[2]} on {row[1]}: wait for it, or "
                     "name another store with --store"
@@ -231,12 +203,12 @@ class Store:
         )
 
     def _all(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        with _one_line(self.path):
+        with one_line(self.path):
             return self._connection.execute(query, values).fetchall()
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with _one_line(self.path):
+        with one_line(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -263,7 +235,7 @@ class Writer:
     def flush(self) -> None:
         """Write what waits, in one transaction."""
         rows = [
-            (self.run, shard, int(chunk.steps[0]), name, *_packed(array))
+            (self.run, shard, int(chunk.steps[0]), name, *packed(array))
             for shard, chunk in _merged(self._waiting)
             for name, array in (
                 ("step", chunk.steps),
@@ -284,7 +256,7 @@ class Writer:
         with self.store._writing() as connection:
             connection.executemany(
                 "INSERT INTO artefacts VALUES (?, ?, ?, ?, ?, ?)",
-                [(self.run, shard, name, *_packed(array)) for name, array in artefacts.items()],
+                [(self.run, shard, name, *packed(array)) for name, array in artefacts.items()],
             )
             connection.execute(
                 "INSERT INTO shards VALUES (?, ?, ?, 1, ?)", (self.run, shard, replicates, seconds)
@@ -326,110 +298,7 @@ def open(path: str | Path, *, create: bool = False) -> Store:
         A store of a newer Undertow.
     """
     path = Path(path)
-    if not path.exists() and not create:
-        raise StoreMissing(
-            f"no store at {path}: name one with --store, or make one with  undertow run moons"
-        )
-    if path.is_dir():
-        raise StoreForeign(f"{path} is a folder: name a file, for example {path / 'undertow.db'}")
-    if path.exists():
-        _refuse_foreign(path)
-    with _one_line(path):
-        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-        try:
-            _prepare(connection, path)
-        except BaseException:
-            connection.close()
-            raise
-    return Store(path, connection)
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    connection.execute("PRAGMA foreign_keys = ON")
-    if _is_blank(connection):
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("BEGIN IMMEDIATE")
-        if _is_blank(connection):  # another process may have been first
-            for statement in _TABLES.split(";"):
-                connection.execute(statement)
-        connection.commit()
-    (found,) = connection.execute("PRAGMA user_version").fetchone()
-    if found > FORMAT:
-        raise StoreNewer(
-            f"{path} is a store of format {found}, and this Undertow reads {FORMAT}: "
-            "type  pip install --upgrade undertow"
-        )
-    # A power cut may lose the last flush in this mode; a killed process loses nothing.
-    connection.execute("PRAGMA synchronous = NORMAL")
-
-
-def _is_blank(connection: sqlite3.Connection) -> bool:
-    """Tell a file without content, as a process killed at its birth leaves it."""
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    return tables == 0
-
-
-def _refuse_foreign(path: Path) -> None:
-    try:
-        with path.open("rb") as file:
-            head = file.read(100)
-    except OSError as error:
-        raise StoreError(f"cannot read {path}: {error.strerror}") from None
-    if not head:
-        return
-    if len(head) < 100 or not head.startswith(b"SQLite format 3\0"):
-        raise StoreForeign(f"{path} is not a store of Undertow's: name another file with --store")
-    application, tables = int.from_bytes(head[68:72], "big"), int.from_bytes(head[40:44], "big")
-    if application != APPLICATION and tables:  # the schema cookie is 0 while there is no table
-        raise StoreForeign(
-            f"{path} is an SQLite file, but not a store of Undertow's: name another with --store"
-        )
-    page = int.from_bytes(head[16:18], "big")
-    size = int.from_bytes(head[28:32], "big") * (65536 if page == 1 else page)
-    if path.stat().st_size < size:
-        raise StoreForeign(
-            f"{path} is damaged: {path.stat().st_size:,} of {size:,} bytes are there. "
-            "Restore it from a copy, or name another store with --store"
-        )
-
-
-@contextmanager
-def _one_line(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into one line of ours."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        said = str(error)
-        if "full" in said:
-            said = "the disk is full"
-        elif "locked" in said:
-            said = f"another process has been writing to it for {BUSY_SECONDS} seconds"
-        elif "readonly" in said or "unable to open" in said:
-            said = "the file or its folder cannot be written"
-        raise StoreError(
-            f"cannot use the store {path}: {said}. Name another with --store"
-        ) from None
-    except sqlite3.DatabaseError as error:
-        raise StoreForeign(
-            f"{path} is damaged ({error}): restore it from a copy, or name another with --store"
-        ) from None
-
-
-def _packed(array: np.ndarray) -> tuple[str, str, bytes]:
-    """Pack an array: bytes of equal significance beside each other, which zlib packs best."""
-    array = np.ascontiguousarray(array)
-    planes = array.view(np.uint8).reshape(-1, array.itemsize).T
-    return (
-        array.dtype.newbyteorder("<").str,
-        json.dumps(array.shape),
-        zlib.compress(planes.tobytes(), 1),
-    )
-
-
-def _unpacked(type_: str, shape: str, data: bytes) -> np.ndarray:
-    kind = np.dtype(type_)
-    planes = np.frombuffer(zlib.decompress(data), np.uint8).reshape(kind.itemsize, -1)
-    return np.ascontiguousarray(planes.T).view(kind).reshape(json.loads(shape))
+    return Store(path, connect(path, create=create))
 
 
 def _merged(waiting: list[tuple[int, Chunk]]) -> Iterator[tuple[int, Chunk]]:
@@ -452,7 +321,7 @@ def _chunks(rows: list[tuple[Any, ...]]) -> list[Chunk]:
     """Put the rows of each flush back together."""
     groups: dict[tuple[int, int], dict[str, np.ndarray]] = {}
     for shard, step, variable, type_, shape, data in rows:
-        groups.setdefault((shard, step), {})[variable] = _unpacked(type_, shape, data)
+        groups.setdefault((shard, step), {})[variable] = unpacked(type_, shape, data)
     return [
         Chunk(arrays.pop("step"), arrays.pop("epoch"), arrays, first_replicate=shard)
         for (shard, _), arrays in groups.items()
@@ -472,24 +341,3 @@ def _header_json(header: Header) -> str:
             **{name: value for name, value in asdict(header).items() if name != "layers"},
         }
     )
-
-
-def _is_alive(host: str, pid: int, born: str) -> bool:
-    """Tell whether a run's writer still lives; of another machine's it cannot be known: yes."""
-    if host != socket.gethostname():
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return _born(pid) == born
-
-
-def _born(pid: int) -> str:
-    """Return when a process began, so that its number used again is not mistaken for it."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except OSError:
-        return ""

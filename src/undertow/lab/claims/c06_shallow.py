@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from undertow.lab import readings
 from undertow.lab.claims.words import beats, count, dex
 from undertow.lab.experiment import Arms, Claim, Verdict, agreed
+
+ALIKE_WITHIN = 0.1  # dex a layer
 
 
 def _judge(arms: Arms) -> Verdict:
@@ -16,10 +20,12 @@ def _judge(arms: Arms) -> Verdict:
         f"{count(readings.is_stuck(trace))} stuck)"
         for (name, total), trace in zip(totals.items(), (deep, shallow), strict=True)
     ]
+    a_layer = [float(np.median(totals[name] / crossed[name])) for name in totals]
+    alike = abs(a_layer[0] - a_layer[1]) < ALIKE_WITHIN
     return Verdict(
         agreed(beats(totals["shallow"], totals["deep"])),
-        f"Median |delta_1| / |delta_L| at step 1: {'; '.join(words)}. The loss a layer is alike; "
-        "depth multiplies it.",
+        f"Median |delta_1| / |delta_L| at step 1: {'; '.join(words)}."
+        + " What a layer loses is alike; depth multiplies it." * alike,
     )
 
 

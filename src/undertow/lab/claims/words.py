@@ -23,23 +23,23 @@ def median(values: np.ndarray) -> str:
 def number(value: float) -> str:
     """Write a number with two or three figures, in powers of ten where it is far from 1.
 
-    >>> number(1.234e-7), number(55.81), number(0.26012), number(0.0)
-    ('1.2e-07', '55.8', '0.26', '0')
+    >>> number(1.234e-7), number(4213.0), number(55.81), number(0.26012), number(0.0)
+    ('1.2e-07', '4,210', '55.8', '0.26', '0')
     """
     if value == 0 or not np.isfinite(value):
         return f"{value:g}"
-    if 1e-3 <= abs(value) < 1e4:
-        return f"{value:.3g}" if abs(value) >= 10 else f"{value:.2g}"
+    if 1e-3 <= abs(value) < 1e6:
+        return f"{float(f'{value:.3g}' if abs(value) >= 10 else f'{value:.2g}'):,.6g}"
     return f"{value:.1e}"
 
 
 def dex(values: np.ndarray) -> str:
     """Write a median in decades, with its sign.
 
-    >>> dex(np.array([-5.81]))
-    '-5.8 dex'
+    >>> dex(np.array([-5.812]))
+    '-5.81 dex'
     """
-    return f"{float(np.median(values)):+.1f} dex"
+    return f"{float(np.median(values)):+.2f} dex"
 
 
 def count(flags: np.ndarray) -> str:

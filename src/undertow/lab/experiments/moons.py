@@ -30,8 +30,8 @@ EXPERIMENT = Experiment(
     data="moons",
     arms=(
         Arm("sigmoid", NETWORK, ADAM, "published"),
-        Arm("tanh", changed(NETWORK, activation="tanh"), ADAM, "tanh in place of sigmoid"),
         Arm("relu", RELU, ADAM, "published"),
+        Arm("tanh", changed(NETWORK, activation="tanh"), ADAM, "tanh in place of sigmoid"),
         Arm("leaky-relu", LEAKY, ADAM, "leaky ReLU, slope 0.01, in place of ReLU"),
         Arm(
             "sigmoid-batch-norm",

@@ -1,0 +1,209 @@
+"""The command `undertow`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from undertow.errors import SpecError, UndertowError
+
+app = typer.Typer(
+    name="undertow",
+    help="Does the gradient reach every layer of my network, and if not, why?",
+    no_args_is_help=False,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+StoreOption = Annotated[str, typer.Option("--store", metavar="FILE", help="The store of runs.")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document, and nothing else on stdout.")
+]
+DEFAULT_STORE = "undertow.db"
+
+
+@app.callback(invoke_without_command=True)
+def undertow(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Does the gradient reach every layer of my network, and if not, why?"""
+    if version:
+        from undertow import __version__
+
+        typer.echo(f"undertow {__version__}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command("list")
+def list_(as_json: JsonOption = False) -> None:
+    """List the built-in experiments and their arms."""
+    from undertow.lab.experiments import experiment, names
+
+    found = [experiment(name) for name in names()]
+    if as_json:
+        _print_json(
+            [
+                {
+                    "experiment": each.name,
+                    "title": each.title,
+                    "arms": [{"name": arm.name, "note": arm.note} for arm in each.arms],
+                }
+                for each in found
+            ]
+        )
+        return
+    for each in found:
+        typer.echo(f"{each.name}: {each.title}")
+        for arm in each.arms:
+            typer.echo(f"  {arm.name:24} {arm.note}")
+
+
+@app.command()
+def run(
+    experiment: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="See undertow list.")],
+    replicates: Annotated[
+        int | None, typer.Option(help="Networks an arm, each with a seed of its own.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the data.")] = None,
+    seed: Annotated[
+        int, typer.Option(help="The first replicate's seed; the next has one more.")
+    ] = 0,
+    arm: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this arm; repeatable.")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Folder of the data set's files.")
+    ] = None,
+    store: StoreOption = DEFAULT_STORE,
+    report: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Also write an HTML report.")
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Train anew what is there already.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train an experiment's networks, measure every gradient, judge the published claims.
+
+    What the store holds already is not trained again: the same command goes on where it stopped.
+    """
+    from undertow.app import work
+
+    work.check_report(report)
+    try:
+        document = work.run(
+            experiment,
+            replicates=replicates,
+            epochs=epochs,
+            seed=seed,
+            arms=arm or [],
+            data=data,
+            store=store,
+            report=report,
+            fresh=fresh,
+            command=_command(),
+        )
+    except KeyboardInterrupt:
+        _say("interrupted: what is done is kept; the same command goes on from there")
+        raise typer.Exit(130) from None
+    if as_json:
+        _print_json(document)
+    else:
+        work.print_document(document)
+
+
+@app.command()
+def runs(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
+    """List the runs of a store."""
+    from undertow.show import table
+    from undertow.trace.store import open as open_store
+
+    with open_store(store) as opened:
+        found = opened.runs()
+    if as_json:
+        _print_json([each._asdict() for each in found])
+        return
+    from rich.console import Console
+
+    Console().print(table.runs(found) if found else f"no runs in {store}: type  undertow run moons")
+
+
+@app.command()
+def report(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Runs, or an experiment.")],
+    output: Annotated[
+        str, typer.Option("-o", "--output", metavar="OUT", help="A file OUT.html, or a folder.")
+    ],
+    png: Annotated[bool, typer.Option("--png", help="Write each figure as a PNG file.")] = False,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Write the report of runs that are in the store: HTML, or figures as PNG."""
+    from undertow.app import work
+
+    if not png and not output.endswith((".html", ".htm")):
+        raise SpecError(f"-o {output}: a file that ends in .html, or a folder with --png")
+    written = work.report(runs, output, png=png, store=store, command=_command())
+    _say(f"wrote {written}")
+
+
+@app.command()
+def export(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run, or the beginning of its id.")],
+    output: Annotated[str, typer.Argument(metavar="OUT", help="A file OUT.nc or OUT.csv.")],
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Export a run as NetCDF or CSV."""
+    from undertow.trace.export import export as export_trace
+    from undertow.trace.store import open as open_store
+
+    with open_store(store) as opened:
+        export_trace(opened.trace(run), output)
+    _say(f"wrote {output}")
+
+
+def main() -> NoReturn:
+    """Run the command; every foreseen error is one line and exit status 2."""
+    try:
+        status = app(standalone_mode=False)
+        sys.stdout.flush()
+    except UndertowError as error:
+        _say(str(error))
+        status = 2
+    except BrokenPipeError:
+        # The reader has gone: end in silence, also at the interpreter's own flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 141
+    except Exception as error:
+        # Typer brings its own copy of click, or uses the installed one: known by what they offer.
+        if not hasattr(error, "format_message"):
+            raise
+        _say(f"{error.format_message()}  Type  undertow --help")  # pyright: ignore
+        status = 2
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _command() -> str:
+    """Return the command as typed, for the report's box on how to reproduce it."""
+    from shlex import join
+
+    return join(["undertow", *sys.argv[1:]])
+
+
+def _print_json(document: Any) -> None:
+    import json
+
+    typer.echo(json.dumps(document, allow_nan=False, ensure_ascii=False))
+
+
+def _say(line: str) -> None:
+    typer.echo(f"undertow: {line}", err=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""The paragraph under the table, filled from the run's numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+GLOSSARY = (
+    "delta is the gradient of the loss with respect to a layer's output, before its activation. "
+    "dex is one power of ten: -3 dex is a thousandth. Total dex is log10 |delta| of layer 1 less "
+    "that of the last hidden layer."
+)
+ALIKE = 0.5  # a proxy that reads at least this share of another's does not tell the two apart
+FAR = 2.0  # dex
+
+
+def paragraph(document: dict[str, Any]) -> str:
+    """Say in two or three sentences what the run showed.
+
+    >>> paragraph({"arms": []})
+    'No arm was run.'
+    """
+    arms = [arm for arm in document["arms"] if arm["total_dex"] is not None]
+    if not arms:
+        return "No arm was run."
+    worst = min(arms, key=lambda arm: arm["total_dex"])
+    best = min(arms, key=_badness)
+    sentences = [_arrives(worst)]
+    if best is not worst:
+        sentences += [_arrives(best), *_proxy(worst, best)]
+    return " ".join(sentences)
+
+
+def ratio(dex: float) -> str:
+    """Write a number of decades as a ratio that can be pictured.
+
+    >>> ratio(-5.907), ratio(0.31), ratio(0.02)
+    ('about 1/810,000 of', 'about 2 times', 'about as much as')
+    """
+    if abs(dex) < 0.15:
+        return "about as much as"
+    times = 10 ** abs(dex)
+    if times > 1e12:
+        return f"10^{dex:.0f} times"
+    rounded = f"{float(f'{times:.2g}'):,.0f}"
+    return f"about 1/{rounded} of" if dex < 0 else f"about {rounded} times"
+
+
+def _badness(arm: dict[str, Any]) -> tuple[float, float]:
+    accuracy = arm["test_accuracy"]
+    median = accuracy["median"]
+    return accuracy["stuck"] / len(accuracy["values"]), -(median if median is not None else 0.0)
+
+
+def _arrives(arm: dict[str, Any]) -> str:
+    accuracy = arm["test_accuracy"]
+    count = len(accuracy["values"])
+    median = accuracy["median"]
+    learned = "" if median is None else f", median test accuracy {median:.2f}"
+    return (
+        f"In {arm['name']}, before training, layer 1 gets {ratio(arm['total_dex'])} the gradient "
+        f"that reaches the last hidden layer ({arm['total_dex']:+.1f} dex), and in the end "
+        f"{accuracy['stuck']} of {count} networks are stuck{learned}."
+    )
+
+
+def _proxy(worst: dict[str, Any], best: dict[str, Any]) -> list[str]:
+    """Warn of the published stand-in for a gradient, where these runs show that it misleads."""
+    changes = [arm["first_layer_weight_change"]["percent"] for arm in (worst, best)]
+    if None in changes or best["total_dex"] - worst["total_dex"] < FAR:
+        return []
+    if changes[0] < ALIKE * changes[1]:
+        return []
+    return [
+        f"The weights of layer 1 do not show it: they changed by {changes[0]:.0f} % in "
+        f"{worst['name']} and by {changes[1]:.0f} % in {best['name']}, for the optimizer divides "
+        "by the gradient's own size."
+    ]

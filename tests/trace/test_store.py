@@ -1,0 +1,220 @@
+"""A store keeps what it was given, and refuses what is not one."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import undertow as ut
+from undertow.errors import RunMissing, StoreError, StoreForeign, StoreMissing, StoreNewer
+from undertow.trace.database import FORMAT
+from undertow.trace.packing import packed, unpacked
+from undertow.trace.record import Chunk, Event, Header, Layer, provenance
+from undertow.trace.store import Store
+
+LAYER = Layer("hidden_1", 1, "linear", "tanh", 2, 3)
+
+
+def header(replicates: int = 2) -> Header:
+    return Header((LAYER,), tuple(range(replicates)), provenance("trained", arm="a"))
+
+
+def chunk(steps: list[int], replicates: int = 2, value: float = 1.0) -> Chunk:
+    array = np.full((replicates, len(steps), 1), value, np.float32)
+    return Chunk(np.array(steps), np.ones(len(steps), int), {"grad_norm": array})
+
+
+def filled(path: Path) -> None:
+    with ut.open(path, create=True) as store:
+        writer = store.begin("a-1", "key", "a", header(3))
+        writer.append(0, chunk([1, 2]))
+        writer.finish_shard(0, 2, 0.5, {"first_layer_change": np.ones((2, 2))})
+        writer.append(2, chunk([1, 2], 1, 2.0))
+        writer.finish_shard(2, 1, 0.25, {"first_layer_change": np.zeros((2, 1))})
+        writer.finish("finished", (Event("nonfinite", 2, "hidden_1", 0, "why"),))
+
+
+def test_what_goes_in_comes_out(tmp_path: Path):
+    filled(tmp_path / "runs.db")
+    with ut.open(tmp_path / "runs.db") as store:
+        (run,) = store.runs()
+        assert (run.id, run.state, run.replicates, run.finished_replicates) == (
+            "a-1",
+            "finished",
+            3,
+            3,
+        )
+        assert run.seconds == 0.75
+        trace = store.trace("a-1")
+    assert trace.dataset["grad_norm"].values[:, :, 0].tolist() == [[1, 1], [1, 1], [2, 2]]
+    assert trace.artefacts["first_layer_change"].tolist() == [[1, 1, 0], [1, 1, 0]]
+    assert trace.events == (Event("nonfinite", 2, "hidden_1", 0, "why"),)
+    assert trace.attributes["arm"] == "a"
+
+
+@given(
+    hnp.arrays(st.sampled_from(["<f4", "<f8", "<i8", "|u1", "<i4"]), hnp.array_shapes(min_side=0))
+)
+def test_packing_keeps_every_bit(array: np.ndarray):
+    back = unpacked(*packed(array))
+    assert back.dtype == array.dtype
+    assert back.shape == array.shape
+    assert back.tobytes() == array.tobytes()
+
+
+def test_packing_does_not_need_contiguous_arrays():
+    array = np.arange(24, dtype=np.float32).reshape(2, 3, 4).transpose(2, 0, 1)
+    assert np.array_equal(unpacked(*packed(array)), array)
+
+
+def test_a_run_is_found_by_the_beginning_of_its_id(tmp_path: Path):
+    filled(tmp_path / "runs.db")
+    with ut.open(tmp_path / "runs.db") as store:
+        store.begin("a-2", "other", "a", header()).finish()
+        assert store.run("a-1").id == "a-1"
+        with pytest.raises(RunMissing, match="run 'a' stands for several runs .*: a-1, a-2"):
+            store.run("a")
+        with pytest.raises(RunMissing, match="run 'b' is not in the store .* undertow runs"):
+            store.run("b")
+        with pytest.raises(RunMissing):
+            store.run("")
+
+
+def test_ids_are_never_taken_twice(tmp_path: Path):
+    filled(tmp_path / "runs.db")
+    with ut.open(tmp_path / "runs.db") as store:
+        assert store.new_id("a-1") == "a-1-2"
+        assert store.new_id("new") == "new"
+
+
+def test_taking_up_a_run_drops_only_what_was_not_whole(tmp_path: Path):
+    with ut.open(tmp_path / "runs.db", create=True) as store:
+        writer = store.begin("r", "key", "r", header(3))
+        writer.append(0, chunk([1]))
+        writer.finish_shard(0, 2, 1.0, {})
+        writer.append(2, chunk([1], 1, 5.0))
+        writer.abandon()
+        assert store.runs()[0].state == "interrupted"
+        assert store.trace("r").dataset["grad_norm"].values[2, 0, 0] == 5.0
+        store.begin("r", "key", "r", header(3))
+        assert store.finished_shards("r") == [0]
+        assert np.isnan(store.trace("r").dataset["grad_norm"].values[2]).all()
+        assert store.runs()[0].state == "running"
+
+
+def test_a_run_that_another_process_writes_is_refused(tmp_path: Path):
+    with ut.open(tmp_path / "runs.db", create=True) as store:
+        store.begin("r", "key", "r", header())
+        parent = os.getppid()
+        born = Path(f"/proc/{parent}/stat").read_text().rpartition(")")[2].split()[19]
+        store._connection.execute("UPDATE runs SET pid = ?, born = ?", (parent, born))
+        with pytest.raises(StoreError, match=f"run r is being written by process {parent}"):
+            store.begin("r", "key", "r", header())
+
+
+def test_a_process_number_used_again_is_not_the_writer(tmp_path: Path):
+    with ut.open(tmp_path / "runs.db", create=True) as store:
+        store.begin("r", "key", "r", header())
+        store._connection.execute("UPDATE runs SET pid = ?, born = '1'", (os.getppid(),))
+        assert store.runs()[0].state == "interrupted"
+
+
+def test_no_store(tmp_path: Path):
+    with pytest.raises(StoreMissing, match="no store at .*: name one with --store, or make one"):
+        ut.open(tmp_path / "none.db")
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_a_folder(tmp_path: Path):
+    with pytest.raises(StoreForeign, match="is a folder: name a file"):
+        ut.open(tmp_path)
+
+
+def test_a_text_file(tmp_path: Path):
+    path = tmp_path / "notes.txt"
+    path.write_text("not a store " * 20)
+    for create in (False, True):
+        with pytest.raises(StoreForeign, match="notes.txt is not a store of Undertow's: name"):
+            ut.open(path, create=create)
+    assert path.read_text() == "not a store " * 20
+
+
+def test_another_programs_sqlite_file(tmp_path: Path):
+    path = tmp_path / "other.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE recipes (name)")
+    connection.close()
+    with pytest.raises(StoreForeign, match="is an SQLite file, but not a store of Undertow's"):
+        ut.open(path, create=True)
+
+
+def test_a_truncated_store(tmp_path: Path):
+    path = tmp_path / "runs.db"
+    filled(path)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(StoreForeign, match="is damaged: .* bytes are there. Restore it"):
+        ut.open(path)
+
+
+def test_a_store_with_damaged_pages(tmp_path: Path):
+    path = tmp_path / "runs.db"
+    filled(path)
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"\xff" * (len(content) - 4096)
+    path.write_bytes(content)
+    with (
+        pytest.raises(StoreForeign, match="is damaged .*: restore it from a copy"),
+        ut.open(path) as store,
+    ):
+        store.runs()
+
+
+def test_a_newer_store(tmp_path: Path):
+    path = tmp_path / "runs.db"
+    filled(path)
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"PRAGMA user_version = {FORMAT + 1}")
+    connection.close()
+    with pytest.raises(StoreNewer, match=f"format {FORMAT + 1}, and this Undertow reads {FORMAT}"):
+        ut.open(path)
+
+
+@pytest.mark.parametrize("content", [b"", None])
+def test_a_file_left_at_birth_is_an_empty_store(tmp_path: Path, content: bytes | None):
+    path = tmp_path / "runs.db"
+    if content is None:  # killed between the journal's mode and the first table
+        connection = sqlite3.connect(path)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.close()
+    else:
+        path.write_bytes(content)
+    with ut.open(path) as store:
+        assert store.runs() == []
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path):
+    with pytest.raises(StoreError, match="the file or its folder cannot be written"):
+        ut.open(tmp_path / "no" / "runs.db", create=True)
+
+
+def test_a_reader_sees_a_run_while_it_is_written(tmp_path: Path):
+    path = tmp_path / "runs.db"
+    with ut.open(path, create=True) as store:
+        writer = store.begin("r", "key", "r", header())
+        writer.append(0, chunk([1]))
+        writer.flush()
+        reader: Store
+        with ut.open(path) as reader:
+            assert reader.runs()[0].state == "running"
+            assert reader.trace("r").dataset.sizes["step"] == 1
+            writer.append(0, chunk([2]))
+            writer.flush()
+            assert reader.trace("r").dataset.sizes["step"] == 2
