@@ -1,0 +1,183 @@
+"""Verdicts follow from the runs: the same claim turns with the numbers it is given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from undertow.lab.claims import (
+    c01_weight_change,
+    c02_printed_change,
+    c03_change_is_gradient,
+    c04_sigmoid_or_tanh,
+    c06_shallow,
+    c12_outer_edges,
+    c13_leaky,
+)
+from undertow.lab.experiment import Claim, judge
+from undertow.lab.experiments import experiment
+from undertow.trace.record import Chunk, Header, Layer, Trace, build, provenance
+
+R = 12
+
+
+def made(depth: int = 10, *, seed: int = 0, rate: float = 1e-3, **numbers: Any) -> Trace:
+    """A trace of R networks over two steps with the numbers given, a little spread."""
+    spread = 1 + 0.01 * np.random.default_rng(seed).normal(size=R)
+    total = numbers.get("total_dex", -1.0)
+    gain = np.linspace(total, 0, depth)
+    layers = [Layer(f"hidden_{i}", i, "linear", "relu", 2, 2) for i in range(1, depth + 1)]
+    layers.append(Layer("output", depth + 1, "linear", "linear", 2, 1))
+
+    def by_layer(values: np.ndarray | float) -> np.ndarray:
+        row = np.broadcast_to(values, depth + 1)
+        return spread[:, None, None] * np.tile(row, (R, 2, 1))
+
+    gradient = numbers.get("gradient", 1e-3)
+    accuracy = np.full(R, 0.9)
+    accuracy[: numbers.get("stuck", 0)] = 0.5
+    arrays = {
+        "delta_norm": by_layer(10.0 ** np.append(gain, 0)),
+        "grad_norm": by_layer(gradient),
+        "grad_mean_abs": by_layer(gradient / 10),
+        "update_norm": by_layer(gradient * rate * numbers.get("step_ratio", 1.0)),
+        "dead_fraction": by_layer(numbers.get("dead", 0.0)),
+        "saturated_fraction": by_layer(numbers.get("saturated", 0.0)),
+        "preactivation_rms": by_layer(numbers.get("preactivation", 0.5)),
+        "slope_rms": by_layer(numbers.get("slope", 0.24)),
+        "test_accuracy": np.stack([accuracy, accuracy], 1),
+        "predicted_share": np.full((R, 2), 0.5),
+    }
+    attributes = {
+        "training": {"learning_rate": rate},
+        "network": {"initialisation": "glorot_uniform"},
+        "larger_test_share": 0.54,
+    }
+    start = np.random.default_rng(seed).normal(size=(R, 2, 10))
+    epoch = start + numbers.get("epoch_change", 0.002)
+    return build(
+        Header(tuple(layers), tuple(range(R)), provenance("trained", **attributes)),
+        [Chunk(np.array([1, 2]), np.array([1, 2]), arrays)],
+        artefacts={
+            "first_layer_change": np.stack(
+                [
+                    spread * numbers.get("percent", 50.0),
+                    spread * numbers.get("absolute", gradient * rate / 10),
+                ]
+            ),
+            "first_layer_weights": np.stack([start, epoch, epoch]),
+        },
+    )
+
+
+def verdict(claim: Claim, **arms: Trace) -> str:
+    return judge(claim, {name.replace("_", "-"): trace for name, trace in arms.items()}).verdict
+
+
+@pytest.mark.parametrize(
+    ("adam", "sgd", "expected"),
+    [
+        ((60, 55), (0.1, 80), "depends"),
+        ((1, 55), (0.1, 80), "supported"),
+        ((60, 5), (80, 8), "contradicted"),
+    ],
+)
+def test_weight_change(adam: tuple[float, float], sgd: tuple[float, float], expected: str):
+    arms = {
+        "sigmoid": made(percent=adam[0], seed=1),
+        "relu": made(percent=adam[1], seed=2),
+        "sigmoid_sgd": made(percent=sgd[0], seed=3),
+        "relu_sgd": made(percent=sgd[1], seed=4),
+    }
+    assert verdict(c01_weight_change.CLAIM, **arms) == expected
+
+
+def test_weight_change_says_that_adam_misleads_only_where_it_does():
+    arms = {name: made(percent=1.0) for name in ("sigmoid", "sigmoid-sgd")}
+    arms |= {name: made(percent=50.0) for name in ("relu", "relu-sgd")}
+    assert "Adam divides" not in judge(c01_weight_change.CLAIM, arms).evidence
+    arms["relu"] = made(percent=0.5)
+    assert "Adam divides" in judge(c01_weight_change.CLAIM, arms).evidence
+
+
+@pytest.mark.parametrize(
+    ("adam_ratio", "whole", "expected"),
+    [(1800.0, 5.0, "depends"), (1.0, 1.0, "supported")],
+)
+def test_change_is_gradient(adam_ratio: float, whole: float, expected: str):
+    absolute = 1e-3 * 1e-3 / 10 * whole
+    arms = {
+        "relu": made(step_ratio=adam_ratio, absolute=absolute),
+        "relu_sgd": made(absolute=absolute),
+    }
+    # The spread of 1 % is common to numerator and denominator, so the ratios are exact.
+    assert verdict(c03_change_is_gradient.CLAIM, **arms) == expected
+
+
+@pytest.mark.parametrize(
+    ("sigmoid", "tanh", "expected"),
+    [(-5.9, -0.5, "depends"), (-5.9, -4.0, "supported"), (-0.9, -0.5, "contradicted")],
+)
+def test_sigmoid_or_tanh(sigmoid: float, tanh: float, expected: str):
+    arms = {"sigmoid": made(total_dex=sigmoid), "tanh": made(total_dex=tanh)}
+    assert verdict(c04_sigmoid_or_tanh.CLAIM, **arms) == expected
+
+
+def test_shallow():
+    deep, shallow = made(total_dex=-5.9), made(2, total_dex=-0.65)
+    assert verdict(c06_shallow.CLAIM, sigmoid=deep, sigmoid_shallow=shallow) == "supported"
+    assert verdict(c06_shallow.CLAIM, sigmoid=shallow, sigmoid_shallow=deep) == "contradicted"
+    arms = {"sigmoid": deep, "sigmoid-shallow": shallow}
+    assert "depth multiplies it" in judge(c06_shallow.CLAIM, arms).evidence
+    arms["sigmoid-shallow"] = made(2, total_dex=-0.1)
+    assert "depth multiplies it" not in judge(c06_shallow.CLAIM, arms).evidence
+
+
+def test_outer_edges():
+    plain = made(saturated=0.0, preactivation=0.5)
+    wide = made(saturated=0.6, preactivation=8.0, slope=0.02)
+    normalised = made(preactivation=1.0)
+    claim = c12_outer_edges.CLAIM
+    assert verdict(claim, sigmoid=plain, sigmoid_batch_norm=normalised) == "contradicted"
+    assert verdict(claim, sigmoid=wide, sigmoid_batch_norm=normalised) == "supported"
+
+
+def test_leaky():
+    arms = {
+        "relu": made(dead=0.2),
+        "leaky_relu": made(),
+        "relu_large_step": made(dead=0.8, stuck=10),
+        "leaky_relu_large_step": made(stuck=10),
+    }
+    assert verdict(c13_leaky.CLAIM, **arms) == "depends"
+    arms["leaky_relu_large_step"] = made()
+    assert verdict(c13_leaky.CLAIM, **arms) == "supported"
+
+
+def test_the_printed_change_does_not_follow_from_the_printed_weights(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    arms = {"sigmoid": made(epoch_change=0.002), "relu": made(epoch_change=0.005)}
+    found = judge(c02_printed_change.CLAIM, arms)
+    assert found.verdict == "contradicted"
+    assert "sigmoid 0.002, ReLU 0.005" in found.evidence
+    right = np.array(c02_printed_change.AFTER) - np.array(c02_printed_change.BEFORE)
+    monkeypatch.setattr(c02_printed_change, "PRINTED", tuple(right))
+    assert judge(c02_printed_change.CLAIM, arms).verdict == "supported"
+
+
+@pytest.mark.parametrize("name", ["moons", "circles"])
+def test_a_claim_without_its_arms_is_not_tested_and_names_them(name: str):
+    for claim in experiment(name).claims:
+        present = {claim.needs[0]: made()}
+        found = judge(claim, present)
+        assert found.verdict == "not tested"
+        assert all(arm in found.evidence for arm in claim.needs[1:])
+
+
+@pytest.mark.parametrize("name", ["moons", "circles"])
+def test_claims_are_numbered_apart(name: str):
+    numbers = [claim.number for claim in experiment(name).claims]
+    assert len(set(numbers)) == len(numbers)
