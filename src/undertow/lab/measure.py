@@ -11,6 +11,7 @@ from torch import Tensor
 from undertow.lab.activations import Activation
 
 SATURATED_BELOW = 0.05
+_SAFE = (1e-15, 1e15)  # between these the float32 root of a sum of squares is right
 _ODD = 0x1E3779B97F4A7C15  # any odd number with many bits set
 
 
@@ -31,13 +32,23 @@ def norm(block: Tensor) -> Tensor:
 
 
 def mean_abs(block: Tensor) -> Tensor:
-    """Mean absolute entry."""
-    return torch.linalg.vector_norm(block.flatten(2), ord=1, dim=2) / block[0, 0].numel()
+    """Mean absolute entry; the sum is float64, so a mean that float32 can hold is held."""
+    total = torch.linalg.vector_norm(block.flatten(2), ord=1, dim=2, dtype=torch.float64)
+    return (total / block[0, 0].numel()).to(block.dtype)
 
 
 def rms(block: Tensor) -> Tensor:
-    """Root mean square of the entries."""
-    return torch.linalg.vector_norm(block.flatten(2), dim=2) / block[0, 0].numel() ** 0.5
+    """Root mean square of the entries, exact over 40 decades.
+
+    >>> rms(torch.full((1, 1, 2, 2), 1e-30))
+    tensor([[1.0000e-30]])
+    """
+    flat = block.flatten(2)
+    root = torch.linalg.vector_norm(flat, dim=2)
+    least, most = root.aminmax()
+    if not (least > _SAFE[0] and most < _SAFE[1]):  # squares in float64 take twice the time
+        root = torch.linalg.vector_norm(flat, dim=2, dtype=torch.float64)
+    return (root / flat.shape[2] ** 0.5).to(block.dtype)
 
 
 def nonfinite(block: Tensor) -> Tensor:
