@@ -33,8 +33,17 @@ def _silu_slope(z: Tensor, x: Tensor) -> Tensor:
     return gate + x * (1 - gate)
 
 
-def _selu_slope(z: Tensor, x: Tensor) -> Tensor:
-    return torch.where(z > 0, SELU_SCALE, x + SELU_SCALE * SELU_ALPHA)
+def _leaky_relu_slope(z: Tensor, _: Tensor) -> Tensor:
+    return torch.where(z > 0, torch.ones_like(z), LEAK)  # of two bare numbers it makes float32
+
+
+# Below z = -17 the value of ELU and SELU rounds to their floor, but the slope is not yet 0.
+def _elu_slope(z: Tensor, _: Tensor) -> Tensor:
+    return z.clamp(max=0).exp()
+
+
+def _selu_slope(z: Tensor, _: Tensor) -> Tensor:
+    return torch.where(z > 0, SELU_SCALE, SELU_SCALE * SELU_ALPHA * z.clamp(max=0).exp())
 
 
 # The sup of GELU's slope is at z = sqrt(2), that of SiLU's where its second derivative is 0.
@@ -42,12 +51,10 @@ ACTIVATIONS: dict[str, Activation] = {
     "sigmoid": Activation(torch.sigmoid, lambda z, x: x * (1 - x), 0.25),
     "tanh": Activation(torch.tanh, lambda z, x: 1 - x * x, 1.0),
     "relu": Activation(torch.relu, lambda z, x: (z > 0).to(z.dtype), 1.0),
-    "leaky_relu": Activation(
-        lambda z: F.leaky_relu(z, LEAK), lambda z, x: torch.where(z > 0, 1.0, LEAK), 1.0
-    ),
-    "elu": Activation(F.elu, lambda z, x: torch.where(z > 0, 1.0, x + 1), 1.0),
+    "leaky_relu": Activation(lambda z: F.leaky_relu(z, LEAK), _leaky_relu_slope, 1.0),
+    "elu": Activation(F.elu, _elu_slope, 1.0),
     "selu": Activation(F.selu, _selu_slope, SELU_SCALE * SELU_ALPHA),
-    "gelu": Activation(F.gelu, _gelu_slope, 1.1289045977),
+    "gelu": Activation(F.gelu, _gelu_slope, 1.1289041452),
     "silu": Activation(F.silu, _silu_slope, 1.0998393201),
     "softplus": Activation(F.softplus, lambda z, x: torch.sigmoid(z), 1.0),
     "hard_tanh": Activation(F.hardtanh, lambda z, x: (z.abs() < 1).to(z.dtype), 1.0),
