@@ -8,10 +8,10 @@ is trained.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -31,10 +31,11 @@ from undertow.trace.record import Chunk, Header, Layer, provenance
 FIRST_STEPS = 10  # always recorded
 HISTOGRAM_BINS, HISTOGRAM_EDGE = 80, 10.0
 GRID = 60  # points along each side of the decision grid
+GROUP_NUMBERS = 500_000  # steps are measured together up to so many pre-activations
 KEPT_WEIGHTS = 200_000  # a first layer of more numbers, over all replicates, is not kept whole
-TEST_BATCH = 1000
+TEST_NUMBERS = 250_000  # samples are tested together up to so many activations of a layer
 
-Records = dict[str, list[Tensor]]
+Measured = dict[str, Tensor]  # [steps, layers, R], or [steps, R] for what has no layer
 
 
 @dataclass(frozen=True)
@@ -118,27 +119,35 @@ def train(
         test_set = _tensors(data.test_inputs, data.test_targets, dtype)
         steps_an_epoch = math.ceil(len(data.train_targets) / training.batch_size)
         last = training.epochs * steps_an_epoch
+        together = _steps_together(spec, training, len(seeds))
         first_layer = [parameters.weights[0].detach().clone()]
         distinct_at_birth = _distinct_units(networks)
         histograms: list[Tensor] = []
         step = 0
         for epoch in range(1, training.epochs + 1):
-            records: Records = {}
             recorded: list[int] = []
+            waiting: list[Moment] = []
+            measured: list[Measured] = []
             order = torch.from_numpy(batch_orders(orders, len(data.train_targets)))
             for samples in order.split(training.batch_size, dim=1):
                 step += 1
                 ends_epoch = step == epoch * steps_an_epoch
                 wanted = step <= FIRST_STEPS or step % every == 0 or ends_epoch
                 inputs, targets = train_set[0][samples].mT, train_set[1][samples]
-                values, passed = _step(networks, training, change, inputs, targets, wanted)
-                if wanted:
-                    recorded.append(step)
-                    for name, value in values.items():
-                        records.setdefault(name, []).append(value)
-                if passed and step in (1, last):
-                    histograms.append(_histogram(passed.preactivations))
-            chunk = _chunk(records, recorded, epoch)
+                moment = _step(networks, training, change, inputs, targets, wanted)
+                if moment is None:
+                    continue
+                recorded.append(step)
+                if step in (1, last):
+                    histograms.append(_histogram(moment.passed.preactivations))
+                if waiting and (
+                    len(waiting) == together or waiting[0].inputs.shape != inputs.shape
+                ):
+                    measured.append(_measured(networks, waiting))
+                    waiting = []
+                waiting.append(moment)
+            measured.append(_measured(networks, waiting))
+            chunk = _chunk(measured, recorded, epoch)
             _set_column(chunk, -1, _evaluate(networks, training, test_set))
             if epoch == 1:
                 _set_column(chunk, 0, {"distinct_units": distinct_at_birth})
@@ -152,6 +161,20 @@ def train(
         }
 
 
+class Moment(NamedTuple):
+    """What a recorded step leaves to be measured."""
+
+    inputs: Tensor
+    passed: Forward
+    deltas: tuple[Tensor, ...]
+    gradient: Tensor
+    weights: Tensor  # before the update
+    update: Tensor
+    losses: Tensor
+    right: Tensor
+    rate: Tensor
+
+
 def _step(
     networks: Networks,
     training: TrainingSpec,
@@ -159,10 +182,10 @@ def _step(
     inputs: Tensor,
     targets: Tensor,
     recorded: bool,
-) -> tuple[dict[str, Tensor], Forward | None]:
-    """Take one step of every network; if it is recorded, return what it measured."""
-    spec, parameters = networks.spec, networks.parameters
-    passed = forward(spec, parameters, networks.running, inputs, training=True)
+) -> Moment | None:
+    """Take one step of every network; if it is recorded, return what is to be measured."""
+    parameters = networks.parameters
+    passed = forward(networks.spec, parameters, networks.running, inputs, training=True)
     losses = _losses(training, passed.outputs[-1], targets)
     leaves = parameters.leaves
     wanted = [*leaves, *passed.outputs] if recorded else leaves
@@ -170,57 +193,75 @@ def _step(
     with torch.no_grad():
         gradient = torch.cat([part.reshape(-1) for part in gradients[: len(leaves)]])
         update = change(gradient)
-        values: dict[str, Tensor] = {}
+        moment = None
         if recorded:
-            deltas = gradients[len(leaves) :]
-            values = _measured(networks, passed, gradient, update, deltas, inputs)
-            values["loss"] = losses.detach()
-            values["accuracy"] = _right(training, passed.outputs[-1], targets)
-            values["learning_rate"] = torch.full_like(losses, training.learning_rate)
+            moment = Moment(
+                inputs,
+                Forward(*([tensor.detach() for tensor in tensors] for tensors in passed)),
+                gradients[len(leaves) :],
+                gradient,
+                parameters.flat.clone(),
+                update,
+                losses.detach(),
+                _right(training, passed.outputs[-1], targets),
+                torch.full_like(losses, training.learning_rate),
+            )
         parameters.flat.add_(update)
-    return values, passed if recorded else None
+    return moment
 
 
-def _measured(
-    networks: Networks,
-    passed: Forward,
-    gradient: Tensor,
-    update: Tensor,
-    deltas: tuple[Tensor, ...],
-    inputs: Tensor,
-) -> dict[str, Tensor]:
-    """Measure one step, before its update is applied: [layers, R], or [R] for what has no layer."""
+def _steps_together(spec: NetworkSpec, training: TrainingSpec, replicates: int) -> int:
+    """How many steps are measured in one go: many where tensors are small and cost by the call."""
+    numbers = replicates * spec.depth * spec.width * training.batch_size
+    return max(1, GROUP_NUMBERS // numbers)
+
+
+def _measured(networks: Networks, moments: Sequence[Moment]) -> Measured:
+    """Measure steps of equal shapes, each as it was before its update."""
     spec, replicates = networks.spec, networks.replicates
     activation = ACTIVATIONS[spec.activation]
+    count = len(moments)
 
-    flats = (gradient, networks.parameters.flat, update)
-    blocks = list(zip(*(weight_blocks(flat, spec, replicates) for flat in flats), strict=True))
-    gradients = [block[0] for block in blocks]
-    # One call measures a block's gradient, weights and update: small tensors cost by the call.
-    norms = torch.cat([measure.norm(torch.cat(block)).unflatten(0, (3, -1)) for block in blocks], 1)
-    before = torch.stack(passed.preactivations)
-    after = activation.function(before)
+    def hidden(tensors: Iterable[Sequence[Tensor]]) -> Tensor:
+        """[steps, hidden layers, R, units, batch]."""
+        stacked = torch.stack([tensor for each in tensors for tensor in each[: spec.depth]])
+        return stacked.unflatten(0, (count, spec.depth))
+
+    def with_output(of_hidden: Tensor, of_output: Tensor) -> Tensor:
+        return torch.cat([of_hidden, of_output[:, None]], 1)
+
+    # Gradients, weights and updates go through the same calls: [3, steps, layers, R, in, out].
+    kinds = (
+        [m.gradient for m in moments],
+        [m.weights for m in moments],
+        [m.update for m in moments],
+    )
+    blocks = weight_blocks(torch.stack([torch.stack(kind) for kind in kinds]), spec, replicates)
+    norms = torch.cat([measure.norm(block) for block in blocks], 2)
+    before = hidden(m.passed.preactivations for m in moments)
+    after = hidden(m.passed.activations for m in moments)
     slopes = activation.slope(before, after)
     saturated, dead = measure.unit_shares(activation, slopes)
-    logits = passed.outputs[-1]
-    of_logits = measure.rms(logits[None])
-    of_output = torch.full_like(of_logits, torch.nan)  # the output layer has no activation
+    logits = torch.stack([m.passed.outputs[-1] for m in moments])
+    no_activation = torch.full_like(dead[:, 0], torch.nan)
+    last_delta = measure.norm(torch.stack([m.deltas[-1] for m in moments]))
     return {
         "grad_norm": norms[0],
         "weight_norm": norms[1],
         "update_norm": norms[2],
-        "grad_mean_abs": torch.cat([measure.mean_abs(block) for block in gradients]),
-        "nonfinite": torch.cat([measure.nonfinite(block) for block in gradients]),
-        "delta_norm": torch.cat(
-            [measure.norm(torch.stack(deltas[:-1])), measure.norm(deltas[-1][None])]
-        ),
-        "preactivation_rms": torch.cat([measure.rms(before), of_logits]),
-        "activation_rms": torch.cat([measure.rms(after), of_output]),
-        "slope_rms": torch.cat([measure.rms(slopes), of_output]),
-        "saturated_fraction": torch.cat([saturated, of_output]),
-        "dead_fraction": torch.cat([dead, of_output]),
-        "input_rms": measure.rms(inputs[None])[0],
-        "output_spread": logits.std(2, correction=0).mean(1),
+        "grad_mean_abs": torch.cat([measure.mean_abs(block[0]) for block in blocks], 1),
+        "nonfinite": torch.cat([measure.nonfinite(block[0]) for block in blocks], 1),
+        "delta_norm": with_output(measure.norm(hidden(m.deltas for m in moments)), last_delta),
+        "preactivation_rms": with_output(measure.rms(before), measure.rms(logits)),
+        "activation_rms": with_output(measure.rms(after), no_activation),
+        "slope_rms": with_output(measure.rms(slopes), no_activation),
+        "saturated_fraction": with_output(saturated, no_activation),
+        "dead_fraction": with_output(dead, no_activation),
+        "input_rms": measure.rms(torch.stack([m.inputs for m in moments])),
+        "output_spread": logits.std(-1, correction=0).mean(-1),
+        "loss": torch.stack([m.losses for m in moments]),
+        "accuracy": torch.stack([m.right for m in moments]),
+        "learning_rate": torch.stack([m.rate for m in moments]),
     }
 
 
@@ -250,37 +291,39 @@ def _evaluate(
     networks: Networks, training: TrainingSpec, test_set: tuple[Tensor, Tensor]
 ) -> dict[str, Tensor]:
     """Measure what is measured once an epoch: the test set, [R], and equal units, [layers, R]."""
-    losses, classes = [], []
-    for inputs, targets in zip(*(part.split(TEST_BATCH) for part in test_set), strict=True):
-        logits = _logits(networks, inputs)
-        targets = targets.expand(networks.replicates, -1)
-        losses.append(_losses(training, logits, targets) * targets.shape[1])
-        classes.append(_classes(training, logits))
-    predicted, targets = torch.cat(classes, 1), test_set[1]
-    count = targets.shape[0]
+    inputs, targets = test_set
+    logits = torch.cat(list(_logits(networks, inputs)), 2)
+    losses = _losses(training, logits, targets.expand(networks.replicates, -1))
+    predicted = _classes(training, logits)
     kinds = range(max(2, networks.spec.outputs))
     shares = torch.stack([(predicted == kind).float().mean(1) for kind in kinds])
     return {
         "distinct_units": _distinct_units(networks),
-        "test_loss": torch.stack(losses).sum(0) / count,
+        "test_loss": losses,
         "test_accuracy": (predicted == targets).float().mean(1),
         "predicted_share": shares.amax(0),
     }
 
 
-def _logits(networks: Networks, inputs: Tensor) -> Tensor:
-    """Logits [R, outputs, samples] of all networks on the same inputs [samples, features]."""
-    batch = inputs.T.expand(networks.replicates, -1, -1)
-    passed = forward(networks.spec, networks.parameters, networks.running, batch, training=False)
-    return passed.outputs[-1]
+def _logits(networks: Networks, inputs: Tensor) -> Iterator[Tensor]:
+    """Yield logits [R, outputs, samples] of all networks on the same inputs [samples, features].
+
+    In parts, because a pass over thousands of samples falls out of the cache.
+    """
+    together = max(1, TEST_NUMBERS // (networks.replicates * networks.spec.width))
+    for part in inputs.split(together):
+        batch = part.T.expand(networks.replicates, -1, -1)
+        yield forward(
+            networks.spec, networks.parameters, networks.running, batch, training=False
+        ).outputs[-1]
 
 
-def _chunk(records: Records, steps: list[int], epoch: int) -> Chunk:
+def _chunk(measured: list[Measured], steps: list[int], epoch: int) -> Chunk:
     """Move an epoch's measurements to the host: here, once an epoch, and nowhere else."""
-    arrays = {}
-    for name, values in records.items():
-        stacked = torch.stack(values)  # [steps, layers, R] or [steps, R]
-        arrays[name] = stacked.movedim(-1, 0).numpy()
+    arrays = {
+        name: torch.cat([part[name] for part in measured]).movedim(-1, 0).numpy()
+        for name in measured[0]
+    }
     return Chunk(np.asarray(steps), np.full(len(steps), epoch), arrays)
 
 
@@ -328,7 +371,8 @@ def _plane_artefacts(networks: Networks, data: Data, dtype: torch.dtype) -> dict
     low, high = inputs.min(0) - 0.3, inputs.max(0) + 0.3
     axes = [torch.linspace(low[i], high[i], GRID, dtype=dtype) for i in (0, 1)]
     y, x = torch.meshgrid(axes[1], axes[0], indexing="ij")
-    logits = _logits(networks, torch.stack([x.reshape(-1), y.reshape(-1)], 1))
+    points = torch.stack([x.reshape(-1), y.reshape(-1)], 1)
+    logits = torch.cat(list(_logits(networks, points)), 2)
     tested = np.zeros(len(inputs), np.uint8)
     tested[len(data.train_inputs) :] = 1
     return {

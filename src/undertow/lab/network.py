@@ -24,7 +24,7 @@ class Forward(NamedTuple):
 
     outputs: list[Tensor]  # linear outputs, the last one the logits; [R, fan_out, batch]
     preactivations: list[Tensor]  # hidden layers: `outputs`, normalised where the spec says so
-    activations: list[Tensor]  # hidden layers: what the next layer reads
+    activations: list[Tensor]  # hidden layers: the activation function's values, before any skip
 
 
 class Running(NamedTuple):
@@ -64,7 +64,7 @@ def forward(
     """
     activate = ACTIVATIONS[spec.activation].function
     received = {end: [start for start, to in spec.skips if to == end] for _, end in spec.skips}
-    outputs, preactivations, activations = [], [], []
+    outputs, preactivations, activations, read = [], [], [], []
     x = inputs
     for layer in range(spec.depth):
         z = torch.baddbmm(parameters.biases[layer], parameters.weights[layer].mT, x)
@@ -72,11 +72,12 @@ def forward(
         z = _normalised(spec, parameters, running, layer, z, training)
         preactivations.append(z)
         x = activate(z)
+        activations.append(x)
         if starts := received.get(layer + 1):
             x = spec.branch_scale * x
             for start in starts:
-                x = x + activations[start - 1]
-        activations.append(x)
+                x = x + read[start - 1]
+        read.append(x)
     outputs.append(torch.baddbmm(parameters.biases[-1], parameters.weights[-1].mT, x))
     return Forward(outputs, preactivations, activations)
 

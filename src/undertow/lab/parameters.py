@@ -74,11 +74,15 @@ def split(flat: Tensor, spec: NetworkSpec, replicates: int) -> Parameters:
 
 
 def weight_blocks(flat: Tensor, spec: NetworkSpec, replicates: int) -> list[Tensor]:
-    """View the weights in `flat` as [layers, R, fan_in, fan_out], a block a run of equal shapes."""
+    """View the weights in [..., size] as [..., layers, R, fan_in, fan_out], one block a shape.
+
+    A block holds a run of consecutive layers of equal shape; together they hold every layer once,
+    in order.
+    """
     blocks, start = [], 0
     for (fan_in, fan_out), run in groupby(spec.layer_shapes):
-        layers = len(list(run))
-        size = layers * replicates * fan_in * fan_out
-        blocks.append(flat[start : start + size].view(layers, replicates, fan_in, fan_out))
+        shape = (len(list(run)), replicates, fan_in, fan_out)
+        size = int(np.prod(shape))
+        blocks.append(flat[..., start : start + size].unflatten(-1, shape))
         start += size
     return blocks
