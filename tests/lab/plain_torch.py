@@ -67,7 +67,8 @@ class PlainNetwork(nn.Module):
     def __init__(self, spec: NetworkSpec, seed: int, dtype: torch.dtype):
         super().__init__()
         self.spec = spec
-        self.linears = nn.ModuleList(nn.Linear(*shape) for shape in spec.layer_shapes)
+        self.layers = [nn.Linear(*shape) for shape in spec.layer_shapes]
+        self.linears = nn.ModuleList(self.layers)
         norm = {
             "none": nn.Identity,
             "batch": lambda: nn.BatchNorm1d(spec.width),
@@ -75,10 +76,7 @@ class PlainNetwork(nn.Module):
             "tensor": TensorNorm,
         }[spec.normalisation]
         self.norms = nn.ModuleList(norm() for _ in range(spec.depth))
-        for linear, (weights, biases) in zip(
-            self.linears, initial_weights(spec, seed), strict=True
-        ):
-            assert isinstance(linear, nn.Linear)
+        for linear, (weights, biases) in zip(self.layers, initial_weights(spec, seed), strict=True):
             linear.weight.data = torch.from_numpy(weights.T.copy())
             linear.bias.data = torch.from_numpy(biases)
         self.to(dtype)
@@ -121,13 +119,35 @@ def plain_optimizer(training: TrainingSpec, network: nn.Module) -> torch.optim.O
         return torch.optim.SGD(
             network.parameters(), lr=training.learning_rate, momentum=training.momentum
         )
-    assert training.optimizer == "adam"
+    if training.optimizer == "keras_adam":
+        return KerasAdam(network.parameters(), training)
     return torch.optim.Adam(
         network.parameters(),
         lr=training.learning_rate,
         betas=(training.beta1, training.beta2),
         eps=training.epsilon,
     )
+
+
+class KerasAdam(torch.optim.Optimizer):
+    """Adam as Keras 3 writes it: alpha m / (sqrt(v) + epsilon), alpha with both corrections."""
+
+    def __init__(self, parameters, training: TrainingSpec):
+        super().__init__(parameters, {"lr": training.learning_rate})
+        self.training, self.steps = training, 0
+
+    @torch.no_grad()
+    def step(self) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        training = self.training
+        self.steps += 1
+        alpha = training.learning_rate * (1 - training.beta2**self.steps) ** 0.5
+        alpha /= 1 - training.beta1**self.steps
+        for parameter in self.param_groups[0]["params"]:
+            state, gradient = self.state[parameter], parameter.grad
+            m, v = state.get("m", 0), state.get("v", 0)
+            m = state["m"] = m + (gradient - m) * (1 - training.beta1)
+            v = state["v"] = v + (gradient.square() - v) * (1 - training.beta2)
+            parameter -= alpha * m / (v.sqrt() + training.epsilon)
 
 
 def plain_batches(training: TrainingSpec, data: Data, seed: int, dtype: torch.dtype):
@@ -166,7 +186,7 @@ def plain_training(
             loss = plain_loss(training, logits, targets)
             step.zero_grad()
             loss.backward()
-            before = [linear.weight.detach().clone() for linear in network.linears]
+            before = [linear.weight.detach().clone() for linear in network.layers]
             rate = step.param_groups[0]["lr"]
             step.step()
             row = plain_measures(network, before, inputs)
@@ -185,8 +205,8 @@ def plain_measures(
     network: PlainNetwork, before: list[Tensor], inputs: Tensor
 ) -> dict[str, float | list[float]]:
     """Measure a step just taken: each layer for itself, every number in float64."""
-    gradients = [linear.weight.grad for linear in network.linears]
-    after = [linear.weight for linear in network.linears]
+    gradients = [linear.weight.grad for linear in network.layers]
+    after = [linear.weight for linear in network.layers]
     deltas = [output.grad for output in network.outputs]
     slopes = [slope(network.spec.activation, z) for z in network.preactivations]
     steepest = largest_slope(network.spec.activation)
@@ -263,8 +283,7 @@ def dead(slopes: Tensor) -> float:
 
 def distinct(network: PlainNetwork) -> list[float]:
     shares = []
-    for linear in network.linears:
-        assert isinstance(linear, nn.Linear)
+    for linear in network.layers:
         units = [tuple(unit) for unit in linear.weight.tolist()]
         shares.append(sum(units.count(unit) == 1 for unit in units) / len(units))
     return shares

@@ -40,7 +40,8 @@ BINARY = TrainingSpec(optimizer="sgd", learning_rate=0.1, batch_size=32, epochs=
 CLASSES = changed(BINARY, loss="cross_entropy", batch_size=25, epochs=5)
 MOMENTUM = {"optimizer": "sgd", "learning_rate": 0.05, "momentum": 0.9}
 ADAM = {"optimizer": "adam", "learning_rate": 1e-3}
-OPTIMIZERS = {"sgd": {}, "momentum": MOMENTUM, "adam": ADAM}
+KERAS_ADAM = {"optimizer": "keras_adam", "learning_rate": 1e-3, "epsilon": 1e-7}
+OPTIMIZERS = {"sgd": {}, "momentum": MOMENTUM, "adam": ADAM, "keras_adam": KERAS_ADAM}
 SMALL = NetworkSpec(inputs=2, outputs=1, depth=4, width=7, activation="tanh")
 LONG = ((1, 2), (1, 4), (2, 4))
 
@@ -76,8 +77,7 @@ def assert_alike(
 def pairs(found: Trained, place: int, network: PlainNetwork) -> Iterator[tuple[Tensor, Tensor]]:
     """Each parameter of one replicate beside the plain network's, running statistics too."""
     parameters, running = found.parameters, found.running
-    for layer, linear in enumerate(network.linears):
-        assert isinstance(linear, nn.Linear)
+    for layer, linear in enumerate(network.layers):
         yield parameters.weights[layer][place].detach(), linear.weight.detach().T
         yield parameters.biases[layer][place, :, 0].detach(), linear.bias.detach()
     for layer, norm in enumerate(network.norms):
@@ -115,7 +115,7 @@ def test_every_flow_and_optimizer_is_the_plain_one_in_float64(flow, optimizer) -
     [
         pytest.param(FLOWS[flow], OPTIMIZERS[optimizer], id=f"{flow}-{optimizer}")
         for flow, optimizer in product(FLOWS, OPTIMIZERS)
-        if optimizer != "adam" or FLOWS[flow].get("normalisation") != "batch"
+        if "adam" not in optimizer or FLOWS[flow].get("normalisation") != "batch"
     ],
 )
 def test_every_flow_and_optimizer_is_the_plain_one_to_round_off(flow, optimizer) -> None:
@@ -156,12 +156,11 @@ def test_moons_net_against_a_loop_written_out() -> None:
     spec = NetworkSpec(inputs=2, outputs=1, depth=10, width=10, activation="relu")
     training = changed(BINARY, **ADAM)
     found = engine_training(spec, training, MOONS, SEEDS)
-    layers: list[nn.Module] = []
-    for weights, biases in initial_weights(spec, 13):
-        linear = nn.Linear(*weights.shape)
+    linears = [nn.Linear(*shape) for shape in spec.layer_shapes]
+    for linear, (weights, biases) in zip(linears, initial_weights(spec, 13), strict=True):
         linear.weight.data, linear.bias.data = torch.tensor(weights.T), torch.tensor(biases)
-        layers += [linear, nn.ReLU()]
-    model = nn.Sequential(*layers[:-1])
+    hidden = [part for linear in linears[:-1] for part in (linear, nn.ReLU())]
+    model = nn.Sequential(*hidden, linears[-1])
     adam = torch.optim.Adam(model.parameters(), lr=1e-3)
     inputs = torch.tensor(MOONS.train_inputs)
     targets = torch.tensor(MOONS.train_targets, dtype=torch.float32)[:, None]
@@ -175,13 +174,13 @@ def test_moons_net_against_a_loop_written_out() -> None:
             adam.zero_grad()
             loss.backward()
             losses.append(loss.item())
-            first.append(size(model[0].weight.grad))
-            last.append(size(model[-1].weight.grad))
+            first.append(size(linears[0].weight.grad))
+            last.append(size(linears[-1].weight.grad))
             adam.step()
     np.testing.assert_allclose(found.arrays["loss"][13], losses, rtol=ROUND_OFF)
     np.testing.assert_allclose(found.arrays["grad_norm"][13, :, 0], first, rtol=ROUND_OFF)
     np.testing.assert_allclose(found.arrays["grad_norm"][13, :, -1], last, rtol=ROUND_OFF)
-    for ours, linear in zip(found.parameters.weights, model[::2], strict=True):
+    for ours, linear in zip(found.parameters.weights, linears, strict=True):
         torch.testing.assert_close(ours[13], linear.weight.T, rtol=ROUND_OFF, atol=1e-6)
 
 
