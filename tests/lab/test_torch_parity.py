@@ -8,6 +8,7 @@ carry on: up to 5e-5 with BatchNorm, under 1e-5 without.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -135,6 +136,15 @@ def test_any_batch_size_is_the_plain_one(batch_size: int) -> None:
     spec = changed(SMALL, inputs=5, outputs=3)
     training = changed(CLASSES, batch_size=batch_size, epochs=max(1, min(20, batch_size)))
     compare(spec, training, THREE, torch.float64, EXACT)
+
+
+def test_a_large_test_set_is_measured_whole() -> None:
+    """The engine measures it in parts of 1,000, of which the last is smaller."""
+    places = np.random.default_rng(0).integers(31, size=2345)
+    large = replace(
+        THREE, test_inputs=THREE.test_inputs[places], test_targets=THREE.test_targets[places]
+    )
+    compare(changed(SMALL, inputs=5, outputs=3), CLASSES, large, torch.float64, EXACT)
 
 
 @pytest.mark.parametrize("flow", FLOWS.values(), ids=FLOWS)
