@@ -122,7 +122,7 @@ class NetworkSpec(BaseModel):
         Any value out of its range, in one line that names it.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     inputs: PositiveInt
     outputs: PositiveInt
@@ -215,7 +215,7 @@ class TrainingSpec(BaseModel):
         Any value out of its range, in one line that names it.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     optimizer: str = "sgd"
     learning_rate: PositiveFloat = 1e-3
