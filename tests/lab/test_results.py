@@ -21,10 +21,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, Trace
     moons, data = experiment("moons"), load("moons")
     arms = ["sigmoid", "relu", "relu-sgd"]
     with ut.open(path, create=True) as store:
-        outcomes = [
-            study.run(planned, data, store)
-            for planned in study.plan(moons, data, arms=arms, replicates=7, epochs=3)
-        ]
+        planned = study.plan(moons, data, arms=arms, replicates=7, epochs=3)
+        outcomes = study.run(planned, data, store)
     return {outcome.arm: (outcome.run, outcome.trace) for outcome in outcomes}
 
 
@@ -103,9 +101,9 @@ def test_what_is_not_finite_is_null(runs: dict[str, tuple[str, Trace]]):
 
 def test_a_single_replicate_has_no_interval(tmp_path: Path):
     moons, data = experiment("moons"), load("moons")
-    (planned,) = study.plan(moons, data, arms=["relu"], replicates=1, epochs=1)
+    planned = study.plan(moons, data, arms=["relu"], replicates=1, epochs=1)
     with ut.open(tmp_path / "runs.db", create=True) as store:
-        outcome = study.run(planned, data, store)
+        (outcome,) = study.run(planned, data, store)
     summary = results.arm_summary("relu", outcome.run, outcome.trace)
     assert summary["test_accuracy"]["ci95"] is None
     assert summary["test_accuracy"]["sd"] is None

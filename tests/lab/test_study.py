@@ -19,6 +19,11 @@ MOONS = experiment("moons")
 DATA = load("moons")
 
 
+def ran(one, store, **options) -> study.Outcome:
+    (outcome,) = study.run([one], DATA, store, **options)
+    return outcome
+
+
 def planned(arm: str = "relu", **options):
     (one,) = study.plan(MOONS, DATA, arms=[arm], **({"replicates": 3, "epochs": 2} | options))
     return one
@@ -79,10 +84,10 @@ def test_an_unknown_arm_names_the_nearest():
 
 def test_a_finished_run_is_not_trained_again(tmp_path: Path):
     with ut.open(tmp_path / "runs.db", create=True) as store:
-        first = study.run(planned(), DATA, store)
-        again = study.run(planned(), DATA, store)
-        fresh = study.run(planned(), DATA, store, fresh=True)
-        other = study.run(planned(seed=5), DATA, store)
+        first = ran(planned(), store)
+        again = ran(planned(), store)
+        fresh = ran(planned(), store, fresh=True)
+        other = ran(planned(seed=5), store)
     assert (first.trained, again.trained, fresh.trained, other.trained) == (3, 0, 3, 3)
     assert again.run == first.run
     assert len({first.run, fresh.run, other.run}) == 3
@@ -93,15 +98,15 @@ def test_a_finished_run_is_not_trained_again(tmp_path: Path):
 def test_progress_counts_every_epoch(tmp_path: Path):
     seen: list[study.Progress] = []
     with ut.open(tmp_path / "runs.db", create=True) as store:
-        study.run(planned(epochs=4), DATA, store, progress=seen.append)
+        ran(planned(epochs=4), store, progress=seen.append)
     assert seen == [study.Progress("relu", done, 4) for done in (1, 2, 3, 4)]
 
 
 def test_shards_give_the_same_networks_as_one_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     with ut.open(tmp_path / "runs.db", create=True) as store:
-        whole = study.run(planned(), DATA, store)
+        whole = ran(planned(), store)
         monkeypatch.setattr(study, "SHARD", 2)
-        cut = study.run(planned(), DATA, store, fresh=True)
+        cut = ran(planned(), store, fresh=True)
     for name in ("grad_norm", "loss", "test_accuracy"):
         np.testing.assert_allclose(
             cut.trace.dataset[name], whole.trace.dataset[name], rtol=1e-4, err_msg=name
@@ -125,12 +130,12 @@ def test_an_interrupted_run_keeps_its_shards_and_is_finished_by_the_same_call(
 
     with ut.open(tmp_path / "runs.db", create=True) as store:
         with pytest.raises(KeyboardInterrupt):
-            study.run(planned(), DATA, store, progress=interrupt)
+            ran(planned(), store, progress=interrupt)
         (run,) = store.runs()
         assert (run.state, run.finished_replicates) == ("interrupted", 1)
-        resumed = study.run(planned(), DATA, store)
+        resumed = ran(planned(), store)
         assert (resumed.run, resumed.trained) == (run.id, 2)
-        whole = study.run(planned(), DATA, store, fresh=True)
+        whole = ran(planned(), store, fresh=True)
     assert np.array_equal(resumed.trace.dataset["grad_norm"], whole.trace.dataset["grad_norm"])
 
 
@@ -150,7 +155,7 @@ def die(progress):
         os.kill(os.getpid(), signal.SIGKILL)
 
 with ut.open(sys.argv[1], create=True) as store:
-    study.run(planned, load("moons"), store, progress=die)
+    study.run([planned], load("moons"), store, progress=die)
 """
 
 
@@ -165,8 +170,8 @@ def test_a_killed_run_leaves_a_store_with_all_that_was_flushed(tmp_path: Path, e
         trace = store.trace(run.id)
         assert trace.dataset["epoch"].values.max() == epoch
         (whole,) = study.plan(MOONS, DATA, arms=["relu"], replicates=2, epochs=6)
-        resumed = study.run(whole, DATA, store)
-        fresh = study.run(whole, DATA, store, fresh=True)
+        resumed = ran(whole, store)
+        fresh = ran(whole, store, fresh=True)
     assert resumed.run == run.id
     assert np.array_equal(resumed.trace.dataset["grad_norm"], fresh.trace.dataset["grad_norm"])
     before = trace.dataset["grad_norm"].values
@@ -186,7 +191,7 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 with ut.open(sys.argv[1], create=True) as store:
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
     try:
-        study.run(planned, load("moons"), store)
+        study.run([planned], load("moons"), store)
     except StoreError as error:
         print(error)
 """
@@ -206,11 +211,11 @@ def test_a_file_that_cannot_grow_is_one_line_and_the_store_still_opens(tmp_path:
 
 def test_a_store_in_use_by_another_writer_of_the_same_run(tmp_path: Path):
     with ut.open(tmp_path / "runs.db", create=True) as store:
-        study.run(planned(), DATA, store)
+        ran(planned(), store)
         parent = 1
         born = Path(f"/proc/{parent}/stat").read_text().rpartition(")")[2].split()[19]
         store._connection.execute(
             "UPDATE runs SET state = 'running', pid = ?, born = ?", (parent, born)
         )
         with pytest.raises(StoreError, match="is being written by process 1 on"):
-            study.run(planned(), DATA, store)
+            ran(planned(), store)

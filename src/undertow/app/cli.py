@@ -87,6 +87,9 @@ def run(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Train anew what is there already.")
     ] = False,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes to train in; by default one a core.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train an experiment's networks, measure every gradient, judge the published claims.
@@ -107,6 +110,7 @@ def run(
             store=store,
             report=report,
             fresh=fresh,
+            workers=workers,
             command=_command(),
         )
     except KeyboardInterrupt:

@@ -25,6 +25,7 @@ def run(
     store: str,
     report: str | None,
     fresh: bool,
+    workers: int | None,
     command: str,
 ) -> dict[str, Any]:
     """Plan, train, summarise and report an experiment; return its JSON document."""
@@ -41,9 +42,9 @@ def run(
     )
     began = time.perf_counter()
     with open_store(store, create=True) as opened, _progress(planned) as progress:
-        outcomes = [
-            study.run(each, data_set, opened, fresh=fresh, progress=progress) for each in planned
-        ]
+        outcomes = study.run(
+            planned, data_set, opened, fresh=fresh, workers=workers, progress=progress
+        )
     seconds = time.perf_counter() - began
     runs = {outcome.arm: (outcome.run, outcome.trace) for outcome in outcomes}
     document = _document(

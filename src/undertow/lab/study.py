@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -12,11 +11,12 @@ from undertow.errors import SpecError
 from undertow.lab import engine
 from undertow.lab.data import Data
 from undertow.lab.experiment import Arm, Experiment
+from undertow.lab.workers import Shard, Task, train
 from undertow.spec import changed
 from undertow.trace.anomalies import anomalies
 from undertow.trace.record import Chunk, Trace
 from undertow.trace.schema import VERSION
-from undertow.trace.store import Store
+from undertow.trace.store import Run, Store, Writer
 
 SHARD = 128  # replicates trained in one pass; larger passes fall out of the processor's cache
 LARGEST_SEED = 2**31 - 1  # what NetCDF's integers hold
@@ -101,59 +101,94 @@ def plan(
 
 
 def run(
-    planned: Planned,
+    planned: Sequence[Planned],
     data: Data,
     store: Store,
     *,
     fresh: bool = False,
+    workers: int | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
-) -> Outcome:
-    """Train what is not yet in the store, and read the whole run back.
+) -> list[Outcome]:
+    """Train what is not yet in the store, and read every run back.
 
-    An interruption of any kind leaves the run in the store, listed as interrupted.
+    An interruption of any kind leaves what was trained in the store, listed as interrupted.
     """
-    known = None if fresh else store.latest(planned.key)
-    if known and known.state == "finished":
-        return Outcome(planned.arm.name, known.id, store.trace(known.id), 0, 0.0)
-    name = known.id if known else store.new_id(planned.stem)
-    arm = planned.arm
-    header = engine.header(
-        arm.network,
-        arm.training,
-        data,
-        planned.seeds,
-        experiment=planned.experiment,
-        arm=arm.name,
-        note=arm.note,
-    )
-    began, trained = time.perf_counter(), 0
-    writer = store.begin(name, planned.key, f"{planned.experiment} {arm.name}", header)
-    epochs = arm.training.epochs * len(planned.shards)
+    known = [None if fresh else store.latest(each.key) for each in planned]
+    under_way = [_UnderWay(each, found, store) for each, found in zip(planned, known, strict=True)]
+    tasks = [
+        Task(number, first, each.planned.arm.network, each.planned.arm.training, seeds)
+        for number, each in enumerate(under_way)
+        for first, seeds in each.shards_left
+    ]
+
+    def receive(task: Task, result: Chunk | Shard) -> None:
+        each = under_way[task.run]
+        each.receive(task, result, data)
+        if isinstance(result, Chunk):
+            progress(Progress(each.planned.arm.name, each.epochs_done, each.epochs))
+
     try:
-        finished = store.finished_shards(name)
-        done = arm.training.epochs * len(finished)
-        for first, seeds in planned.shards:
-            if first in finished:
-                continue
-
-            def receive(chunk: Chunk, first: int = first) -> None:
-                nonlocal done
-                writer.append(first, chunk)
-                done += 1
-                progress(Progress(arm.name, done, epochs))
-
-            start = time.perf_counter()
-            artefacts = engine.train(arm.network, arm.training, data, seeds, receive)
-            writer.finish_shard(first, len(seeds), time.perf_counter() - start, artefacts)
-            trained += len(seeds)
-        trace = store.trace(name)
-        events = anomalies(trace)
-        writer.finish("finished", events)
+        train(tasks, data, receive, workers)
     except BaseException:
-        writer.abandon()
+        for each in under_way:
+            each.abandon()
         raise
-    trace = Trace(trace.dataset, events, trace.artefacts)
-    return Outcome(arm.name, name, trace, trained, time.perf_counter() - began)
+    return [each.outcome() for each in under_way]
+
+
+class _UnderWay:
+    """One run on its way into the store."""
+
+    def __init__(self, planned: Planned, known: Run | None, store: Store):
+        self.planned, self.store = planned, store
+        self.whole = known is not None and known.state == "finished"
+        self.run = known.id if known else None
+        finished = set(store.finished_shards(known.id)) if known else set()
+        self.shards_left = [shard for shard in planned.shards if shard[0] not in finished]
+        if self.whole:
+            self.shards_left = []
+        self.trained, self.seconds = 0, 0.0
+        self.epochs = planned.arm.training.epochs * len(planned.shards)
+        self.epochs_done = planned.arm.training.epochs * len(finished)
+        self._writer: Writer | None = None
+
+    def receive(self, task: Task, result: Chunk | Shard, data: Data) -> None:
+        writer = self._writer = self._writer or self._begin(data)
+        if isinstance(result, Chunk):
+            self.epochs_done += 1
+            writer.append(task.first, result)
+            return
+        writer.finish_shard(task.first, len(task.seeds), result.seconds, result.artefacts)
+        self.trained += len(task.seeds)
+        self.seconds += result.seconds
+        self.shards_left = [shard for shard in self.shards_left if shard[0] != task.first]
+        if not self.shards_left:
+            writer.finish("finished", anomalies(self.store.trace(writer.run)))
+            self._writer, self.whole = None, True
+
+    def abandon(self) -> None:
+        if self._writer:
+            self._writer.abandon()
+
+    def outcome(self) -> Outcome:
+        assert self.run is not None
+        trace = self.store.trace(self.run)
+        return Outcome(self.planned.arm.name, self.run, trace, self.trained, self.seconds)
+
+    def _begin(self, data: Data) -> Writer:
+        planned, arm = self.planned, self.planned.arm
+        self.run = self.run or self.store.new_id(planned.stem)
+        header = engine.header(
+            arm.network,
+            arm.training,
+            data,
+            planned.seeds,
+            experiment=planned.experiment,
+            arm=arm.name,
+            note=arm.note,
+        )
+        name = f"{planned.experiment} {arm.name}"
+        return self.store.begin(self.run, planned.key, name, header)
 
 
 def _key(experiment: Experiment, arm: Arm, data: Data, seeds: tuple[int, ...]) -> str:

@@ -1,0 +1,141 @@
+"""Shards trained side by side, one process a core; the caller alone writes the store.
+
+Small networks run on one thread, so a second core helps only as a second process. Processes are
+started afresh rather than forked, because PyTorch's threads do not survive a fork.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import queue
+import signal
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from undertow.errors import UndertowError
+from undertow.lab.data import Data
+from undertow.spec import NetworkSpec, TrainingSpec
+from undertow.trace.record import Chunk
+
+WORTH_A_PROCESS = 2000  # steps; below, starting a process takes longer than it saves
+POLL_SECONDS = 1.0
+
+
+class Task(NamedTuple):
+    """One shard to train; `run` and `first` say where it belongs."""
+
+    run: int
+    first: int
+    network: NetworkSpec
+    training: TrainingSpec
+    seeds: tuple[int, ...]
+
+
+class Shard(NamedTuple):
+    """What a shard leaves when it is whole."""
+
+    artefacts: dict[str, np.ndarray]
+    seconds: float
+
+
+Receive = Callable[[Task, Chunk | Shard], None]
+
+
+def train(tasks: Sequence[Task], data: Data, receive: Receive, workers: int | None = None) -> None:
+    """Train shards, and hand over their chunks as they come, then the shard itself.
+
+    `workers` is by default one a core, and one in all where the work is short. With one, all
+    happens in this process.
+
+    Raises
+    ------
+    UndertowError
+        A worker was killed, for example for want of memory.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if workers is None:
+        workers = (cores or 1) if _steps(tasks, data) >= WORTH_A_PROCESS else 1
+    workers = min(workers, len(tasks))
+    if workers <= 1:
+        for task in tasks:
+            _train(task, data, receive)
+        return
+    context = multiprocessing.get_context("spawn")
+    waiting, results = context.Queue(), context.Queue(maxsize=100)
+    for number in (*range(len(tasks)), *[None] * workers):
+        waiting.put(number)
+    threads = max(1, (cores or 1) // workers)
+    arguments = (list(tasks), data, waiting, results, threads, os.getpid())
+    processes = [context.Process(target=_work, args=arguments, daemon=True) for _ in range(workers)]
+    try:
+        for process in processes:
+            process.start()
+        whole = 0
+        while whole < len(tasks):
+            number, result = _next(results, processes)
+            if isinstance(result, BaseException):
+                raise result
+            receive(tasks[number], result)
+            whole += isinstance(result, Shard)
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.join()
+
+
+def _next(results: Any, processes: Sequence[Any]) -> tuple[int, Chunk | Shard | BaseException]:
+    while True:
+        try:
+            return results.get(timeout=POLL_SECONDS)
+        except queue.Empty:
+            dead = [process.exitcode for process in processes if process.exitcode]
+            if dead:
+                raise UndertowError(
+                    f"a training process ended with status {dead[0]}, perhaps for want of memory: "
+                    "what is done is kept; try fewer --replicates, or --workers 1"
+                ) from None
+
+
+def _work(
+    tasks: list[Task], data: Data, waiting: Any, results: Any, threads: int, parent: int
+) -> None:
+    """Train one task after the other in a process of its own."""
+    import torch
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C and ends its workers
+    torch.set_num_threads(threads)
+    while (number := waiting.get()) is not None:
+
+        def send(_: Task, result: Chunk | Shard, number: int = number) -> None:
+            while True:
+                if os.getppid() != parent:  # killed: nobody is left to train for
+                    os._exit(1)
+                try:
+                    return results.put((number, result), timeout=POLL_SECONDS)
+                except queue.Full:
+                    continue
+
+        try:
+            _train(tasks[number], data, send)
+        except Exception as error:
+            results.put((number, error))
+
+
+def _train(task: Task, data: Data, receive: Receive) -> None:
+    from undertow.lab import engine
+
+    began = time.perf_counter()
+    artefacts = engine.train(
+        task.network, task.training, data, task.seeds, lambda chunk: receive(task, chunk)
+    )
+    receive(task, Shard(artefacts, time.perf_counter() - began))
+
+
+def _steps(tasks: Sequence[Task], data: Data) -> int:
+    samples = len(data.train_targets)
+    return sum(task.training.epochs * -(-samples // task.training.batch_size) for task in tasks)
