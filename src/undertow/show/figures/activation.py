@@ -108,8 +108,8 @@ def _message(traces: Traces) -> str:
     share = 100 * shares[arm]
     if share < 1:
         return (
-            f"Before training the pre-activations lie in the middle of the slope: at most "
-            f"{share:.1g} % are at the outer edges"
+            "Before training the pre-activations lie in the middle of the slope, "
+            f"{f'{share:.1g} %' if share else 'none'} at its outer edges"
         )
     return f"Before training {share:.0f} % of the pre-activations of {arm} are at the outer edges"
 
@@ -159,6 +159,8 @@ def _histogram(arm: str, trace: Any) -> Any:
         for middle, share in zip(middles, shares, strict=True)
         if share > 0
     ]
+    edge = max([6.0, *(abs(bar[end]) for bar in bars for end in ("start", "end"))])
+    middles = middles[np.abs(middles) < edge]
     slopes = FUNCTIONS[name].slope(middles)
     line = [
         {"z": round(float(middle), 4), "slope": round(float(slope / slopes.max()), 5)}
@@ -169,7 +171,12 @@ def _histogram(arm: str, trace: Any) -> Any:
         alt.Chart(alt.InlineData(values=bars))
         .mark_rect(color=MEASURED, opacity=0.55)
         .encode(
-            x=alt.X("start:Q", title="pre-activation z (no unit)"),
+            x=alt.X(
+                "start:Q",
+                title="pre-activation z (no unit)",
+                scale=alt.Scale(domain=[-edge, edge], nice=False),
+                axis=alt.Axis(tickCount=5),
+            ),
             x2="end:Q",
             y=alt.Y("height:Q", title=title, scale=alt.Scale(domain=[0, 1.05])),
             y2=alt.datum(0),

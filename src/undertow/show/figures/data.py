@@ -29,7 +29,7 @@ def data(traces: Traces) -> Any:
             y=alt.Y("y:Q", title="input 2 (no unit)", scale=alt.Scale(zero=False)),
             color=colour(domain),
             shape=shape(domain),
-            fill=alt.Fill("class:N", scale=colour_scale(domain), legend=None),
+            fill=alt.Fill("class:N", title="class", scale=colour_scale(domain)),
             fillOpacity=alt.FillOpacity("set:N", title="set", scale=trained, legend=_legend()),
             tooltip=["class:N", "set:N", alt.Tooltip("x:Q"), alt.Tooltip("y:Q")],
         )

@@ -1,4 +1,4 @@
-"""What each replicate came to: a dot each, because outcomes are stuck or learned, seldom between."""
+"""What each replicate came to: a dot each, because it learns or is stuck, seldom between."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def surface(traces: Traces) -> Any:
     across = columns(len(panels))
     flat = [arm for arm, level in said.items() if level]
     message = (
-        f"The answer is the same everywhere in {' and '.join(flat)}"
+        f"The answer is the same everywhere in {', '.join(flat)}"
         if 0 < len(flat) <= 3
         else f"In {len(flat)} of {numbers(len(said), 'arm')} the answer is the same everywhere"
         if flat
@@ -89,14 +89,13 @@ def runs(grid: np.ndarray, extent: np.ndarray) -> list[dict[str, float]]:
 
 def _panel(arm: str, trace: Trace, chosen: int) -> Any:
     extent = trace.artefacts["decision_extent"]
+    shades = alt.Scale(
+        type="quantize", domain=[0, 1], scheme=alt.SchemeParams(name="blueorange", count=STEPS)
+    )
     fill = alt.Fill(
         "probability:Q",
         title="probability of class 1",
-        scale=alt.Scale(
-            type="quantize",
-            domain=[0, 1],
-            scheme=alt.SchemeParams(name="blueorange", count=STEPS),
-        ),
+        scale=shades,
         legend=alt.Legend(orient="top", direction="horizontal", gradientLength=220),
     )
     x = alt.X(
@@ -114,8 +113,9 @@ def _panel(arm: str, trace: Trace, chosen: int) -> Any:
     stretches = runs(trace.artefacts["decision_grid"][chosen], extent)
     background = (
         alt.Chart(alt.InlineData(values=stretches))
-        .mark_rect()
+        .mark_rect(strokeWidth=0.7)  # in the shade's own colour: without it hairlines show
         .encode(
+            stroke=alt.Stroke("probability:Q", scale=shades, legend=None),
             x=x,
             x2="right:Q",
             y=y,

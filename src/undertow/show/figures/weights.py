@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from undertow.show.axes import scientific
 from undertow.show.figure import Kind, Traces, numbers
 from undertow.show.figures.surface import middle_replicate
 from undertow.show.theme import BAND, MEASURED, PANEL, alt, columns, finished
-from undertow.statistics.bands import median
+from undertow.statistics.bands import band, median
 from undertow.trace.record import Trace
 
 _MOST = 400
@@ -20,8 +21,9 @@ def weights(traces: Traces) -> Any:
     pairs = {arm: before_and_after(trace) for arm, trace in traces.items()}
     drawn = {arm: _evenly(start, end) for arm, (start, end) in pairs.items()}
     finite = [part[np.isfinite(part)] for pair in drawn.values() for part in pair]
-    everything = np.concatenate(finite) if finite else np.zeros(1)
-    largest = float(np.abs(everything).max(initial=0.1)) * 1.05
+    everything = np.abs(np.concatenate(finite))
+    # A few that ran away would press all others into a point.
+    largest = 1.3 * max(float(band(everything).high), 0.1) if everything.size else 1.0
     moved = {arm: median(np.abs(end - start)) for arm, (start, end) in pairs.items()}
     panels = [_panel(arm, *pair, traces[arm], largest) for arm, pair in drawn.items()]
     across = columns(len(panels))
@@ -30,7 +32,8 @@ def weights(traces: Traces) -> Any:
         _message(moved),
         "Each dot is one weight of layer 1, of the replicate whose test accuracy is the median: "
         "its value before training to the right, after training upwards. On the diagonal it has "
-        "not moved. Under Adam dots leave the diagonal even where hardly any gradient arrives.",
+        "not moved; an open triangle lies beyond the axes. Under Adam dots leave the diagonal "
+        "even where hardly any gradient arrives.",
         f"Scatter charts, one for each of {numbers(len(traces), 'arm')}: the weights of layer 1 "
         f"after training against before. {_message(moved)}.",
         width=across * (PANEL + 60),
@@ -51,8 +54,9 @@ def _message(moved: dict[str, float]) -> str:
     if not moved:
         return "The weights of layer 1, before and after"
     least, most = min(moved, key=lambda arm: moved[arm]), max(moved, key=lambda arm: moved[arm])
-    first = f"The first weights of {least} move by {moved[least]:.2g}"
-    return first + (f", those of {most} by {moved[most]:.2g}" if most != least else "")
+    distance = f"move by {scientific(moved[least])}" if moved[least] else "do not move"
+    first = f"The first weights of {least} {distance}"
+    return first + (f", those of {most} move by {scientific(moved[most])}" if most != least else "")
 
 
 def _evenly(start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -62,12 +66,17 @@ def _evenly(start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 def _panel(arm: str, start: np.ndarray, end: np.ndarray, trace: Trace, largest: float) -> Any:
     rows = [
-        {"before": round(float(before), 5), "after": round(float(after), 5)}
+        {
+            "before": round(float(before), 5),
+            "after": round(float(after), 5),
+            "where": "inside" if max(abs(before), abs(after)) <= largest else "beyond",
+        }
         for before, after in zip(start, end, strict=True)
         if np.isfinite(before) and np.isfinite(after)
     ]
     lost = len(start) - len(rows)
-    scale = alt.Scale(domain=[-largest, largest], nice=False)
+    scale = alt.Scale(domain=[-largest, largest], nice=False, clamp=True)
+    places = ["inside", "beyond"]
     x = alt.X("before:Q", title="before (no unit)", scale=scale, axis=alt.Axis(tickCount=4))
     y = alt.Y("after:Q", title="after (no unit)", scale=scale, axis=alt.Axis(tickCount=4))
     ends = [{"before": edge, "after": edge} for edge in (-largest, largest)]
@@ -78,8 +87,22 @@ def _panel(arm: str, start: np.ndarray, end: np.ndarray, trace: Trace, largest: 
     )
     dots = (
         alt.Chart(alt.InlineData(values=rows))
-        .mark_point(color=MEASURED, filled=True, size=28, opacity=0.8)
-        .encode(x=x, y=y, tooltip=["before:Q", "after:Q"])
+        .mark_point(color=MEASURED, size=28, opacity=0.8)
+        .encode(
+            x=x,
+            y=y,
+            shape=alt.Shape(
+                "where:N",
+                legend=None,
+                scale=alt.Scale(domain=places, range=["circle", "triangle-up"]),
+            ),
+            fill=alt.Fill(
+                "where:N",
+                legend=None,
+                scale=alt.Scale(domain=places, range=[MEASURED, "transparent"]),
+            ),
+            tooltip=["before:Q", "after:Q"],
+        )
     )
     seed = int(trace.dataset["seed"].values[middle_replicate(trace)])
     return alt.layer(diagonal, dots).properties(
