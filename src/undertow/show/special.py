@@ -72,5 +72,6 @@ def legend(kinds: Iterable[str]) -> str:
     >>> legend(["finite", "zero"])
     ' At the edge, 0: exactly no gradient.'
     """
-    found = [MEANINGS[name] for name in MEANINGS if name in set(kinds)]
+    present = set(kinds)
+    found = [meaning for name, meaning in MEANINGS.items() if name in present]
     return f" At the edge, {'; '.join(found)}." if found else ""

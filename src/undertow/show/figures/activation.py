@@ -175,7 +175,7 @@ def _histogram(arm: str, trace: Any) -> Any:
                 "start:Q",
                 title="pre-activation z (no unit)",
                 scale=alt.Scale(domain=[-edge, edge], nice=False),
-                axis=alt.Axis(tickCount=5),
+                axis=alt.Axis(values=[-10, -5, 0, 5, 10]),
             ),
             x2="end:Q",
             y=alt.Y("height:Q", title=title, scale=alt.Scale(domain=[0, 1.05])),

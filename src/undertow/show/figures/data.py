@@ -75,10 +75,11 @@ def colour(domain: list[str]) -> Any:
     return alt.Color("class:N", title="class", scale=colour_scale(domain))
 
 
-def shape(domain: list[str]) -> Any:
+def shape(domain: list[str], legend: Any = None) -> Any:
     """Return the shape of a class."""
     shapes = [CLASS_SHAPES[place % len(CLASS_SHAPES)] for place in range(len(domain))]
-    return alt.Shape("class:N", title="class", scale=alt.Scale(domain=domain, range=shapes))
+    scale = alt.Scale(domain=domain, range=shapes)
+    return alt.Shape("class:N", title="class", scale=scale, legend=legend or alt.Legend())
 
 
 def _legend() -> Any:

@@ -134,6 +134,7 @@ def _panel(
         title="|dE/dW| (units of loss)",
         scale=scale_of_colour,
         legend=alt.Legend(
+            type="gradient",
             orient="top",
             direction="horizontal",
             gradientLength=360,

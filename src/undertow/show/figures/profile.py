@@ -66,13 +66,14 @@ def title(traces: Traces, variable: str) -> str:
         for arm, norms in ((arm, values(trace, variable)[:, 0]) for arm, trace in traces.items())
         if norms.shape[1] > 2
     }
-    lost = {arm: dex for arm, dex in lost.items() if np.isfinite(dex)}
+    lost = {arm: dex for arm, dex in lost.items() if dex < np.inf}
     if not lost:
         return f"The {WORDS[variable][1]}, layer by layer"
     order = sorted(lost, key=lambda arm: lost[arm])
     worst, mildest = order[0], order[-1]
+    share = f"{scientific(10 ** lost[worst])} of" if lost[worst] > -np.inf else "nothing of"
     first = (
-        f"At step 1 layer 1 of {worst} gets {scientific(10 ** lost[worst])} of the "
+        f"At step 1 layer 1 of {worst} gets {share} the "
         f"{WORDS[variable][1]} of its last hidden layer"
     )
     return first + (f"; in {mildest} {scientific(10 ** lost[mildest])}" * (len(order) > 1))

@@ -96,7 +96,9 @@ def _panel(arm: str, trace: Trace, chosen: int) -> Any:
         "probability:Q",
         title="probability of class 1",
         scale=shades,
-        legend=alt.Legend(orient="top", direction="horizontal", gradientLength=220),
+        legend=alt.Legend(
+            type="gradient", orient="top", direction="horizontal", gradientLength=220
+        ),
     )
     x = alt.X(
         "left:Q",
@@ -132,7 +134,7 @@ def _panel(arm: str, trace: Trace, chosen: int) -> Any:
         .encode(
             x=alt.X("x:Q", title="input 1"),
             y=alt.Y("y:Q", title="input 2"),
-            shape=shape(domain),
+            shape=shape(domain, alt.Legend(orient="top", direction="horizontal")),
         )
     )
     return alt.layer(background, marks).properties(
