@@ -327,6 +327,13 @@ def expressions(value):
     return [text for part in value for text in expressions(part)] if isinstance(value, list) else []
 
 
+def test_an_activation_without_a_known_slope_keeps_its_histogram():
+    chart = preactivations({"a": trace(activation="gelu")})
+    assert rows(chart, "share")
+    assert not rows(chart, "slope")
+    assert chart.to_dict()["concat"][0]["title"]["subtitle"] == "gelu, slope not drawn"
+
+
 def test_four_functions_are_told_apart_without_colour():
     panel = functions().to_dict()["concat"][0]
     dashes = panel["encoding"]["strokeDash"]["scale"]["range"]

@@ -103,7 +103,7 @@ def page(
         title=title,
         words=words,
         command=command,
-        document=document,
+        claims=document.get("claims", ()),
         arms=tables.arms(document, traces),
         comparisons=tables.comparisons(document),
         networks=tables.networks(traces),
@@ -111,7 +111,6 @@ def page(
         figures=[(found, safe(script_safe(specification(found)))) for found in drawn],
         omitted=omitted,
         variables=VARIABLES,
-        number=tables.number,
         bundle=safe(bundle()),
     )
 

@@ -63,7 +63,7 @@ def diverged(trace: Trace) -> np.ndarray:
     sizes = trace.dataset.sizes
     if "nonfinite" not in trace.dataset:
         return np.zeros((sizes["step"], sizes["layer"]), bool)
-    return (values(trace, "nonfinite") > 0).any(0)
+    return np.asarray((values(trace, "nonfinite") > 0).any(0))
 
 
 def legend(kinds: Iterable[str]) -> str:

@@ -67,18 +67,17 @@ def functions(_: Traces | None = None) -> Any:
 
 def preactivations(traces: Traces) -> Any:
     """Draw the pre-activations of the first batch over the slope of the activation."""
-    usable = {arm: trace for arm, trace in traces.items() if _activation(trace) in FUNCTIONS}
-    panels = [_histogram(arm, trace) for arm, trace in usable.items()]
+    panels = [_histogram(arm, trace) for arm, trace in traces.items()]
     across = columns(len(panels))
     return finished(
         alt.concat(*panels, columns=across),
-        _message(usable),
+        _message(traces),
         "Bars: where the pre-activations of the first batch lie, all hidden layers and replicates "
         "together, as a share of the tallest bar. Line: the activation's slope there, as a share "
         "of its largest. Bars under the low ends of the line pass no gradient on. The outermost "
         "bars hold all that lies beyond.",
-        f"Histograms, one for each of {numbers(len(usable), 'arm')}: the pre-activations of the "
-        f"first batch from -10 to 10, with the slope of the activation. {_message(usable)}.",
+        f"Histograms, one for each of {numbers(len(traces), 'arm')}: the pre-activations of the "
+        f"first batch from -10 to 10, with the slope of the activation. {_message(traces)}.",
         width=across * (PANEL + 60),
     )
 
@@ -161,11 +160,14 @@ def _histogram(arm: str, trace: Any) -> Any:
     ]
     edge = max([6.0, *(abs(bar[end]) for bar in bars for end in ("start", "end"))])
     middles = middles[np.abs(middles) < edge]
-    slopes = FUNCTIONS[name].slope(middles)
-    line = [
-        {"z": round(float(middle), 4), "slope": round(float(slope / slopes.max()), 5)}
-        for middle, slope in zip(middles, slopes, strict=True)
-    ]
+    line = []
+    if name in FUNCTIONS:
+        slopes = FUNCTIONS[name].slope(middles)
+        line = [
+            {"z": round(float(middle), 4), "slope": round(float(slope / slopes.max()), 5)}
+            for middle, slope in zip(middles, slopes, strict=True)
+        ]
+    said = f"slope of {NAMES.get(name, name)}" if line else f"{name}, slope not drawn"
     title = "share of the largest"
     histogram = (
         alt.Chart(alt.InlineData(values=bars))
@@ -195,7 +197,5 @@ def _histogram(arm: str, trace: Any) -> Any:
     return alt.layer(histogram, slope).properties(
         width=PANEL,
         height=PANEL * 0.8,
-        title=alt.TitleParams(
-            arm, subtitle=f"slope of {NAMES.get(name, name)}", fontSize=12, offset=4
-        ),
+        title=alt.TitleParams(arm, subtitle=said, fontSize=12, offset=4),
     )

@@ -91,7 +91,7 @@ def _rows(trace: Trace, names: tuple[str, ...], unit: float) -> list[dict[str, A
         if name not in trace.dataset:
             continue
         each = values(trace, name).T * unit  # [steps, R]
-        measured = ~np.isnan(each).all(1)
+        measured = np.asarray(~np.isnan(each).all(1))
         if not measured.any():
             continue
         # A loss that is NaN for all was measured; a test loss is measured once an epoch.

@@ -20,7 +20,8 @@ def stuck_dots(traces: Traces) -> Any:
     rows, said = [], {}
     for arm, trace in traces.items():
         ends = [values(trace, name)[:, -1] for name in ("test_accuracy", "predicted_share")]
-        flags = np.sort(stuck(ends[0], trace.attributes.get("larger_test_share", 0.5), ends[1]))
+        # Where the share of the larger class is not known, only naming one class for all tells.
+        flags = np.sort(stuck(ends[0], trace.attributes.get("larger_test_share", 0.0), ends[1]))
         said[arm] = (int(flags.sum()), len(flags))
         rows += [
             {

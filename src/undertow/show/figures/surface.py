@@ -70,7 +70,7 @@ def runs(grid: np.ndarray, extent: np.ndarray) -> list[dict[str, float]]:
     found = []
     for y in range(rows):
         shades = np.floor(np.clip(grid[y], 0, 1 - 1e-9) * STEPS)
-        ends = np.flatnonzero(np.append(shades[1:] != shades[:-1], True))
+        ends = np.flatnonzero(np.append(shades[1:] != shades[:-1], True)).tolist()
         start = 0
         for end in ends:
             if np.isfinite(shades[end]):
@@ -83,7 +83,7 @@ def runs(grid: np.ndarray, extent: np.ndarray) -> list[dict[str, float]]:
                         "probability": round((float(shades[end]) + 0.5) / STEPS, 3),
                     }
                 )
-            start = int(end) + 1
+            start = end + 1
     return found
 
 
