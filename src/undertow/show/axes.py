@@ -60,13 +60,13 @@ def power(exponent: int) -> str:
 def scientific(value: float) -> str:
     """Write a number for a sentence.
 
-    >>> [scientific(value) for value in (1.24e-7, 0.0024, 0.25, 51.3, 4e5, 0.0)]
-    ['1.2 × 10⁻⁷', '0.0024', '0.25', '51', '4 × 10⁵', '0']
+    >>> [scientific(value) for value in (1.24e-7, 0.0024, 51.3, 357.0, 4e5, 0.0)]
+    ['1.2 × 10⁻⁷', '0.0024', '51', '357', '4 × 10⁵', '0']
     """
     if math.isnan(value):
         return "NaN"
     if value == 0 or math.isinf(value) or 1e-3 <= abs(value) < 1e4:
-        return f"{value:.2g}" if abs(value) < 1000 else f"{value:.0f}"
+        return f"{value:.2g}" if not 100 <= abs(value) < 1e4 else f"{value:.0f}"
     digits, _, exponent = f"{value:.1e}".partition("e")
     return f"{digits.removesuffix('.0')} × {power(int(exponent))}"
 

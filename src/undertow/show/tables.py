@@ -47,7 +47,7 @@ def comparisons(document: Mapping[str, Any]) -> list[dict[str, str]]:
             "baseline": row["baseline"],
             "difference": number(_percent(row.get("difference")), "+.1f", " points"),
             "interval": _interval(row.get("ci95"), "+.1f"),
-            "p": number(row.get("p_holm"), ".2g"),
+            "p": number(row.get("p_holm")),
             "improvement": number(row.get("probability_of_improvement"), ".2f"),
             "note": row.get("note") or "",
         }

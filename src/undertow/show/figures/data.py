@@ -25,12 +25,17 @@ def data(traces: Traces) -> Any:
         alt.Chart(alt.InlineData(values=rows))
         .mark_point(size=42, strokeWidth=1.5)
         .encode(
-            x=alt.X("x:Q", title="input 1 (no unit)", scale=alt.Scale(zero=False)),
+            x=alt.X(
+                "x:Q",
+                title="input 1 (no unit)",
+                scale=alt.Scale(zero=False),
+                axis=alt.Axis(tickCount=7),
+            ),
             y=alt.Y("y:Q", title="input 2 (no unit)", scale=alt.Scale(zero=False)),
             color=colour(domain),
             shape=shape(domain),
             fill=alt.Fill("class:N", title="class", scale=colour_scale(domain)),
-            fillOpacity=alt.FillOpacity("set:N", title="set", scale=trained, legend=_legend()),
+            fillOpacity=alt.FillOpacity("set:N", scale=trained, legend=None),
             tooltip=["class:N", "set:N", alt.Tooltip("x:Q"), alt.Tooltip("y:Q")],
         )
         .properties(width=520, height=320)
@@ -80,7 +85,3 @@ def shape(domain: list[str], legend: Any = None) -> Any:
     shapes = [CLASS_SHAPES[place % len(CLASS_SHAPES)] for place in range(len(domain))]
     scale = alt.Scale(domain=domain, range=shapes)
     return alt.Shape("class:N", title="class", scale=scale, legend=legend or alt.Legend())
-
-
-def _legend() -> Any:
-    return alt.Legend(symbolStrokeColor="#1A1A1A", symbolFillColor="#1A1A1A")

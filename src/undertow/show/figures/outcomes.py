@@ -66,8 +66,8 @@ def stuck_dots(traces: Traces) -> Any:
     )
     beside = (
         alt.Chart(alt.InlineData(values=counts))
-        .mark_text(align="left", color=INK, fontSize=12)
-        .encode(x=alt.value(WIDE - 170), y=y, text="count:N")
+        .mark_text(align="left", color=INK, fontSize=12, xOffset=10)
+        .encode(x=alt.value("width"), y=y, text="count:N")
     )
     caught = [arm for arm, (count, of) in said.items() if count == of]
     free = [arm for arm, (count, _) in said.items() if count == 0]
@@ -126,8 +126,8 @@ def test_accuracy(traces: Traces) -> Any:
         alt.Chart(
             alt.InlineData(values=[row | {"said": f"{row['mean']:.1f} %"} for row in summaries])
         )
-        .mark_text(align="left", color=INK, fontSize=12)
-        .encode(x=alt.value(WIDE - 170), y=y, text="said:N")
+        .mark_text(align="left", color=INK, fontSize=12, xOffset=10)
+        .encode(x=alt.value("width"), y=y, text="said:N")
     )
     middles = {arm: median(part) for arm, part in each.items()}
     best = max(middles, key=lambda arm: np.nan_to_num(middles[arm], nan=-1))

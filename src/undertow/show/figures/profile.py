@@ -169,12 +169,15 @@ def _legend() -> Any:
 def _marks(rows: list[dict[str, Any]], layer: Any) -> list[Any]:
     """Mark at the left edge what is zero, at the right edge what is not finite."""
     marks = []
-    for edge, kinds in ((6, ("zero", "underflow")), (PANEL - 6, ("nan", "inf", "not measured"))):
+    for edge, inwards, kinds in (
+        (0, 6, ("zero", "underflow")),
+        ("width", -6, ("nan", "inf", "not measured")),
+    ):
         part = [row | {"mark": GLYPHS[row["kind"]]} for row in rows if row["kind"] in kinds]
         if part:
             marks.append(
                 alt.Chart(alt.InlineData(values=part))
-                .mark_text(color="black", fontSize=12)
+                .mark_text(color="black", fontSize=12, xOffset=inwards)
                 .encode(y=layer, x=alt.value(edge), text="mark:N")
             )
     return marks
