@@ -58,7 +58,7 @@ def test_a_profiles_title_names_the_largest_loss():
 
     chart = gradients({"deaf": trace(changes={"grad_norm": vanish}), "b": ARMS["b"]})
     assert " ".join(chart.title.text).startswith(
-        "At step 1 layer 1 of deaf gets 1 × 10⁻⁶ of the weight gradient of its last hidden layer"
+        "At step 1 layer 1 of deaf gets 1 × 10⁻⁶ times the weight gradient of its last hidden layer"
     )
 
 

@@ -71,12 +71,12 @@ def title(traces: Traces, variable: str) -> str:
         return f"The {WORDS[variable][1]}, layer by layer"
     order = sorted(lost, key=lambda arm: lost[arm])
     worst, mildest = order[0], order[-1]
-    share = f"{scientific(10 ** lost[worst])} of" if lost[worst] > -np.inf else "nothing of"
+    share = f"{scientific(10 ** lost[worst])} times" if lost[worst] > -np.inf else "nothing of"
     first = (
         f"At step 1 layer 1 of {worst} gets {share} the "
         f"{WORDS[variable][1]} of its last hidden layer"
     )
-    return first + (f"; in {mildest} {scientific(10 ** lost[mildest])}" * (len(order) > 1))
+    return first + (f"; in {mildest} {scientific(10 ** lost[mildest])} times" * (len(order) > 1))
 
 
 def _rows(arm: str, trace: Trace, variable: str) -> list[dict[str, Any]]:
