@@ -18,11 +18,13 @@ import numpy as np
 
 from undertow.errors import UndertowError
 from undertow.lab.data import Data
+from undertow.lab.memory import keep_freed_memory
 from undertow.spec import NetworkSpec, TrainingSpec
 from undertow.trace.record import Chunk
 
 WORTH_A_PROCESS = 2000  # steps; below, starting a process takes longer than it saves
 POLL_SECONDS = 1.0
+SEND_SECONDS = 0.25  # a message costs by its number of arrays; chunks travel together
 
 
 class Task(NamedTuple):
@@ -76,11 +78,12 @@ def train(tasks: Sequence[Task], data: Data, receive: Receive, workers: int | No
             process.start()
         whole = 0
         while whole < len(tasks):
-            number, result = _next(results, processes)
-            if isinstance(result, BaseException):
-                raise result
-            receive(tasks[number], result)
-            whole += isinstance(result, Shard)
+            number, arrived = _next(results, processes)
+            if isinstance(arrived, Exception):
+                raise arrived
+            for result in arrived:
+                receive(tasks[number], result)
+                whole += isinstance(result, Shard)
     finally:
         for process in processes:
             process.terminate()
@@ -88,7 +91,7 @@ def train(tasks: Sequence[Task], data: Data, receive: Receive, workers: int | No
             process.join()
 
 
-def _next(results: Any, processes: Sequence[Any]) -> tuple[int, Chunk | Shard | BaseException]:
+def _next(results: Any, processes: Sequence[Any]) -> tuple[int, list[Chunk | Shard] | Exception]:
     while True:
         try:
             return results.get(timeout=POLL_SECONDS)
@@ -109,26 +112,37 @@ def _work(
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C and ends its workers
     torch.set_num_threads(threads)
-    while (number := waiting.get()) is not None:
 
-        def send(_: Task, result: Chunk | Shard, number: int = number) -> None:
-            while True:
-                if os.getppid() != parent:  # killed: nobody is left to train for
-                    os._exit(1)
-                try:
-                    return results.put((number, result), timeout=POLL_SECONDS)
-                except queue.Full:
-                    continue
+    def send(message: tuple[int, list[Chunk | Shard] | Exception]) -> None:
+        while True:
+            if os.getppid() != parent:  # killed: nobody is left to train for
+                os._exit(1)
+            try:
+                return results.put(message, timeout=POLL_SECONDS)
+            except queue.Full:
+                continue
+
+    while (number := waiting.get()) is not None:
+        collected: list[Chunk | Shard] = []
+        sent = time.monotonic()
+
+        def collect(_: Task, result: Chunk | Shard, number: int = number) -> None:
+            nonlocal collected, sent
+            collected.append(result)
+            if isinstance(result, Shard) or time.monotonic() - sent > SEND_SECONDS:
+                send((number, collected))
+                collected, sent = [], time.monotonic()
 
         try:
-            _train(tasks[number], data, send)
+            _train(tasks[number], data, collect)
         except Exception as error:
-            results.put((number, error))
+            send((number, error))
 
 
 def _train(task: Task, data: Data, receive: Receive) -> None:
     from undertow.lab import engine
 
+    keep_freed_memory()
     began = time.perf_counter()
     artefacts = engine.train(
         task.network, task.training, data, task.seeds, lambda chunk: receive(task, chunk)

@@ -1,0 +1,70 @@
+"""Figure: a chart with its words, and what it needs of a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from undertow.trace.record import Trace
+
+Traces = Mapping[str, Trace]
+
+
+class Figure(NamedTuple):
+    """A chart and the words that go with it, for a page that sets them as text."""
+
+    name: str
+    title: str
+    how_to_read: str
+    alt: str
+    chart: Any
+
+
+class Kind(NamedTuple):
+    """A figure that can be drawn from any traces that hold what it needs."""
+
+    name: str
+    variables: tuple[str, ...]
+    artefacts: tuple[str, ...]
+    draw: Callable[[Traces], Any]
+
+
+def figure(name: str, chart: Any) -> Figure:
+    """Read a chart's words back from it."""
+    return Figure(
+        name,
+        " ".join(chart.title.text),
+        " ".join(chart.title.subtitle),
+        chart.description,
+        chart,
+    )
+
+
+def lacking(kind: Kind, trace: Trace) -> list[str]:
+    """Name what a trace lacks for a kind of figure.
+
+    A variable without one number in it lacks as well, unless the run is known to have diverged.
+    """
+    diverged = "nonfinite" in trace.dataset and bool((trace.dataset["nonfinite"] > 0).any())
+    variables = [
+        name
+        for name in kind.variables
+        if name not in trace.dataset or (bool(trace.dataset[name].isnull().all()) and not diverged)
+    ]
+    return variables + [name for name in kind.artefacts if name not in trace.artefacts]
+
+
+def values(trace: Trace, name: str) -> np.ndarray:
+    """Return a variable as an array, replicate and step first."""
+    return trace.dataset[name].transpose("replicate", "step", ...).values
+
+
+def numbers(count: int, what: str) -> str:
+    """Write a count with its noun.
+
+    >>> numbers(1, "replicate"), numbers(20, "replicate")
+    ('1 replicate', '20 replicates')
+    """
+    return f"{count} {what}{'s' * (count != 1)}"

@@ -1,0 +1,43 @@
+"""The figures of a study, one idea a file; each function takes {arm: trace}, returns a chart.
+
+    data         the samples
+    activation   the activation functions; pre-activations over the slope
+    profile      gradient and delta by layer, at step 1 and at the end
+    heatmap      the gradient by layer over the whole training
+    curves       loss and accuracy over time
+    outcomes     stuck or learned; test accuracy
+    proxy        change of the first weights beside the true gradient
+    surface      the answer over the plane of the inputs
+    weights      layer 1 before and after
+
+A new figure is one file and one entry in `KINDS`, in the order of the report.
+"""
+
+from __future__ import annotations
+
+from undertow.show.figure import Kind
+from undertow.show.figures.activation import FUNCTION_CURVES, PREACTIVATIONS
+from undertow.show.figures.curves import ACCURACY, LOSS
+from undertow.show.figures.data import DATA
+from undertow.show.figures.heatmap import HEATMAP
+from undertow.show.figures.outcomes import STUCK, TEST_ACCURACY
+from undertow.show.figures.profile import DELTAS, GRADIENTS
+from undertow.show.figures.proxy import PROXY
+from undertow.show.figures.surface import SURFACE
+from undertow.show.figures.weights import WEIGHTS
+
+KINDS: tuple[Kind, ...] = (
+    GRADIENTS,
+    DELTAS,
+    STUCK,
+    TEST_ACCURACY,
+    PROXY,
+    HEATMAP,
+    LOSS,
+    ACCURACY,
+    DATA,
+    SURFACE,
+    FUNCTION_CURVES,
+    PREACTIVATIONS,
+    WEIGHTS,
+)

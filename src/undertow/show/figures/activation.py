@@ -1,0 +1,201 @@
+"""The activation functions, their slopes, and where the pre-activations of a run lie on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from undertow.show.figure import Kind, Traces, numbers, values
+from undertow.show.theme import MEASURED, PANEL, THEORY, alt, columns, finished, style
+from undertow.statistics.bands import counted
+from undertow.statistics.values import mean_of
+
+EDGE = 10.0  # of the pre-activation histogram
+SATURATED = 0.05  # of the largest slope, as `saturated_fraction` has it
+
+
+class Function(NamedTuple):
+    """An activation and its slope."""
+
+    value: Callable[[np.ndarray], np.ndarray]
+    slope: Callable[[np.ndarray], np.ndarray]
+
+
+def _sigmoid(z: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-z))
+
+
+FUNCTIONS = {
+    "sigmoid": Function(_sigmoid, lambda z: _sigmoid(z) * (1 - _sigmoid(z))),
+    "tanh": Function(np.tanh, lambda z: 1 - np.tanh(z) ** 2),
+    "relu": Function(lambda z: np.maximum(z, 0), lambda z: (z > 0).astype(float)),
+    "leaky_relu": Function(
+        lambda z: np.where(z > 0, z, 0.01 * z), lambda z: np.where(z > 0, 1.0, 0.01)
+    ),
+}
+NAMES = {"leaky_relu": "leaky ReLU", "relu": "ReLU"}
+
+
+def functions(_: Traces | None = None) -> Any:
+    """Draw sigmoid, tanh, ReLU and leaky ReLU, and their slopes."""
+    # An even number of points: the slope of ReLU jumps at 0.
+    z = np.linspace(-6, 6, 122)
+    panels = []
+    for what, title, domain in (
+        ("value", "activation x = φ(z)", [-1.2, 3]),
+        ("slope", "slope φ'(z)", [-0.05, 1.15]),
+    ):
+        rows = [
+            {"activation": NAMES.get(name, name), "z": round(float(at), 4), "value": float(value)}
+            for name, function in FUNCTIONS.items()
+            for at, value in zip(z, getattr(function, what)(z), strict=True)
+        ]
+        panels.append(_curves(rows, title, domain))
+    return finished(
+        alt.concat(*panels, columns=2),
+        "A sigmoid passes on a quarter of the gradient at best; tanh and ReLU pass on all of it",
+        "Left the function, right its slope: a gradient is multiplied by the slope at every layer. "
+        "The sigmoid's slope never exceeds 0.25, and all saturating functions lose their slope "
+        "towards the edges; ReLU's slope is 0 or 1.",
+        "Two line charts over the pre-activation z from -6 to 6: sigmoid, tanh, ReLU and leaky "
+        "ReLU, and their slopes. The sigmoid's slope peaks at 0.25, that of the others at 1.",
+        width=680,
+    )
+
+
+def preactivations(traces: Traces) -> Any:
+    """Draw the pre-activations of the first batch over the slope of the activation."""
+    panels = [_histogram(arm, trace) for arm, trace in traces.items()]
+    across = columns(len(panels))
+    return finished(
+        alt.concat(*panels, columns=across),
+        _message(traces),
+        "Bars: where the pre-activations of the first batch lie, all hidden layers and replicates "
+        "together, as a share of the tallest bar. Line: the activation's slope there, as a share "
+        "of its largest. Bars under the low ends of the line pass no gradient on. The outermost "
+        "bars hold all that lies beyond.",
+        f"Histograms, one for each of {numbers(len(traces), 'arm')}: the pre-activations of the "
+        f"first batch from -10 to 10, with the slope of the activation. {_message(traces)}.",
+        width=across * (PANEL + 60),
+    )
+
+
+FUNCTION_CURVES = Kind("activations", (), (), functions)
+PREACTIVATIONS = Kind(
+    "preactivations", ("saturated_fraction",), ("preactivation_histogram",), preactivations
+)
+
+
+def _activation(trace: Any) -> str:
+    return str(trace.dataset["activation"].values[0])
+
+
+def _message(traces: Traces) -> str:
+    """Say what share of the pre-activations lies where a saturating function is nearly level."""
+    shares = {}
+    for arm, trace in traces.items():
+        if _activation(trace) in ("sigmoid", "tanh"):
+            at_first = values(trace, "saturated_fraction")[:, 0]
+            measured = at_first[np.isfinite(at_first)]
+            if measured.size:
+                shares[arm] = mean_of(measured)
+    if not shares:
+        return "Where the pre-activations lie on the slope of the activation"
+    arm = max(shares, key=lambda name: shares[name])
+    share = 100 * shares[arm]
+    if share < 1:
+        return (
+            "Before training the pre-activations lie in the middle of the slope, "
+            f"{f'{share:.1g} %' if share else 'none'} at its outer edges"
+        )
+    return f"Before training {share:.0f} % of the pre-activations of {arm} are at the outer edges"
+
+
+def _curves(rows: list[dict[str, Any]], title: str, domain: list[float]) -> Any:
+    names = list(dict.fromkeys(row["activation"] for row in rows))
+    styles = [style(place) for place in range(len(names))]
+    legend = alt.Legend(orient="top", direction="horizontal", symbolSize=300)
+    return (
+        alt.Chart(alt.InlineData(values=rows))
+        .mark_line(strokeWidth=2.2, clip=True)
+        .encode(
+            x=alt.X("z:Q", title="pre-activation z (no unit)"),
+            y=alt.Y("value:Q", title=f"{title} (no unit)", scale=alt.Scale(domain=domain)),
+            color=alt.Color(
+                "activation:N",
+                title=None,
+                scale=alt.Scale(domain=names, range=[each.colour for each in styles]),
+                legend=legend,
+            ),
+            strokeDash=alt.StrokeDash(
+                "activation:N",
+                title=None,
+                scale=alt.Scale(domain=names, range=_DASHES[: len(names)]),
+                legend=legend,
+            ),
+        )
+        .properties(width=290, height=240)
+    )
+
+
+_DASHES = [[1, 0], [7, 3], [2, 2], [8, 2, 2, 2]]
+
+
+def _histogram(arm: str, trace: Any) -> Any:
+    name = _activation(trace)
+    middles, shares = counted(trace.artefacts["preactivation_histogram"][0], EDGE)
+    width = middles[1] - middles[0]
+    tallest = max(shares.max(), 1e-300)
+    bars = [
+        {
+            "start": round(float(middle - width / 2), 4),
+            "end": round(float(middle + width / 2), 4),
+            "share": round(float(share), 6),
+            "height": round(float(share / tallest), 5),
+        }
+        for middle, share in zip(middles, shares, strict=True)
+        if share > 0
+    ]
+    edge = max([6.0, *(abs(bar[end]) for bar in bars for end in ("start", "end"))])
+    middles = middles[np.abs(middles) < edge]
+    line = []
+    if name in FUNCTIONS:
+        slopes = FUNCTIONS[name].slope(middles)
+        line = [
+            {"z": round(float(middle), 4), "slope": round(float(slope / slopes.max()), 5)}
+            for middle, slope in zip(middles, slopes, strict=True)
+        ]
+    said = f"slope of {NAMES.get(name, name)}" if line else f"{name}, slope not drawn"
+    title = "share of the largest"
+    histogram = (
+        alt.Chart(alt.InlineData(values=bars))
+        .mark_rect(color=MEASURED, opacity=0.55)
+        .encode(
+            x=alt.X(
+                "start:Q",
+                title="pre-activation z (no unit)",
+                scale=alt.Scale(domain=[-edge, edge], nice=False),
+                axis=alt.Axis(values=[-10, -5, 0, 5, 10]),
+            ),
+            x2="end:Q",
+            y=alt.Y("height:Q", title=title, scale=alt.Scale(domain=[0, 1.05])),
+            y2=alt.datum(0),
+            tooltip=[
+                alt.Tooltip("start:Q", title="from"),
+                alt.Tooltip("end:Q", title="to"),
+                alt.Tooltip("share:Q", title="share of all", format=".2%"),
+            ],
+        )
+    )
+    slope = (
+        alt.Chart(alt.InlineData(values=line))
+        .mark_line(color=THEORY, strokeWidth=1.8)
+        .encode(x=alt.X("z:Q"), y=alt.Y("slope:Q", title=title))
+    )
+    return alt.layer(histogram, slope).properties(
+        width=PANEL,
+        height=PANEL * 0.8,
+        title=alt.TitleParams(arm, subtitle=said, fontSize=12, offset=4),
+    )
