@@ -3,7 +3,8 @@
     python bench/laboratory.py            three rounds of 100 epochs: some minutes
     python bench/laboratory.py --quick    one round of 5: does it still run? Not for decisions
 
-Every round runs every program once, so that a busy minute falls on all of them; one thread each.
+Every round runs every program once, so that a busy minute falls on all of them; one thread each,
+except where a line says a process a core (the start of the processes is in its time).
 The laboratory writes all it measures, every step of it, into a store; the loops record nothing.
 """
 
@@ -47,8 +48,14 @@ class Target(NamedTuple):
 
 LOOP, KERAS = "PyTorch loop", "Keras program"
 AT_20, AT_256 = "Undertow, 20 replicates", "Undertow, 256 replicates"
+CORES_256 = "  the same, a process a core, 256"
 BARE_20, BARE_256 = "  the same, not recording, 20", "  the same, not recording, 256"
-TARGETS = (Target(AT_20, 12, LOOP), Target(AT_256, 30, LOOP), Target(AT_20, 100, KERAS))
+TARGETS = (
+    Target(AT_20, 12, LOOP),
+    Target(AT_256, 30, LOOP),
+    Target(CORES_256, 30, LOOP),
+    Target(AT_20, 100, KERAS),
+)
 
 
 def torch_loop(arm: str, epochs: int) -> float:
@@ -75,17 +82,17 @@ def torch_loop(arm: str, epochs: int) -> float:
     return time.perf_counter() - start
 
 
-def laboratory(replicates: int) -> Callable[[str, int], float]:
+def laboratory(replicates: int, workers: int | None = 1) -> Callable[[str, int], float]:
     """Train as `undertow run moons` does: in shards, into a store, and read back."""
 
     def timed(arm: str, epochs: int) -> float:
-        (planned,) = study.plan(MOONS, DATA, arms=[arm], replicates=replicates, epochs=epochs)
+        planned = study.plan(MOONS, DATA, arms=[arm], replicates=replicates, epochs=epochs)
         with (
             tempfile.TemporaryDirectory() as folder,
             undertow.open(Path(folder) / "bench.db", create=True) as store,
         ):
             start = time.perf_counter()
-            outcome = study.run(planned, DATA, store)
+            (outcome,) = study.run(planned, DATA, store, workers=workers)
             seconds = time.perf_counter() - start
         steps = outcome.trace.dataset.sizes["step"]
         if outcome.trained != replicates or steps != epochs * 7:
@@ -162,6 +169,7 @@ def main() -> None:
         AT_20: laboratory(20),
         BARE_20: not_recording(20),
         AT_256: laboratory(256),
+        CORES_256: laboratory(256, workers=2),
         BARE_256: not_recording(256),
     }
     if backend:
@@ -178,7 +186,7 @@ def main() -> None:
                     print(f"round {turn + 1} of {rounds}: {arm}, {name}", file=sys.stderr)
                 seconds.setdefault((arm, name), []).append(program(arm, epochs))
 
-    print(f"two moons, 10 hidden layers of 10, {epochs} epochs, one thread, medians of {rounds}")
+    print(f"two moons, 10 hidden layers of 10, {epochs} epochs, medians of {rounds} rounds")
     print(f"torch {torch.__version__}; {keras_line(backend, keras_epochs, epochs)}")
     if epochs != 100:
         print("too short a run to judge the targets by")

@@ -193,4 +193,4 @@ def test_the_buffer_holds_each_number_once_and_blocks_see_the_weights() -> None:
             for leaf, (weights, _) in zip(
                 parameters.weights, initial_weights(spec, seed), strict=True
             ):
-                assert torch.equal(leaf[place], torch.from_numpy(weights))
+                assert torch.equal(leaf[place], torch.from_numpy(weights).T)

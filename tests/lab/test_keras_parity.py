@@ -83,7 +83,7 @@ def test_loss_and_every_gradient_are_keras(keras, activation: str) -> None:
     kernels, biases = model.weights[::2], model.weights[1::2]
     for variable, gradient in zip([*kernels, *biases], gradients, strict=True):
         expected = double(variable.value.grad)
-        difference = double(gradient)[PLACE].reshape(expected.shape) - expected
+        difference = double(gradient)[PLACE].T.reshape(expected.shape) - expected
         assert size(expected) > 0
         assert size(difference) < 1e-5 * size(expected)
 
@@ -124,7 +124,7 @@ def trained_in_keras(keras, spec: NetworkSpec, training: TrainingSpec):
     differences, changes = [], []
     for begun, variable, parameter in zip(start, model.weights, ours, strict=True):
         ended = double(variable.value)
-        difference = double(parameter)[PLACE].reshape(ended.shape) - ended
+        difference = double(parameter)[PLACE].T.reshape(ended.shape) - ended
         differences.append(difference.abs().max().item())
         changes.append(size(difference) / size(ended - torch.from_numpy(begun)))
     return (found.arrays["loss"][PLACE], losses), np.array(differences), np.array(changes)

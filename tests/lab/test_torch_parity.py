@@ -79,7 +79,7 @@ def pairs(found: Trained, place: int, network: PlainNetwork) -> Iterator[tuple[T
     """Each parameter of one replicate beside the plain network's, running statistics too."""
     parameters, running = found.parameters, found.running
     for layer, linear in enumerate(network.layers):
-        yield parameters.weights[layer][place].detach(), linear.weight.detach().T
+        yield parameters.weights[layer][place].detach(), linear.weight.detach()
         yield parameters.biases[layer][place, :, 0].detach(), linear.bias.detach()
     for layer, norm in enumerate(network.norms):
         if isinstance(norm, nn.BatchNorm1d | nn.LayerNorm):
@@ -191,7 +191,7 @@ def test_moons_net_against_a_loop_written_out() -> None:
     np.testing.assert_allclose(found.arrays["grad_norm"][13, :, 0], first, rtol=ROUND_OFF)
     np.testing.assert_allclose(found.arrays["grad_norm"][13, :, -1], last, rtol=ROUND_OFF)
     for ours, linear in zip(found.parameters.weights, linears, strict=True):
-        torch.testing.assert_close(ours[13], linear.weight.T, rtol=ROUND_OFF, atol=1e-6)
+        torch.testing.assert_close(ours[13], linear.weight, rtol=ROUND_OFF, atol=1e-6)
 
 
 @pytest.mark.parametrize(

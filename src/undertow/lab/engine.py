@@ -120,7 +120,7 @@ def train(
         steps_an_epoch = math.ceil(len(data.train_targets) / training.batch_size)
         last = training.epochs * steps_an_epoch
         together = _steps_together(spec, training, len(seeds))
-        first_layer = [parameters.weights[0].detach().clone()]
+        first_layer = [parameters.weights[0].detach().mT.clone()]
         distinct_at_birth = _distinct_units(networks)
         histograms: list[Tensor] = []
         step = 0
@@ -151,9 +151,9 @@ def train(
             _set_column(chunk, -1, _evaluate(networks, training, test_set))
             if epoch == 1:
                 _set_column(chunk, 0, {"distinct_units": distinct_at_birth})
-                first_layer.append(parameters.weights[0].detach().clone())
+                first_layer.append(parameters.weights[0].detach().mT.clone())
             receive(chunk)
-        first_layer.append(parameters.weights[0].detach().clone())
+        first_layer.append(parameters.weights[0].detach().mT.clone())
         return {
             **_first_layer_artefacts(torch.stack(first_layer)),
             "preactivation_histogram": torch.stack(histograms).numpy(),
@@ -197,7 +197,7 @@ def _step(
         if recorded:
             moment = Moment(
                 inputs,
-                Forward(*([tensor.detach() for tensor in tensors] for tensors in passed)),
+                passed,
                 gradients[len(leaves) :],
                 gradient,
                 parameters.flat.clone(),
@@ -216,6 +216,7 @@ def _steps_together(spec: NetworkSpec, training: TrainingSpec, replicates: int) 
     return max(1, GROUP_NUMBERS // numbers)
 
 
+@torch.no_grad()
 def _measured(networks: Networks, moments: Sequence[Moment]) -> Measured:
     """Measure steps of equal shapes, each as it was before its update."""
     spec, replicates = networks.spec, networks.replicates
@@ -230,7 +231,7 @@ def _measured(networks: Networks, moments: Sequence[Moment]) -> Measured:
     def with_output(of_hidden: Tensor, of_output: Tensor) -> Tensor:
         return torch.cat([of_hidden, of_output[:, None]], 1)
 
-    # Gradients, weights and updates go through the same calls: [3, steps, layers, R, in, out].
+    # Gradients, weights and updates go through the same calls: [3, steps, layers, R, out, in].
     kinds = (
         [m.gradient for m in moments],
         [m.weights for m in moments],
@@ -339,7 +340,7 @@ def _set_column(chunk: Chunk, place: int, values: dict[str, Tensor]) -> None:
 @torch.no_grad()
 def _distinct_units(networks: Networks) -> Tensor:
     blocks = weight_blocks(networks.parameters.flat, networks.spec, networks.replicates)
-    return torch.cat([measure.distinct_units(block) for block in blocks])
+    return torch.cat([measure.distinct_units(block.mT) for block in blocks])
 
 
 @torch.no_grad()

@@ -67,7 +67,7 @@ def forward(
     outputs, preactivations, activations, read = [], [], [], []
     x = inputs
     for layer in range(spec.depth):
-        z = torch.baddbmm(parameters.biases[layer], parameters.weights[layer].mT, x)
+        z = torch.baddbmm(parameters.biases[layer], parameters.weights[layer], x)
         outputs.append(z)
         z = _normalised(spec, parameters, running, layer, z, training)
         preactivations.append(z)
@@ -78,7 +78,7 @@ def forward(
             for start in starts:
                 x = x + read[start - 1]
         read.append(x)
-    outputs.append(torch.baddbmm(parameters.biases[-1], parameters.weights[-1].mT, x))
+    outputs.append(torch.baddbmm(parameters.biases[-1], parameters.weights[-1], x))
     return Forward(outputs, preactivations, activations)
 
 

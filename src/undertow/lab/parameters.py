@@ -21,7 +21,7 @@ class Parameters(NamedTuple):
     """R networks' parameters: views into `flat`, which is laid out as in `split`."""
 
     flat: Tensor  # [size]
-    weights: list[Tensor]  # per layer [R, fan_in, fan_out]
+    weights: list[Tensor]  # per layer [R, fan_out, fan_in], as `nn.Linear` has them
     biases: list[Tensor]  # per layer [R, fan_out, 1]
     scales: list[Tensor]  # per normalised layer [R, width, 1]; empty without them
     shifts: list[Tensor]
@@ -41,7 +41,7 @@ def initial_parameters(spec: NetworkSpec, seeds: list[int], dtype: torch.dtype) 
     """
     draws = [initial_weights(spec, seed) for seed in seeds]
     stacked = [
-        *(np.stack([draw[layer][0] for draw in draws]) for layer in range(spec.depth + 1)),
+        *(np.stack([draw[layer][0].T for draw in draws]) for layer in range(spec.depth + 1)),
         *(np.stack([draw[layer][1] for draw in draws]) for layer in range(spec.depth + 1)),
     ]
     if spec.normalisation in ("batch", "layer"):
@@ -53,7 +53,7 @@ def initial_parameters(spec: NetworkSpec, seeds: list[int], dtype: torch.dtype) 
 
 def split(flat: Tensor, spec: NetworkSpec, replicates: int) -> Parameters:
     """View a buffer as the parameters of `replicates` networks; each view is an autograd leaf."""
-    shapes = [(replicates, *shape) for shape in spec.layer_shapes]
+    shapes = [(replicates, fan_out, fan_in) for fan_in, fan_out in spec.layer_shapes]
     columns = [(replicates, fan_out, 1) for _, fan_out in spec.layer_shapes]
     normalised = spec.depth if spec.normalisation in ("batch", "layer") else 0
     columns += [(replicates, spec.width, 1)] * (2 * normalised)
@@ -74,14 +74,14 @@ def split(flat: Tensor, spec: NetworkSpec, replicates: int) -> Parameters:
 
 
 def weight_blocks(flat: Tensor, spec: NetworkSpec, replicates: int) -> list[Tensor]:
-    """View the weights in [..., size] as [..., layers, R, fan_in, fan_out], one block a shape.
+    """View the weights in [..., size] as [..., layers, R, fan_out, fan_in], one block a shape.
 
     A block holds a run of consecutive layers of equal shape; together they hold every layer once,
     in order.
     """
     blocks, start = [], 0
     for (fan_in, fan_out), run in groupby(spec.layer_shapes):
-        shape = (len(list(run)), replicates, fan_in, fan_out)
+        shape = (len(list(run)), replicates, fan_out, fan_in)
         size = int(np.prod(shape))
         blocks.append(flat[..., start : start + size].unflatten(-1, shape))
         start += size
