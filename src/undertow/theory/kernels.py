@@ -21,7 +21,8 @@ from undertow.theory.pair_quadrature import integrate
 
 Array = NDArray[np.float64]
 
-TOLERANCE = 1e-4
+TOLERANCE = 3e-4
+CERTAIN = 1e-7
 
 
 class KernelMaps(NamedTuple):
@@ -157,10 +158,15 @@ def _pairs(
     if phi.kernel:
         value, slope = phi.kernel(q[first], q[second], c)
         return np.asarray(value), np.asarray(slope), 0.0
-    found = series(phi, q, first, second, c)
-    doubtful = found.error > tolerance
-    if np.any(doubtful):
-        exact = integrate(phi, q[first][doubtful], q[second][doubtful], c[doubtful])
-        found.value[doubtful], found.slope[doubtful] = exact
-        found.error[doubtful] = tolerance
-    return found.value, found.slope, float(np.max(found.error))
+    value, slope, error = series(phi, q, first, second, c)
+    for length in (1024, None):
+        doubtful = np.flatnonzero(error > tolerance)
+        if not doubtful.size:
+            break
+        some = first[doubtful], second[doubtful], c[doubtful]
+        if length:
+            better = series(phi, q, *some, length)
+        else:
+            better = (*integrate(phi, q[some[0]], q[some[1]], some[2]), CERTAIN)
+        value[doubtful], slope[doubtful], error[doubtful] = better
+    return value, slope, float(np.max(error))

@@ -37,36 +37,40 @@ def integrate(phi: Activation, q1: Array, q2: Array, c: Array) -> tuple[Array, A
     x has a kink itself: there y is split.
     """
     value, slope = np.empty_like(c), np.empty_like(c)
-    kinks = _edges(phi, float(max(np.max(q1), np.max(q2))))
-    size = (PANELS.size - 1 + kinks.size**2) * (PANELS.size - 1 + 2 * kinks.size) * NODES**2
+    kinks = np.array(phi.kinks)
+    bends = _bends(float(max(np.max(q1), np.max(q2))))
+    met = kinks.size + bends.size
+    size = (PANELS.size + kinks.size**2 + bends.size) * (PANELS.size + 2 * met) * NODES**2
     step = max(1, AT_ONCE // size)
     for start in range(0, c.size, step):
         part = slice(start, start + step)
-        value[part], slope[part] = _integrate(phi, kinks, q1[part], q2[part], c[part])
+        value[part], slope[part] = _integrate(phi, bends, q1[part], q2[part], c[part])
     return value, slope
 
 
-def _edges(phi: Activation, largest: float) -> Array:
-    """The kinks, and for large variances the pre-activations about 0 where phi' is all step."""
-    edges = set(phi.kinks)
-    edge = 1.0
+def _bends(largest: float) -> Array:
+    """For large variances, pre-activations about 0 where a saturating phi' is all but a step."""
+    bends, edge = [], 1.0
     while largest > 25.0 and edge < REACH * np.sqrt(largest):
-        edges |= {-edge, edge}
+        bends += [-edge, edge]
         edge *= 4.0
-    return np.array(sorted(edges))
+    return np.array(bends)
 
 
 def _integrate(
-    phi: Activation, kinks: Array, q1: Array, q2: Array, c: Array
+    phi: Activation, bends: Array, q1: Array, q2: Array, c: Array
 ) -> tuple[Array, Array]:
     root1, root2 = np.sqrt(np.maximum(q1, 1e-300)), np.sqrt(np.maximum(q2, 1e-300))
     sign = np.where(c < 0, -1.0, 1.0)
     along = np.sqrt(0.5 * (1.0 + np.abs(c)))
     across = np.sqrt(0.5 * np.maximum(1.0 - np.abs(c), 1e-30))
-    at_u = kinks / root1[:, None]
-    at_v = sign[:, None] * kinks / root2[:, None]
-    crossings = 0.5 * (at_u[:, :, None] - at_v[:, None, :]) / across[:, None, None]
-    y, weight_y = _panels(crossings.reshape(c.size, -1))
+    kinks = np.array(phi.kinks)
+    at_u, at_v = kinks / root1[:, None], sign[:, None] * kinks / root2[:, None]
+    crossings = (at_u[:, :, None] - at_v[:, None, :]).reshape(c.size, -1)
+    crossings = np.concatenate([crossings, bends / root1[:, None]], axis=-1)
+    y, weight_y = _panels(0.5 * crossings / across[:, None])
+    kinks = np.concatenate([kinks, bends])
+    at_u, at_v = kinks / root1[:, None], sign[:, None] * kinks / root2[:, None]
     shift = (across[:, None] * y)[..., None]
     met = np.concatenate([at_u[:, None, :] - shift, at_v[:, None, :] + shift], axis=-1)
     x, weight_x = _panels(met / along[:, None, None])
