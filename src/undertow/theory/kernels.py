@@ -21,7 +21,7 @@ from undertow.theory.pair_quadrature import integrate
 
 Array = NDArray[np.float64]
 
-TOLERANCE = 3e-4
+TOLERANCE = 1e-3
 CERTAIN = 1e-7
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -113,15 +114,32 @@ def _project(f: Array, r: Array, r_terms: Array, x: Array, weight: Array) -> _Pr
         ff = energy[:, :, None] * energy[:, None, :]
     fr = np.sum(halves * (weight * r), axis=-1)
     energy = np.einsum("hqq->q", ff)
-    terms = np.empty((len(r_terms), len(f)))
-    before, now = np.zeros_like(x), np.ones_like(x)
-    for k in range(len(terms)):
-        if k in (32, 64, 128) and np.all(energy - np.sum(terms[:k] ** 2, 0) < PLENTY * energy):
-            terms = terms[:k]
+    terms, length = np.empty((0, len(f))), len(r_terms)
+    for count in (32, 64, 128, length):
+        start = len(terms)
+        terms = np.concatenate([terms, _coefficients(weighted, x, start, count, length)])
+        if np.all(energy - np.sum(terms**2, axis=0) < PLENTY * energy):
             break
-        terms[k] = weighted @ now if x.ndim == 1 else np.einsum("qm,qm->q", weighted, now)
-        before, now = now, (x * now - math.sqrt(k) * before) / math.sqrt(k + 1.0)
     return _Projection(terms, r_terms[: len(terms)], ff, fr)
+
+
+def _coefficients(weighted: Array, x: Array, start: int, stop: int, length: int) -> Array:
+    """Coefficients start to stop - 1 of f [Q, M], already weighted, on common or own nodes."""
+    if x.ndim == 1:
+        return _hermite(x.tobytes(), length)[start:stop] @ weighted.T
+    rows = zip(weighted, x, strict=True)
+    return np.stack([_hermite(own.tobytes(), length)[start:stop] @ f for f, own in rows], axis=1)
+
+
+@lru_cache(maxsize=2)
+def _hermite(nodes_: bytes, length: int) -> Array:
+    """Normalised Hermite polynomials h_k(x), [K, M]; most layers share one set of nodes."""
+    x = np.frombuffer(nodes_)
+    table = np.empty((length, x.size))
+    table[0], table[1] = 1.0, x
+    for k in range(1, length - 1):
+        table[k + 1] = (x * table[k] - math.sqrt(k) * table[k - 1]) / math.sqrt(k + 1.0)
+    return table
 
 
 def _sum(
