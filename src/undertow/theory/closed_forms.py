@@ -17,9 +17,9 @@ Array = NDArray[np.float64]
 
 
 def two_slopes_moments(q: Array, a: float) -> dict[str, Any]:
-    """phi(z) = z above 0 and a z below: ReLU at a = 0, linear at a = 1.
+    """Return the moments of z above 0 and a z below: ReLU at a = 0, linear at a = 1.
 
-    >>> two_slopes_moments(np.array(1.0), 0.0)["square"]
+    >>> float(two_slopes_moments(np.array(1.0), 0.0)["square"])
     0.5
     """
     second, fourth = 0.5 * (1.0 + a**2), 0.5 * (1.0 + a**4)
@@ -39,7 +39,8 @@ def two_slopes_moments(q: Array, a: float) -> dict[str, Any]:
 def two_slopes_kernel(q1: Array, q2: Array, c: Array, a: float) -> tuple[Array, Array]:
     """Return the arc-cosine kernels of order 1 and 0, for z above 0 and a z below.
 
-    >>> two_slopes_kernel(1.0, 1.0, np.array(1.0), 0.0)
+    >>> value, slope = two_slopes_kernel(1.0, 1.0, np.array(1.0), 0.0)
+    >>> float(value), float(slope)
     (0.5, 0.5)
 
     Notes
@@ -57,7 +58,7 @@ def two_slopes_kernel(q1: Array, q2: Array, c: Array, a: float) -> tuple[Array, 
 
 
 def erf_moments(q: Array) -> dict[str, Any]:
-    """phi = erf; its fourth moment is left to quadrature.
+    """Return the moments of erf, but for the fourth, which is left to quadrature.
 
     >>> round(float(erf_moments(np.array(1.0))["square"]), 8)
     0.46455905
@@ -98,7 +99,7 @@ def _arcsine(q1: Array, q2: Array, c: Array | float) -> Array:
 
 
 def hard_tanh_kernel(q1: Array, q2: Array, c: Array) -> tuple[Array, Array]:
-    """phi(z) = z clipped to [-1, 1], from the bivariate normal distribution.
+    """Return the kernels of z clipped to [-1, 1], from the bivariate normal distribution.
 
     >>> value, slope = hard_tanh_kernel(np.array(1.0), np.array(1.0), np.array(0.0))
     >>> round(float(slope), 6)

@@ -103,7 +103,7 @@ def critical_line(activation: str | Activation, fixed_points: Array) -> tuple[Ar
 
     >>> weight, bias = critical_line("tanh", np.array([0.1, 0.5, 1.0]))
     >>> weight.round(6), bias.round(6)
-    (array([1.177569, 1.687975, 2.153303]), array([8.32280e-04, 3.80410e-02, 1.50965e-01]))
+    (array([1.177569, 1.687975, 2.153303]), array([0.000832, 0.038041, 0.150965]))
     """
     return _line(find(activation), at_least_zero("fixed_points", fixed_points))
 

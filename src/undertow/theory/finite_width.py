@@ -4,7 +4,7 @@ The predictions elsewhere are root mean squares over initialisations. The logari
 gradient norm scatters about a mean that lies below: this module says by how much.
 
 Hanin, Nica: Products of many large random matrices and gradients in deep neural networks. Commun.
-Math. Phys. 376 (2020), doi:10.1007/s00220-019-03624-z.
+Math. Phys. 376 (2020), doi:10.48550/arXiv.1812.05994.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def finite_width(
     0.3
     >>> gelu = finite_width("gelu", np.full(10, 1.0), 50, weight_variance=2.0)
     >>> gelu.caution
-    'elasticity 1.07 above 1: fluctuations grow with depth, the scatter is an order of magnitude'
+    'elasticity 1.14 above 1: fluctuations grow with depth, the scatter is an order of magnitude'
 
     Parameters
     ----------

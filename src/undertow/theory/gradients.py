@@ -63,7 +63,7 @@ def batch_gradients(
     ...     "tanh", x @ x.T / 2, widths=(2, 50, 50, 1), weight_variance=1.0,
     ...     targets=[0, 1, 1], loss="binary_cross_entropy")
     >>> found.weight_norm.round(3)
-    array([0.196, 0.14 , 0.175])
+    array([0.209, 0.994, 0.971])
 
     Parameters
     ----------
@@ -142,12 +142,18 @@ def batch_gradients(
         if layer:
             delta = weight[layer] * delta * slopes[layer - 1]
     return BatchGradients(
-        *norms,
-        np.sqrt(variances),
-        np.array([np.sqrt(np.mean(np.diagonal(value))) for value in values[1:]]),
-        np.array([np.sqrt(np.mean(np.diagonal(slope))) for slope in slopes]),
-        error,
+        weight_norm=norms[0],
+        bias_norm=norms[1],
+        delta_norm=norms[2],
+        preactivation_rms=np.sqrt(variances),
+        activation_rms=_rms(values[1:]),
+        slope_rms=_rms(slopes),
+        error=error,
     )
+
+
+def _rms(kernels: list[Array]) -> Array:
+    return np.array([np.sqrt(np.mean(np.diagonal(kernel))) for kernel in kernels])
 
 
 def _widths(widths: Sequence[int]) -> NDArray[np.int64]:

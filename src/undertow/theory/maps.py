@@ -51,8 +51,8 @@ def variance_slope(
 ) -> Array:
     """V'(q) = sw2 E[phi phi' x] / sqrt q: below 1, a wrong variance is forgotten with depth.
 
-    >>> variance_slope("selu", 1.0, weight_variance=1.0).round(6)
-    array(0.782648)
+    >>> variance_slope("selu", [0.5, 1.0], weight_variance=1.0).round(6)
+    array([0.922087, 0.782648])
     """
     sw2, _ = _variances(weight_variance, 0.0)
     return sw2 * moments(activation, variance).square_rate
@@ -61,12 +61,12 @@ def variance_slope(
 def gradient_gain(
     activation: str | Activation, variance: ArrayLike, weight_variance: ArrayLike
 ) -> Array:
-    """chi = sw2 E phi'^2: the factor on the squared gradient norm at each layer of variance q.
+    """The factor on the squared gradient norm at a layer of variance q: chi = sw2 E phi'^2.
 
     It is also the slope of the correlation map at correlation 1 (chi_1).
 
-    >>> gradient_gain("tanh", 1.0, weight_variance=1.0).round(8)
-    array(0.4644029)
+    >>> gradient_gain("tanh", [0.5, 1.0], weight_variance=1.0).round(8)
+    array([0.59242579, 0.4644029 ])
     """
     sw2, _ = _variances(weight_variance, 0.0)
     return sw2 * moments(activation, variance).slope_square
@@ -141,7 +141,7 @@ class FixedPoint(NamedTuple):
 
     @property
     def trainable_depth(self) -> float:
-        """6 xi_c: about as deep as a plain network trains (Schoenholz et al. 2017, figure 5)."""
+        """6 xi_c: about as deep as a plain network trains (Schoenholz et al. 2017)."""
         return 6.0 * self.correlation_depth
 
 

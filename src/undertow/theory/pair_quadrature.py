@@ -27,7 +27,7 @@ def integrate(phi: Activation, q1: Array, q2: Array, c: Array) -> tuple[Array, A
     >>> one = np.ones(1)
     >>> value, slope = integrate(find("relu"), one, one, 0.5 * one)
     >>> value.round(10), slope.round(10)
-    (array([0.3044989]), array([0.33333333]))
+    (array([0.30449889]), array([0.33333333]))
 
     Notes
     -----
