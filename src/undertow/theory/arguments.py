@@ -63,5 +63,7 @@ def _numbers(name: str, value: Any) -> NDArray[np.float64]:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, (np.ndarray, np.generic)):
+        value = value.tolist()
     text = " ".join(repr(value).split())
     return text if len(text) <= 60 else text[:57] + "..."

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from undertow.theory.activations import Activation
 from undertow.theory.closed_forms import two_slopes_kernel
-from undertow.theory.moments import gauss_legendre, nodes
+from undertow.theory.moments import REACH, gauss_legendre, nodes
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -51,9 +51,7 @@ def series(
     - The error is the difference to the same with K / 2 terms, or a Cauchy-Schwarz bound on what
       was shared out, times how far from certain the share is.
     """
-    kinks = tuple({near for kink in phi.kinks if kink for near in (kink, -kink)})
-    # 0 is always an edge of a panel, and nodes fit for the largest variance fit them all.
-    x, weight = nodes(q if kinks else np.array(np.max(q)), kinks)
+    x, weight = _common_nodes(q, phi.kinks)
     z = np.sqrt(np.maximum(q, 1e-300))[:, None] * x
     ends = phi.slope(np.array([-1e4, -1e-9, 1e-9, 1e4]))
     jumps = [0.0, float(ends[2] - ends[1]), float(ends[3] - ends[0])]
@@ -66,6 +64,23 @@ def series(
         _sum(slope, closed[1], np.ones_like(q), jumps, first, second, c),
     ]
     return Series(found[0][0], found[1][0], np.maximum(found[0][1], found[1][1]))
+
+
+def _common_nodes(q: Array, kinks: tuple[float, ...]) -> tuple[Array, Array]:
+    """Nodes and normal weights [M], symmetric about 0 and split at every kink of every variance."""
+    away = np.array([near for kink in kinks if kink for near in (kink, -kink)])
+    # 0 always is an edge of a panel, and nodes fit for the largest variance fit them all.
+    if not away.size:
+        return nodes(np.array(np.max(q)))
+    bends = 4.0 ** np.arange(8)
+    bends = np.concatenate([bends, -bends]) / math.sqrt(max(float(np.max(q)), 1e-300))
+    met = np.concatenate([(away[:, None] / np.sqrt(np.maximum(q, 1e-300))).ravel(), bends])
+    edges = np.union1d(np.linspace(-REACH, REACH, 41), met[np.abs(met) < REACH])
+    node, weight = gauss_legendre(20)
+    middle, half = 0.5 * (edges[1:] + edges[:-1])[:, None], 0.5 * np.diff(edges)[:, None]
+    x = (middle + half * node).ravel()
+    density = np.exp(-0.5 * x**2) / math.sqrt(2.0 * math.pi)
+    return x, (half * weight).ravel() * density
 
 
 class _Projection(NamedTuple):
@@ -107,29 +122,15 @@ def _project(f: Array, r: Array, r_terms: Array, x: Array, weight: Array) -> _Pr
     """Project f [Q, M] on the Hermite polynomials, until nothing of note is left."""
     weighted = f * weight
     halves = np.stack([0.5 * (f + f[:, ::-1]), 0.5 * (f - f[:, ::-1])])
-    if x.ndim == 1:
-        ff = (halves * weight) @ np.swapaxes(halves, -1, -2)
-    else:
-        # Each variance has nodes of its own: off the diagonal there only is a bound.
-        energy = np.sqrt(np.sum(halves**2 * weight, axis=-1))
-        ff = energy[:, :, None] * energy[:, None, :]
+    ff = (halves * weight) @ np.swapaxes(halves, -1, -2)
     fr = np.sum(halves * (weight * r), axis=-1)
     energy = np.einsum("hqq->q", ff)
-    terms, length = np.empty((0, len(f))), len(r_terms)
-    for count in (32, 64, 128, length):
-        start = len(terms)
-        terms = np.concatenate([terms, _coefficients(weighted, x, start, count, length)])
+    table, terms = _hermite(x.tobytes(), len(r_terms)), np.empty((0, len(f)))
+    for count in (32, 64, 128, len(table)):
+        terms = np.concatenate([terms, table[len(terms) : count] @ weighted.T])
         if np.all(energy - np.sum(terms**2, axis=0) < PLENTY * energy):
             break
     return _Projection(terms, r_terms[: len(terms)], ff, fr)
-
-
-def _coefficients(weighted: Array, x: Array, start: int, stop: int, length: int) -> Array:
-    """Coefficients start to stop - 1 of f [Q, M], already weighted, on common or own nodes."""
-    if x.ndim == 1:
-        return _hermite(x.tobytes(), length)[start:stop] @ weighted.T
-    rows = zip(weighted, x, strict=True)
-    return np.stack([_hermite(own.tobytes(), length)[start:stop] @ f for f, own in rows], axis=1)
 
 
 @lru_cache(maxsize=2)
