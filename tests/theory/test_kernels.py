@@ -39,7 +39,10 @@ def test_the_quadrature_against_draws(name):
     for q1, q2, c in [(1.0, 1.0, 0.5), (2.0, 0.5, -0.7), (3.0, 3.0, 0.95)]:
         u, v = np.sqrt(q1) * x, np.sqrt(q2) * (c * x + np.sqrt(1 - c * c) * y)
         value, slope = integrate(phi, *(np.array([part]) for part in (q1, q2, c)))
-        for found, draws in ((value, phi.value(u) * phi.value(v)), (slope, phi.slope(u) * phi.slope(v))):
+        for found, draws in (
+            (value, phi.value(u) * phi.value(v)),
+            (slope, phi.slope(u) * phi.slope(v)),
+        ):
             error = np.std(draws) / np.sqrt(draws.size)
             assert found[0] == pytest.approx(np.mean(draws), abs=4 * error)
 

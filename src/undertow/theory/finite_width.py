@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from undertow.errors import SpecError
 from undertow.theory.activations import Activation, find
 from undertow.theory.arguments import at_least_zero, whole
-from undertow.theory.moments import moments
+from undertow.theory.moments import gauss_legendre, moments
 
 Array = NDArray[np.float64]
 
@@ -155,23 +155,26 @@ def log_gain(negative_slope: float, width: int) -> tuple[float, float]:
 
     Notes
     -----
-    The gain is a sum over n units of slope^2 g^2, g normal, of which k ~ Binomial(n, 1/2) have
-    slope 1. Given k the sum is a Gamma variable, exactly for ReLU and linear and matched in mean
-    and variance between: mean log digamma(shape) + ln(mean / shape), variance trigamma(shape).
+    The gain is S = sum of slope^2 g^2 over n units, g normal, each slope 1 or a by the toss of a
+    coin. Its Laplace transform is M(t) = ((1 + 2 t)^(-1/2) + (1 + 2 a^2 t)^(-1/2))^n / 2^n, and
+    M(t) = P(Y / S > t) for an exponential Y: so the mean and the variance of ln(Y / S) are
+    integrals of M over ln t, and those of ln Y, -0.5772 and pi^2 / 6, are taken off. Linear:
+    digamma(n / 2) + ln(2 / n) and trigamma(n / 2).
     """
-    from scipy.special import gammaln, polygamma, psi
-
-    n = int(whole("width", width))
-    square = float(negative_slope) ** 2
-    k = np.arange(1 if square == 0 else 0, n + 1)
-    log_chance = gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0)
-    chance = np.exp(log_chance - np.max(log_chance))
-    chance /= np.sum(chance)
-    mean, variance = k + square * (n - k), 2.0 * (k + square**2 * (n - k))
-    shape = mean**2 / variance
-    logs = psi(shape) + np.log(mean / shape) - math.log(0.5 * n * (1.0 + square))
-    average = float(chance @ logs)
-    return average, float(chance @ (polygamma(1, shape) + (logs - average) ** 2))
+    n, square = int(whole("width", width)), float(negative_slope) ** 2
+    # Panels of width 1; above 0 the integrand falls as exp(-u n / 2), and from 1 / a^2 on at last.
+    reach = 90.0 - math.log(max(square, 1e-30))
+    node, weight = gauss_legendre(16)
+    starts = np.arange(-45.0, reach)
+    u = (starts[:, None] + 0.5 * (node + 1.0)).ravel()
+    weight = np.tile(0.5 * weight, starts.size)
+    t = 2.0 * np.exp(u) / (n * 0.5 * (1.0 + square))
+    each = 0.5 / np.sqrt(1.0 + t) + 0.5 / np.sqrt(1.0 + square * t)
+    dead = 0.5**n if square == 0 else 0.0
+    beyond = (each**n - dead) / (1.0 - dead)
+    share = weight * np.where(u > 0, beyond, beyond - 1.0)
+    first, second = float(np.sum(share)), float(np.sum(2.0 * u * share))
+    return -float(np.euler_gamma) - first, second - first**2 - math.pi**2 / 6.0
 
 
 def two_slopes(activation: str | Activation) -> float | None:
