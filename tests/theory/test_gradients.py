@@ -1,5 +1,7 @@
 """Batch gradients against networks drawn, run forwards and backwards by hand."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -47,7 +49,7 @@ def monte_carlo(name, initialisation, x, labels, widths, networks, error=softmax
         return np.sqrt(3 * variance) * rng.uniform(-1, 1, shape)
 
     inputs, slopes, weights = [np.broadcast_to(x, (networks, *x.shape))], [], []
-    for layer, (rows, columns) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+    for layer, (rows, columns) in enumerate(pairwise(widths)):
         weights.append(draw(sw2[layer] / rows, networks, rows, columns))
         z = inputs[-1] @ weights[-1] + draw(sb2[layer], networks, 1, columns)
         if layer < len(widths) - 2:

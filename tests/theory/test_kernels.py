@@ -138,7 +138,7 @@ def test_a_function_with_kinks_of_its_own():
     steps = Activation(
         "two kinks",
         lambda z: np.clip(z, -0.5, 2.0),
-        lambda z: ((z > -0.5) & (z < 2.0)) * 1.0,
+        lambda z: ((z > -0.5) & (z < 2.0)).astype(float),
         (-0.5, 2.0),
     )
     q, c = np.array([1.0, 2.0]), np.array([0.6])

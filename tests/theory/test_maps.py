@@ -248,8 +248,8 @@ def test_a_critical_limit_is_not_a_critical_network():
             "start = 0: a signal of no variance goes nowhere; type  start=1.0",
         ),
         (
-            lambda: variance_profile("tanh", 2.5, 1.0),
-            "depth = 2.5: must be whole numbers of 1 or more, for example 10",
+            lambda: variance_profile("tanh", 0, 1.0),
+            "depth = 0: must be whole numbers of 1 or more, for example 10",
         ),
     ],
 )

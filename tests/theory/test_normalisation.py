@@ -162,7 +162,7 @@ def test_an_orthogonal_linear_network_is_an_isometry():
 
 
 def jacobian_variance(name, q, depth, orthogonal, width=200, networks=4):
-    """Variance of the eigenvalues of J J^T, with pre-activations drawn afresh at the fixed point."""
+    """Variance of the eigenvalues of J J^T, pre-activations drawn afresh at the fixed point."""
     phi, rng, found = find(name), np.random.default_rng(6), []
     weight = 1 / float(moments(name, q).slope_square)
     for _ in range(networks):

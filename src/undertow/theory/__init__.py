@@ -7,6 +7,7 @@
     kernels          the same averages for every pair of a batch
     gradients        the gradient norm of every layer, before training
     finite_width     how far one network strays from the infinite-width answer
+    normalised_kernels   norms inside a batch's kernel
     normalisation    batch norm, layer norm, skips, isometry, tailored slopes
     birth            the chance that a ReLU network is born dead
 

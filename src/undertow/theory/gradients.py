@@ -12,6 +12,7 @@ from undertow.errors import SpecError
 from undertow.theory.activations import Activation, find
 from undertow.theory.arguments import at_least_zero, whole
 from undertow.theory.kernels import TOLERANCE, covariance, kernel_maps
+from undertow.theory.normalised_kernels import normalised_delta, normalised_kernel
 from undertow.theory.output_errors import output_error
 
 Array = NDArray[np.float64]
@@ -31,7 +32,7 @@ class BatchGradients(NamedTuple):
     activation_rms, slope_rms : array [L]
         Of phi(z) and phi'(z), over units and samples.
     error : float
-        Largest error bound of any layer's kernel maps, relative.
+        Largest estimated error of any layer's kernel maps, relative.
     """
 
     weight_norm: Array
@@ -53,6 +54,7 @@ def batch_gradients(
     targets: ArrayLike | None = None,
     loss: str = "cross_entropy",
     error_kernel: ArrayLike | None = None,
+    normalisation: str = "none",
     samples: int = 1000,
     tolerance: float = TOLERANCE,
 ) -> BatchGradients:
@@ -81,6 +83,9 @@ def batch_gradients(
         `cross_entropy`, `binary_cross_entropy` or `mean_squared_error`.
     error_kernel : array [B, B], optional
         E[e_a . e_b] for e = d(loss of one sample)/d(outputs); then targets and loss are not used.
+    normalisation : str
+        `none`, `batch`, `layer` or `tensor`, between each hidden layer and its activation. z is
+        what goes into the norm. See `normalised_kernels`.
     samples : int
         Draws of the outputs for cross_entropy; the other losses need none.
     tolerance : float
@@ -99,8 +104,8 @@ def batch_gradients(
     -----
     Forward, with Q^l = sw2 K^(l-1) + sb2 the covariance of a unit's pre-activations over the batch,
     K^l = E phi phi and D^l = E phi' phi' at Q^l. Backward, with E the error kernel,
-    Delta^L = sw2_out (n_L / n_L) E o D^L, Delta^l = sw2^(l+1) Delta^(l+1) o D^l, where o multiplies
-    entry by entry and Delta_ab = E[delta_a . delta_b] sums over units (total norms obey fan_in).
+    Delta^l = sw2^(l+1) Delta^(l+1) o D^l from Delta^(L+1) = E on, where o multiplies entry by entry
+    and Delta_ab = E[delta_a . delta_b] sums over units (total norms obey fan_in).
     Then E|dE/dW^l|^2 = B^-2 sum_ab Delta^l_ab n_(l-1) K^(l-1)_ab and E|dE/db^l|^2 = B^-2 sum_ab
     Delta^l_ab. Weights met on the way back count as independent of those on the way forward, which
     is exact as widths grow; `finite_width` says how far a narrow network strays.
@@ -112,16 +117,16 @@ def batch_gradients(
     phis = _activations(activation, depth)
     weight = _each_layer("weight_variance", weight_variance, depth + 1)
     bias = _each_layer("bias_variance", bias_variance, depth + 1)
-    values, slopes, variances, error = [covariance(input_kernel)], [], [], 0.0
+    values, slopes, pres, error = [covariance(input_kernel)], [], [], 0.0
     for layer in range(depth):
         pre = weight[layer] * values[-1] + bias[layer]
-        maps = kernel_maps(phis[layer], pre, tolerance)
+        pres.append(pre)
+        maps = kernel_maps(phis[layer], normalised_kernel(pre, normalisation), tolerance)
         values.append(maps.value)
         slopes.append(maps.slope)
-        variances.append(np.mean(np.diagonal(pre)))
         error = max(error, maps.error)
     logits = weight[-1] * values[-1] + bias[-1]
-    variances.append(np.mean(np.diagonal(logits)))
+    pres.append(logits)
     if error_kernel is None:
         outputs = int(widths_[-1])
         delta = output_error(logits, outputs, targets, loss, samples=samples)
@@ -141,11 +146,13 @@ def batch_gradients(
         norms[:, layer] = np.sqrt(np.maximum(squares, 0.0)) / batch
         if layer:
             delta = weight[layer] * delta * slopes[layer - 1]
+            units = int(widths_[layer])
+            delta = normalised_delta(delta, pres[layer - 1], normalisation, units)
     return BatchGradients(
         weight_norm=norms[0],
         bias_norm=norms[1],
         delta_norm=norms[2],
-        preactivation_rms=np.sqrt(variances),
+        preactivation_rms=_rms(pres),
         activation_rms=_rms(values[1:]),
         slope_rms=_rms(slopes),
         error=error,

@@ -1,8 +1,8 @@
 """Averages over pairs of inputs: what the kernel of a batch becomes after an activation.
 
 Three ways, tried in this order: a closed form (two-slope functions, erf, hard tanh); a Mehler
-series, whose tail is bounded exactly by Parseval; for the pairs whose bound is too large, a
-two-dimensional quadrature split along every kink.
+series with an estimate of its error, first short, then long; for the pairs whose error still is
+too large, a two-dimensional quadrature split along every kink.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class KernelMaps(NamedTuple):
     slope : array [B, B]
         D_ab = E phi'(u_a) phi'(u_b).
     error : float
-        Bound on the error of any entry, relative to sqrt(K_aa K_bb) or sqrt(D_aa D_bb).
+        Estimate of the largest error of any entry, relative to sqrt(K_aa K_bb) or
+        sqrt(D_aa D_bb); 0 for a closed form.
     """
 
     value: Array
@@ -63,7 +64,8 @@ def kernel_maps(
         Covariance of the pre-activations u of one unit over the batch: symmetric, positive
         semidefinite.
     tolerance : float
-        Largest relative error of the Mehler series that is accepted.
+        Largest estimated error of the Mehler series that is accepted. An error of 1e-3 in one
+        layer moves its gradient norm by .0002 dex.
 
     Returns
     -------
