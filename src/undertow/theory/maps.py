@@ -141,7 +141,7 @@ class FixedPoint(NamedTuple):
 
     @property
     def trainable_depth(self) -> float:
-        """6 xi_c: about as deep as a plain network trains (Schoenholz et al. 2017)."""
+        """6 xi_c: a rule of thumb for how deep a plain network of these variances trains."""
         return 6.0 * self.correlation_depth
 
 
