@@ -10,6 +10,7 @@
     │   ├── StoreNewer        a store written by a newer Undertow
     │   └── RunMissing        a store without the run asked for
     ├── TraceError            arrays that break the trace schema
+    ├── NoCriticalPoint       an activation without a critical initialisation
     └── MissingExtra          an optional dependency that is not installed
 
 A message is one line: what came, what is allowed, what to type next.
@@ -78,6 +79,10 @@ class RunMissing(StoreError):
 
 class TraceError(UndertowError):
     """Arrays that break the trace schema."""
+
+
+class NoCriticalPoint(UndertowError):
+    """An activation without a critical initialisation at the bias variance asked for."""
 
 
 class MissingExtra(UndertowError):

@@ -1,0 +1,187 @@
+"""The gradient norm of every layer of a fully connected network, before training, for one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from undertow.errors import SpecError
+from undertow.theory.activations import Activation, find
+from undertow.theory.arguments import at_least_zero, whole
+from undertow.theory.kernels import TOLERANCE, covariance, kernel_maps
+from undertow.theory.normalised_kernels import normalised_delta, normalised_kernel
+from undertow.theory.output_errors import output_error
+
+Array = NDArray[np.float64]
+
+
+class BatchGradients(NamedTuple):
+    """Root mean squares over initialisations, of layers 1 to L + 1 (the output); `batch_gradients`.
+
+    Fields
+    ------
+    weight_norm, bias_norm : array [L + 1]
+        Frobenius norm of dE/dW and dE/db, for the loss averaged over the batch.
+    delta_norm : array [L + 1]
+        Frobenius norm of dE/dz over the whole batch, [B, n_l], same loss.
+    preactivation_rms : array [L + 1]
+        Of z, over units and samples.
+    activation_rms, slope_rms : array [L]
+        Of phi(z) and phi'(z), over units and samples.
+    error : float
+        Largest estimated error of any layer's kernel maps, relative.
+    """
+
+    weight_norm: Array
+    bias_norm: Array
+    delta_norm: Array
+    preactivation_rms: Array
+    activation_rms: Array
+    slope_rms: Array
+    error: float
+
+
+def batch_gradients(
+    activation: str | Activation | Sequence[str | Activation],
+    input_kernel: ArrayLike,
+    widths: Sequence[int],
+    weight_variance: ArrayLike,
+    bias_variance: ArrayLike = 0.0,
+    *,
+    targets: ArrayLike | None = None,
+    loss: str = "cross_entropy",
+    error_kernel: ArrayLike | None = None,
+    normalisation: str = "none",
+    samples: int = 1000,
+    tolerance: float = TOLERANCE,
+) -> BatchGradients:
+    """Predict the gradient norms of one batch from its kernel, with no free parameter.
+
+    >>> x = np.array([[1.0, 0.0], [0.6, 0.8], [-1.0, 0.5]])
+    >>> found = batch_gradients(
+    ...     "tanh", x @ x.T / 2, widths=(2, 50, 50, 1), weight_variance=1.0,
+    ...     targets=[0, 1, 1], loss="binary_cross_entropy")
+    >>> found.weight_norm.round(3)
+    array([0.209, 0.994, 0.971])
+
+    Parameters
+    ----------
+    activation : str, Activation, or one for each hidden layer
+    input_kernel : array [B, B]
+        K0_ab = x_a . x_b / n_0.
+    widths : sequence of L + 2 int
+        n_0 inputs, n_1 ... n_L hidden units, outputs.
+    weight_variance, bias_variance : float, or array [L + 1]
+        fan_in Var W_ij and Var b of each layer, the output layer last.
+    targets : array [B] or [B, outputs], optional
+        Class numbers (cross_entropy), 0 and 1 (binary_cross_entropy), or numbers
+        (mean_squared_error). Left out, labels are taken as drawn evenly at random.
+    loss : str
+        `cross_entropy`, `binary_cross_entropy` or `mean_squared_error`.
+    error_kernel : array [B, B], optional
+        E[e_a . e_b] for e = d(loss of one sample)/d(outputs); then targets and loss are not used.
+    normalisation : str
+        `none`, `batch`, `layer` or `tensor`, between each hidden layer and its activation. z is
+        what goes into the norm. See `normalised_kernels`.
+    samples : int
+        Draws of the outputs for cross_entropy; the other losses need none.
+    tolerance : float
+        As in `kernels.kernel_maps`.
+
+    Returns
+    -------
+    BatchGradients
+
+    Raises
+    ------
+    SpecError
+        Shapes that do not fit, a negative or non-finite variance, an unknown loss or activation.
+
+    Notes
+    -----
+    Forward, with Q^l = sw2 K^(l-1) + sb2 the covariance of a unit's pre-activations over the batch,
+    K^l = E phi phi and D^l = E phi' phi' at Q^l. Backward, with E the error kernel,
+    Delta^l = sw2^(l+1) Delta^(l+1) o D^l from Delta^(L+1) = E on, where o multiplies entry by entry
+    and Delta_ab = E[delta_a . delta_b] sums over units (total norms obey fan_in).
+    Then E|dE/dW^l|^2 = B^-2 sum_ab Delta^l_ab n_(l-1) K^(l-1)_ab and E|dE/db^l|^2 = B^-2 sum_ab
+    Delta^l_ab. Weights met on the way back count as independent of those on the way forward, which
+    is exact as widths grow; `finite_width` says how far a narrow network strays.
+    Schoenholz et al. (2017), doi:10.48550/arXiv.1611.01232; Yang: Tensor programs III (2020),
+    doi:10.48550/arXiv.2009.10685.
+    """
+    widths_ = _widths(widths)
+    depth = len(widths_) - 2
+    phis = _activations(activation, depth)
+    weight = _each_layer("weight_variance", weight_variance, depth + 1)
+    bias = _each_layer("bias_variance", bias_variance, depth + 1)
+    values, slopes, pres, error = [covariance(input_kernel)], [], [], 0.0
+    for layer in range(depth):
+        pre = weight[layer] * values[-1] + bias[layer]
+        pres.append(pre)
+        maps = kernel_maps(phis[layer], normalised_kernel(pre, normalisation), tolerance)
+        values.append(maps.value)
+        slopes.append(maps.slope)
+        error = max(error, maps.error)
+    logits = weight[-1] * values[-1] + bias[-1]
+    pres.append(logits)
+    if error_kernel is None:
+        outputs = int(widths_[-1])
+        delta = output_error(logits, outputs, targets, loss, samples=samples)
+    else:
+        delta = covariance(error_kernel)
+        if delta.shape != logits.shape:
+            raise SpecError(f"error_kernel of shape {delta.shape}: must be {logits.shape}")
+
+    batch = len(logits)
+    norms = np.empty((3, depth + 1))
+    for layer in reversed(range(depth + 1)):
+        squares = (
+            widths_[layer] * np.sum(delta * values[layer]),
+            np.sum(delta),
+            np.trace(delta),
+        )
+        norms[:, layer] = np.sqrt(np.maximum(squares, 0.0)) / batch
+        if layer:
+            delta = weight[layer] * delta * slopes[layer - 1]
+            units = int(widths_[layer])
+            delta = normalised_delta(delta, pres[layer - 1], normalisation, units)
+    return BatchGradients(
+        weight_norm=norms[0],
+        bias_norm=norms[1],
+        delta_norm=norms[2],
+        preactivation_rms=_rms(pres),
+        activation_rms=_rms(values[1:]),
+        slope_rms=_rms(slopes),
+        error=error,
+    )
+
+
+def _rms(kernels: list[Array]) -> Array:
+    return np.array([np.sqrt(np.mean(np.diagonal(kernel))) for kernel in kernels])
+
+
+def _widths(widths: Sequence[int]) -> NDArray[np.int64]:
+    checked = whole("widths", widths)
+    if checked.ndim != 1 or checked.size < 2:
+        raise SpecError(f"widths = {widths!r}: must be inputs, hidden ..., outputs: (2, 10, 10, 1)")
+    return checked
+
+
+def _activations(
+    activation: str | Activation | Sequence[str | Activation], depth: int
+) -> list[Activation]:
+    if isinstance(activation, (str, Activation)):
+        return [find(activation)] * depth
+    if len(activation) != depth:
+        raise SpecError(f"{len(activation)} activations for {depth} hidden layers: give one each")
+    return [find(one) for one in activation]
+
+
+def _each_layer(name: str, value: ArrayLike, layers: int) -> Array:
+    array = at_least_zero(name, value)
+    if array.ndim > 1 or array.size not in (1, layers):
+        raise SpecError(f"{name}: {array.size} values for {layers} layers; give one, or one each")
+    return np.broadcast_to(array.ravel() if array.ndim else array, (layers,))

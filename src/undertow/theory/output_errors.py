@@ -1,0 +1,112 @@
+"""What a loss sends back from the outputs of an untrained network: E[e_a . e_b] over a batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from undertow.errors import SpecError, UnknownName
+from undertow.theory.kernels import covariance, kernel_maps
+
+Array = NDArray[np.float64]
+
+LOSSES = ("cross_entropy", "binary_cross_entropy", "mean_squared_error")
+AT_ONCE = 20_000_000
+
+
+def output_error(
+    output_kernel: ArrayLike,
+    outputs: int,
+    targets: ArrayLike | None = None,
+    loss: str = "cross_entropy",
+    samples: int = 1000,
+    seed: int = 0,
+) -> Array:
+    """Return E[e_a . e_b], e_a the slope of sample a's loss by its outputs, for Gaussian outputs.
+
+    >>> output_error([[1.0, 0.0], [0.0, 1.0]], 1, [0, 1], "binary_cross_entropy").round(4)
+    array([[ 0.2934, -0.25  ],
+           [-0.25  ,  0.2934]])
+
+    Parameters
+    ----------
+    output_kernel : array [B, B]
+        Covariance over the batch of each of the `outputs` independent outputs.
+    targets, loss, samples
+        As in `gradients.batch_gradients`.
+    seed : int
+        Of the draws for cross_entropy; the result depends on nothing else.
+
+    Returns
+    -------
+    array [B, B]
+
+    Notes
+    -----
+    e = softmax(z) - y for cross_entropy, (sigmoid(z) - y) / outputs for binary_cross_entropy,
+    2 (z - y) / outputs for mean_squared_error: the loss of one sample is a mean over outputs in
+    the last two, as in PyTorch. Only softmax has no pair average in closed form or series.
+    """
+    cov = covariance(output_kernel)
+    if loss not in LOSSES:
+        raise UnknownName("loss", str(loss), LOSSES)
+    if loss == "cross_entropy":
+        if outputs < 2:
+            raise SpecError(
+                "cross_entropy on one output has no gradient; type  loss='binary_cross_entropy'"
+            )
+        return _softmax(cov, outputs, _classes(targets, len(cov), outputs), samples, seed)
+    if targets is None:
+        if loss == "mean_squared_error":
+            raise SpecError("mean_squared_error needs targets: give an array [B] or [B, outputs]")
+        pair = kernel_maps("sigmoid", cov).value - 0.25
+        return (pair + 0.25 * np.eye(len(cov))) / outputs
+    y = _numbers(targets, len(cov), outputs)
+    if loss == "mean_squared_error":
+        return 4.0 / outputs**2 * (outputs * cov + y @ y.T)
+    half = 0.5 * y.sum(axis=1)
+    pair = outputs * kernel_maps("sigmoid", cov).value - half[:, None] - half + y @ y.T
+    return pair / outputs**2
+
+
+def _softmax(
+    cov: Array, outputs: int, classes: NDArray[np.int64] | None, samples: int, seed: int
+) -> Array:
+    size = len(cov)
+    variances, vectors = np.linalg.eigh(cov)
+    root = vectors * np.sqrt(np.maximum(variances, 0.0))
+    # Many outputs average over themselves: fewer draws then do, and memory stays bounded.
+    draws = int(np.clip(AT_ONCE // (size * outputs), 4, samples))
+    z = root @ np.random.default_rng(seed).standard_normal((draws * outputs, size)).T
+    z = z.reshape(size, draws, outputs)
+    z -= z.max(axis=-1, keepdims=True)
+    p = np.exp(z)
+    p /= p.sum(axis=-1, keepdims=True)
+    if classes is None:
+        flat = p.reshape(size, -1)
+        return flat @ flat.T / draws - 1.0 / outputs + (1.0 - 1.0 / outputs) * np.eye(size)
+    p[np.arange(size), :, classes] -= 1.0
+    flat = p.reshape(size, -1)
+    return flat @ flat.T / draws
+
+
+def _classes(targets: ArrayLike | None, size: int, outputs: int) -> NDArray[np.int64] | None:
+    if targets is None:
+        return None
+    classes: Any = np.asarray(targets)
+    if classes.shape != (size,):
+        raise SpecError(f"targets of shape {classes.shape}: must be [{size}], one class a sample")
+    if not np.all((classes >= 0) & (classes < outputs) & (classes == np.round(classes))):
+        raise SpecError(f"targets: classes must be whole numbers from 0 to {outputs - 1}")
+    return classes.astype(np.int64)
+
+
+def _numbers(targets: ArrayLike, size: int, outputs: int) -> Array:
+    y = np.asarray(targets, dtype=np.float64)
+    if y.shape not in ((size, outputs), (size,) if outputs == 1 else None):
+        raise SpecError(f"targets of shape {y.shape}: must be [{size}, {outputs}]")
+    if not np.all(np.isfinite(y)):
+        raise SpecError("targets: must be finite numbers")
+    return y.reshape(size, outputs)
