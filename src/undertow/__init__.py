@@ -4,6 +4,7 @@ Data flows one way through the rooms of this package; a room imports only from r
 
     errors       one base class, the tree of errors
     spec         what a network and its training are
+    theory       closed-form mathematics: moments, critical points, kernel maps, finite width
     statistics   intervals, paired tests, stuck counts
     trace        the record in the middle: schema, store, export
     lab          experiment -> many trained networks -> Trace
@@ -26,6 +27,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "NetworkSpec": "undertow.spec",
     "TrainingSpec": "undertow.spec",
+    "critical": "undertow.theory.critical",
     "Trace": "undertow.trace.record",
     "Store": "undertow.trace.store",
     "open": "undertow.trace.store",

@@ -1,15 +1,22 @@
 """The laboratory: an experiment becomes many trained networks, and they become traces.
 
 randomness       a replicate's random numbers, from its own seed alone
+idx, openml      MNIST and Fashion-MNIST as files, and as a download
+images           pictures as rows from 0 to 1
 data             the data sets, split and ready
 initialisation   a network's first weights
 activations      the activation functions and their slopes
 parameters       where each weight of each replicate lies in one buffer
 network          the forward pass of R networks at once
 optimizers       SGD and Adam, on the whole buffer
-measure          norms and shares of one step
+measure          norms and shares of a tensor
+moments          what a recorded step leaves, and every variable measured of it
 engine           (spec, training, data, seeds) -> chunks of a trace
+memory           freed memory kept for the next step
+workers          shards trained side by side
+experiment       what an experiment, an arm and a claim are
 study            arms x replicates -> runs in a store, resumed where they stopped
+readings         what is read off a trace, one number a replicate
 results          traces -> the numbers of `undertow run --json`
 claims/          the published claims, each with a verdict computed from the runs
 experiments/     the experiments, one file each

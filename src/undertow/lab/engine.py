@@ -8,44 +8,36 @@ is trained.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from undertow.lab import measure
-from undertow.lab.activations import ACTIVATIONS
 from undertow.lab.data import Data
-from undertow.lab.network import Forward, Running, forward, running_statistics
+from undertow.lab.moments import (
+    Measured,
+    Moment,
+    Networks,
+    distinct_units,
+    histogram,
+    measured,
+    steps_together,
+)
+from undertow.lab.network import forward, running_statistics
 from undertow.lab.optimizers import optimizer
-from undertow.lab.parameters import Parameters, initial_parameters, weight_blocks
+from undertow.lab.parameters import initial_parameters
 from undertow.lab.randomness import batch_orders, generator
 from undertow.spec import NetworkSpec, TrainingSpec
 from undertow.trace.record import Chunk, Header, Layer, provenance
 
 FIRST_STEPS = 10  # always recorded
-HISTOGRAM_BINS, HISTOGRAM_EDGE = 80, 10.0
 GRID = 60  # points along each side of the decision grid
-GROUP_NUMBERS = 500_000  # steps are measured together up to so many pre-activations
 KEPT_WEIGHTS = 200_000  # a first layer of more numbers, over all replicates, is not kept whole
 TEST_NUMBERS = 250_000  # samples are tested together up to so many activations of a layer
-
-Measured = dict[str, Tensor]  # [steps, layers, R], or [steps, R] for what has no layer
-
-
-@dataclass(frozen=True)
-class Networks:
-    """R networks and what a step needs to know of them."""
-
-    spec: NetworkSpec
-    parameters: Parameters
-    running: Running
-    replicates: int
 
 
 def header(
@@ -119,15 +111,15 @@ def train(
         test_set = _tensors(data.test_inputs, data.test_targets, dtype)
         steps_an_epoch = math.ceil(len(data.train_targets) / training.batch_size)
         last = training.epochs * steps_an_epoch
-        together = _steps_together(spec, training, len(seeds))
+        together = steps_together(spec, training, len(seeds))
         first_layer = [parameters.weights[0].detach().mT.clone()]
-        distinct_at_birth = _distinct_units(networks)
+        distinct_at_birth = distinct_units(networks)
         histograms: list[Tensor] = []
         step = 0
         for epoch in range(1, training.epochs + 1):
             recorded: list[int] = []
             waiting: list[Moment] = []
-            measured: list[Measured] = []
+            parts: list[Measured] = []
             order = torch.from_numpy(batch_orders(orders, len(data.train_targets)))
             for samples in order.split(training.batch_size, dim=1):
                 step += 1
@@ -139,15 +131,15 @@ def train(
                     continue
                 recorded.append(step)
                 if step in (1, last):
-                    histograms.append(_histogram(moment.passed.preactivations))
+                    histograms.append(histogram(moment.passed.preactivations))
                 if waiting and (
                     len(waiting) == together or waiting[0].inputs.shape != inputs.shape
                 ):
-                    measured.append(_measured(networks, waiting))
+                    parts.append(measured(networks, waiting))
                     waiting = []
                 waiting.append(moment)
-            measured.append(_measured(networks, waiting))
-            chunk = _chunk(measured, recorded, epoch)
+            parts.append(measured(networks, waiting))
+            chunk = _chunk(parts, recorded, epoch)
             _set_column(chunk, -1, _evaluate(networks, training, test_set))
             if epoch == 1:
                 _set_column(chunk, 0, {"distinct_units": distinct_at_birth})
@@ -159,20 +151,6 @@ def train(
             "preactivation_histogram": torch.stack(histograms).numpy(),
             **(_plane_artefacts(networks, data, dtype) if spec.inputs == 2 else {}),
         }
-
-
-class Moment(NamedTuple):
-    """What a recorded step leaves to be measured."""
-
-    inputs: Tensor
-    passed: Forward
-    deltas: tuple[Tensor, ...]
-    gradient: Tensor
-    weights: Tensor  # before the update
-    update: Tensor
-    losses: Tensor
-    right: Tensor
-    rate: Tensor
 
 
 def _step(
@@ -210,62 +188,6 @@ def _step(
     return moment
 
 
-def _steps_together(spec: NetworkSpec, training: TrainingSpec, replicates: int) -> int:
-    """How many steps are measured in one go: many where tensors are small and cost by the call."""
-    numbers = replicates * spec.depth * spec.width * training.batch_size
-    return max(1, GROUP_NUMBERS // numbers)
-
-
-@torch.no_grad()
-def _measured(networks: Networks, moments: Sequence[Moment]) -> Measured:
-    """Measure steps of equal shapes, each as it was before its update."""
-    spec, replicates = networks.spec, networks.replicates
-    activation = ACTIVATIONS[spec.activation]
-    count = len(moments)
-
-    def hidden(tensors: Iterable[Sequence[Tensor]]) -> Tensor:
-        """[steps, hidden layers, R, units, batch]."""
-        stacked = torch.stack([tensor for each in tensors for tensor in each[: spec.depth]])
-        return stacked.unflatten(0, (count, spec.depth))
-
-    def with_output(of_hidden: Tensor, of_output: Tensor) -> Tensor:
-        return torch.cat([of_hidden, of_output[:, None]], 1)
-
-    # Gradients, weights and updates go through the same calls: [3, steps, layers, R, out, in].
-    kinds = (
-        [m.gradient for m in moments],
-        [m.weights for m in moments],
-        [m.update for m in moments],
-    )
-    blocks = weight_blocks(torch.stack([torch.stack(kind) for kind in kinds]), spec, replicates)
-    norms = torch.cat([measure.norm(block) for block in blocks], 2)
-    before = hidden(m.passed.preactivations for m in moments)
-    after = hidden(m.passed.activations for m in moments)
-    slopes = activation.slope(before, after)
-    saturated, dead = measure.unit_shares(activation, slopes)
-    logits = torch.stack([m.passed.outputs[-1] for m in moments])
-    no_activation = torch.full_like(dead[:, 0], torch.nan)
-    last_delta = measure.norm(torch.stack([m.deltas[-1] for m in moments]))
-    return {
-        "grad_norm": norms[0],
-        "weight_norm": norms[1],
-        "update_norm": norms[2],
-        "grad_mean_abs": torch.cat([measure.mean_abs(block[0]) for block in blocks], 1),
-        "nonfinite": torch.cat([measure.nonfinite(block[0]) for block in blocks], 1),
-        "delta_norm": with_output(measure.norm(hidden(m.deltas for m in moments)), last_delta),
-        "preactivation_rms": with_output(measure.rms(before), measure.rms(logits)),
-        "activation_rms": with_output(measure.rms(after), no_activation),
-        "slope_rms": with_output(measure.rms(slopes), no_activation),
-        "saturated_fraction": with_output(saturated, no_activation),
-        "dead_fraction": with_output(dead, no_activation),
-        "input_rms": measure.rms(torch.stack([m.inputs for m in moments])),
-        "output_spread": logits.std(-1, correction=0).mean(-1),
-        "loss": torch.stack([m.losses for m in moments]),
-        "accuracy": torch.stack([m.right for m in moments]),
-        "learning_rate": torch.stack([m.rate for m in moments]),
-    }
-
-
 def _losses(training: TrainingSpec, logits: Tensor, targets: Tensor) -> Tensor:
     """Mean loss of each replicate's batch, [R]."""
     if training.loss == "binary_cross_entropy":
@@ -299,7 +221,7 @@ def _evaluate(
     kinds = range(max(2, networks.spec.outputs))
     shares = torch.stack([(predicted == kind).float().mean(1) for kind in kinds])
     return {
-        "distinct_units": _distinct_units(networks),
+        "distinct_units": distinct_units(networks),
         "test_loss": losses,
         "test_accuracy": (predicted == targets).float().mean(1),
         "predicted_share": shares.amax(0),
@@ -319,11 +241,10 @@ def _logits(networks: Networks, inputs: Tensor) -> Iterator[Tensor]:
         ).outputs[-1]
 
 
-def _chunk(measured: list[Measured], steps: list[int], epoch: int) -> Chunk:
+def _chunk(parts: list[Measured], steps: list[int], epoch: int) -> Chunk:
     """Move an epoch's measurements to the host: here, once an epoch, and nowhere else."""
     arrays = {
-        name: torch.cat([part[name] for part in measured]).movedim(-1, 0).numpy()
-        for name in measured[0]
+        name: torch.cat([part[name] for part in parts]).movedim(-1, 0).numpy() for name in parts[0]
     }
     return Chunk(np.asarray(steps), np.full(len(steps), epoch), arrays)
 
@@ -335,23 +256,6 @@ def _set_column(chunk: Chunk, place: int, values: dict[str, Tensor]) -> None:
         array = value.movedim(-1, 0).numpy()  # [R] or [R, layers]
         shape = (len(array), len(chunk.steps), *array.shape[1:])
         arrays.setdefault(name, np.full(shape, np.nan, array.dtype))[:, place] = array
-
-
-@torch.no_grad()
-def _distinct_units(networks: Networks) -> Tensor:
-    blocks = weight_blocks(networks.parameters.flat, networks.spec, networks.replicates)
-    return torch.cat([measure.distinct_units(block.mT) for block in blocks])
-
-
-@torch.no_grad()
-def _histogram(preactivations: Sequence[Tensor]) -> Tensor:
-    """Count pre-activations, [R, layers, bins]."""
-    values = torch.stack(list(preactivations), 1).flatten(2)  # [R, layers, units x samples]
-    width = 2 * HISTOGRAM_EDGE / HISTOGRAM_BINS
-    places = torch.nan_to_num((values + HISTOGRAM_EDGE) / width, nan=0.0)
-    places = places.clamp(0, HISTOGRAM_BINS - 1).long()
-    counts = torch.zeros(*values.shape[:2], HISTOGRAM_BINS, dtype=torch.int32)
-    return counts.scatter_add_(2, places, torch.ones_like(places, dtype=torch.int32))
 
 
 def _first_layer_artefacts(moments: Tensor) -> dict[str, np.ndarray]:
