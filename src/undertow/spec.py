@@ -67,12 +67,13 @@ def parse_initialisation(text: str) -> tuple[str, tuple[float, ...]]:
     if match is None or match.group(1) not in INITIALISATIONS:
         raise UnknownName("initialisation", match.group(1) if match else text, INITIALISATIONS)
     name = match.group(1)
+    count = INITIALISATIONS[name]
     try:
         numbers = tuple(float(part) for part in (match.group(2) or "").split(",") if part.strip())
+        right = len(numbers) == count and all(0 <= number < float("inf") for number in numbers)
     except ValueError:
-        numbers = (-1.0,) * 9
-    count = INITIALISATIONS[name]
-    if len(numbers) != count or not all(0 <= number < float("inf") for number in numbers):
+        numbers, right = (), False
+    if not right:
         example = f"{name}({', '.join(['0.05', '0.01'][:count])})" if count else name
         raise SpecError(
             f"initialisation '{text}': {name} takes {count} "

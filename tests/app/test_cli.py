@@ -25,6 +25,11 @@ def run(*words: str, cwd: Path, **options) -> subprocess.CompletedProcess[str]:
     )
 
 
+def hear_ctrl_c() -> None:
+    """Undo what a shell does to jobs in its background: they, and their children, ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a store of two small runs."""
@@ -90,6 +95,8 @@ def test_export(folder: Path):
     assert (folder / "out.nc").read_bytes()[:3] == b"CDF"
     assert run("export", run_id, "out.csv", cwd=folder).returncode == 0
     assert "grad_norm" in (folder / "out.csv").read_text().splitlines()[0]
+    done = run("export", run_id, "out.csv/out.nc", cwd=folder)
+    assert done.stderr == "undertow: cannot write out.csv/out.nc: Not a directory\n"
     done = run("export", run_id, "out.pkl", cwd=folder)
     assert done.returncode == 2
     assert done.stderr == (
@@ -153,6 +160,18 @@ BAD = {
         ["runs", "--store", "notes.txt"],
         "notes.txt is not a store of Undertow's: name another file with --store",
     ),
+    "no workers": (
+        ["run", "moons", *SMALL, "--workers", "0"],
+        "workers = 0: at least 1, for example --workers 2",
+    ),
+    "a report that is a folder": (
+        ["run", "moons", *SMALL, "--report", "d.html"],
+        "--report d.html: it cannot be written; name another file",
+    ),
+    "an export under a file": (
+        ["export", "r", "notes.txt/out.nc", "--store", "none.db"],
+        "no store at none.db",
+    ),
     "an unknown option": (["run", "moons", "--fast"], "No such option: --fast"),
     "a word for a number": (["run", "moons", "--epochs", "ten"], "Invalid value for '--epochs'"),
     "an unknown command": (["rnu", "moons"], "No such command 'rnu'"),
@@ -164,12 +183,13 @@ BAD = {
 def test_bad_use_is_one_line_and_writes_nothing(tmp_path: Path, case: str):
     words, message = BAD[case]
     (tmp_path / "notes.txt").write_text("not a store " * 20)
+    (tmp_path / "d.html").mkdir()
     done = run(*words, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.startswith("undertow: " + message.format(cwd=tmp_path))
     assert len(done.stderr.splitlines()) == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["d.html", "notes.txt"]
 
 
 def test_a_reader_that_goes_early_ends_the_program_in_silence(folder: Path):
@@ -182,11 +202,39 @@ def test_a_reader_that_goes_early_ends_the_program_in_silence(folder: Path):
     assert done.stderr == b""
 
 
+def test_runs_that_were_not_made_alike_are_not_reported_together(tmp_path: Path):
+    words = ("--replicates", "2", "--epochs", "1", "--arm")
+    run("run", "moons", *words, "sigmoid", cwd=tmp_path)
+    run("run", "moons", *words, "relu", "--seed", "9", cwd=tmp_path)
+    done = run("report", "moons", "-o", "page.html", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "relu has other seeds or epochs than sigmoid: name runs" in done.stderr
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_a_full_disk_under_stdout_is_one_line(folder: Path):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [str(UNDERTOW), "runs", "--json"],
+            cwd=folder,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr == "undertow: cannot write the output: No space left on device\n"
+
+
 def test_ctrl_c_keeps_what_is_done_and_exits_130(tmp_path: Path):
     words = ["run", "moons", "--arm", "relu", "--replicates", "2", "--epochs", "100000"]
     master, slave = pty.openpty()  # a terminal, so that progress tells when training has begun
     process = subprocess.Popen(
-        [str(UNDERTOW), *words], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=slave
+        [str(UNDERTOW), *words],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=slave,
+        preexec_fn=hear_ctrl_c,
     )
     os.close(slave)
     seen = b""

@@ -144,6 +144,22 @@ def test_outer_edges():
     assert verdict(claim, sigmoid=wide, sigmoid_batch_norm=normalised) == "supported"
 
 
+@pytest.mark.parametrize("claim", experiment("moons").claims, ids=lambda claim: str(claim.number))
+def test_one_replicate_never_contradicts_what_its_numbers_show(claim: Claim):
+    arms = {
+        name: Trace(trace.dataset.isel(replicate=[0]), (), one_replicate(trace))
+        for name, trace in ((name, made(total_dex=-5.0)) for name in claim.needs)
+    }
+    found = judge(claim, arms)
+    if claim.number in (1, 4, 6, 13):
+        assert found.verdict == "not tested"
+        assert "Too few replicates to decide" in found.evidence
+
+
+def one_replicate(trace: Trace) -> dict[str, np.ndarray]:
+    return {name: array[:, :1] for name, array in trace.artefacts.items()}
+
+
 def test_leaky():
     arms = {
         "relu": made(dead=0.2),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import sem, t
 
 import undertow as ut
 from undertow.lab import readings, results, study
@@ -88,6 +89,25 @@ def test_comparisons_are_paired_by_seed(runs: dict[str, tuple[str, Trace]]):
     found = {each["arm"]: each for each in results.comparisons("sigmoid", traces)}
     difference = readings.test_accuracy(traces["relu"]) - readings.test_accuracy(traces["sigmoid"])
     assert found["relu"]["difference"] == pytest.approx(difference.mean())
+    wide = t.interval(0.95, len(difference) - 1, difference.mean(), sem(difference))
+    assert found["relu"]["ci95"] == pytest.approx(list(wide))
+
+
+def test_runs_of_other_seeds_are_not_paired(runs: dict[str, tuple[str, Trace]]):
+    traces = {arm: trace for arm, (_, trace) in runs.items()}
+    (paired, *_) = results.comparisons("sigmoid", traces)
+    moved = traces["relu"].dataset.assign_coords(seed=("replicate", np.arange(7) + 100))
+    (unpaired, *_) = results.comparisons(
+        "sigmoid", traces | {"relu": Trace(moved, (), traces["relu"].artefacts)}
+    )
+    assert unpaired["difference"] == pytest.approx(paired["difference"])
+    assert unpaired["ci95"] != pytest.approx(paired["ci95"])
+
+
+def test_an_arm_without_its_baseline_is_compared_with_nothing(
+    runs: dict[str, tuple[str, Trace]],
+):
+    traces = {arm: trace for arm, (_, trace) in runs.items()}
     assert results.comparisons("tanh", traces) == []
 
 

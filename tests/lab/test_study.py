@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ def ran(one, store, **options) -> study.Outcome:
     return outcome
 
 
-def planned(arm: str = "relu", **options):
+def planned(arm: str = "relu", **options: Any):
     (one,) = study.plan(MOONS, DATA, arms=[arm], **({"replicates": 3, "epochs": 2} | options))
     return one
 
@@ -66,12 +67,16 @@ def test_every_experiment_is_whole(name: str):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (
+            {"replicates": 10**12},
+            f"replicates = {10**12}: at most 1,000,000, for example --replicates 20",
+        ),
         ({"replicates": 0}, "replicates = 0: at least 1, for example --replicates 20"),
         ({"epochs": -1}, "epochs = -1: at least 1, for example --epochs 100"),
         ({"seed": -1}, "seed = -1: 0 to 2147483644, for example --seed 0"),
     ],
 )
-def test_bad_numbers(options: dict[str, int], message: str):
+def test_bad_numbers(options: dict[str, Any], message: str):
     with pytest.raises(SpecError) as caught:
         planned(**options)
     assert str(caught.value) == message
@@ -137,6 +142,36 @@ def test_an_interrupted_run_keeps_its_shards_and_is_finished_by_the_same_call(
         assert (resumed.run, resumed.trained) == (run.id, 2)
         whole = ran(planned(), store, fresh=True)
     assert np.array_equal(resumed.trace.dataset["grad_norm"], whole.trace.dataset["grad_norm"])
+
+
+def test_a_run_killed_after_its_last_shard_is_finished_by_the_same_call(tmp_path: Path):
+    with ut.open(tmp_path / "runs.db", create=True) as store:
+        first = ran(planned(), store)
+        store._connection.execute("UPDATE runs SET state = 'interrupted'")
+        again = ran(planned(), store)
+        assert (again.run, again.trained) == (first.run, 0)
+        assert store.runs()[0].state == "finished"
+
+
+def test_an_interrupted_run_says_so_and_keeps_its_artefacts_in_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(study, "SHARD", 1)
+
+    def interrupt(progress: study.Progress) -> None:
+        if progress.epochs_done == 3:
+            raise KeyboardInterrupt
+
+    with ut.open(tmp_path / "runs.db", create=True) as store:
+        with pytest.raises(KeyboardInterrupt):
+            ran(planned(), store, progress=interrupt)
+        (run,) = store.runs()
+        trace = store.trace(run.id)
+    assert [event.kind for event in trace.events] == ["interrupted"]
+    kept = trace.artefacts["first_layer_weights"]
+    assert kept.shape[1] == 3
+    assert np.isfinite(kept[:, 0]).all()
+    assert np.isnan(kept[:, 1:]).all()
 
 
 PROGRAM = """

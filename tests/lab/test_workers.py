@@ -71,7 +71,12 @@ def test_a_killed_worker_is_an_error_and_the_others_end(tmp_path: Path):
     assert children(os.getpid()) == []
 
 
-def begin(folder: Path, **options) -> tuple[subprocess.Popen[bytes], int]:
+def hear_ctrl_c() -> None:
+    """Undo what a shell does to jobs in its background: they, and their children, ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def begin(folder: Path, *, alone: bool = False) -> tuple[subprocess.Popen[bytes], int]:
     """Start a long run in two processes, and wait until both train."""
     words = ["run", "moons", "--arm", "relu", "--arm", "tanh", "--replicates", "2"]
     master, slave = pty.openpty()
@@ -80,7 +85,8 @@ def begin(folder: Path, **options) -> tuple[subprocess.Popen[bytes], int]:
         cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=slave,
-        **options,
+        start_new_session=alone,
+        preexec_fn=hear_ctrl_c,
     )
     os.close(slave)
     seen = b""
@@ -98,7 +104,7 @@ def wait_for_the_end(pids: list[int]) -> None:
 
 
 def test_ctrl_c_ends_the_workers_and_keeps_both_runs(tmp_path: Path):
-    process, master = begin(tmp_path, start_new_session=True)
+    process, master = begin(tmp_path, alone=True)
     trainers = children(process.pid)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of them
     while True:

@@ -41,7 +41,7 @@ def test_relu_log_moments_by_summing_layers():
     )
     logs = np.log(gain[gain > 0])
     mean, variance = log_gain(0.0, n)
-    assert np.mean(logs) == pytest.approx(mean, abs=4 * np.std(logs) / 1000)
+    assert np.mean(logs) == pytest.approx(mean, abs=float(4 * np.std(logs) / 1000))
     assert np.var(logs) == pytest.approx(variance, rel=0.01)
 
 

@@ -186,7 +186,7 @@ def test_leaky_correlations_are_those_of_draws():
     u, v = np.maximum(x, 0.3 * x), 0.6 * x + 0.8 * y
     products = u * np.maximum(v, 0.3 * v) * 2 / (1 + 0.3**2)
     expected = float(leaky_correlation(0.6, 0.3))
-    assert np.mean(products) == pytest.approx(expected, abs=4 * np.std(products) / 632)
+    assert np.mean(products) == pytest.approx(expected, abs=float(4 * np.std(products) / 632))
 
 
 def test_tailored_slopes_of_plain_chains():

@@ -164,6 +164,22 @@ def test_a_truncated_store(tmp_path: Path):
         ut.open(path)
 
 
+def test_a_store_killed_while_its_log_was_moved_over_is_whole(tmp_path: Path):
+    path, copy = tmp_path / "runs.db", tmp_path / "copy.db"
+    store = ut.open(path, create=True)
+    store._connection.execute("PRAGMA wal_autocheckpoint = 0")
+    writer = store.begin("a-1", "key", "a", header(3))
+    writer.append(0, chunk([1, 2]))
+    writer.flush()
+    for end in ("", "-wal"):
+        (tmp_path / f"copy.db{end}").write_bytes((tmp_path / f"runs.db{end}").read_bytes())
+    store.close()  # moves the log over: the first page now counts them all
+    first = path.read_bytes()[:4096]
+    copy.write_bytes(first + copy.read_bytes()[4096:])
+    with ut.open(copy) as opened:
+        assert opened.trace("a-1").dataset.sizes["step"] == 2
+
+
 def test_a_store_with_damaged_pages(tmp_path: Path):
     path = tmp_path / "runs.db"
     filled(path)

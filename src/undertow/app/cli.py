@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -125,7 +127,7 @@ def run(
 @app.command()
 def runs(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
     """List the runs of a store."""
-    from undertow.show import table
+    from undertow.show import terminal
     from undertow.trace.store import open as open_store
 
     with open_store(store) as opened:
@@ -135,7 +137,9 @@ def runs(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> Non
         return
     from rich.console import Console
 
-    Console().print(table.runs(found) if found else f"no runs in {store}: type  undertow run moons")
+    Console(markup=False).print(
+        terminal.runs(found) if found else f"no runs in {store}: type  undertow run moons"
+    )
 
 
 @app.command()
@@ -173,6 +177,9 @@ def export(
 
 def main() -> NoReturn:
     """Run the command; every foreseen error is one line and exit status 2."""
+    if sys.stdout is None:  # closed by the caller
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
+    signal.signal(signal.SIGTERM, _end)
     try:
         status = app(standalone_mode=False)
         sys.stdout.flush()
@@ -182,7 +189,11 @@ def main() -> NoReturn:
     except BrokenPipeError:
         # The reader has gone: end in silence, also at the interpreter's own flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 141
+        status = 1
+    except OSError as error:  # a full disk under stdout
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _say(f"cannot write the output: {error.strerror or error}")
+        status = 2
     except Exception as error:
         # Typer brings its own copy of click, or uses the installed one: known by what they offer.
         if not hasattr(error, "format_message"):
@@ -190,6 +201,11 @@ def main() -> NoReturn:
         _say(f"{error.format_message()}  Type  undertow --help")  # pyright: ignore
         status = 2
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _end(*_: object) -> NoReturn:
+    """End as after Ctrl-C: what is done is kept, the workers are ended."""
+    raise SystemExit(143)
 
 
 def _command() -> str:

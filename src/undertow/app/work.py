@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -66,25 +67,28 @@ def check_report(path: str | None) -> None:
         return
     needs("altair", "show")
     needs("vl_convert", "show")
-    folder = Path(path).resolve().parent
+    whole = Path(path).resolve()
+    folder = whole.parent
     if not path.endswith((".html", ".htm")):
         raise SpecError(f"--report {path}: a file that ends in .html")
     if not folder.is_dir():
         raise StoreError(f"--report {path}: there is no folder {folder}")
+    if whole.is_dir() or not os.access(whole if whole.exists() else folder, os.W_OK):
+        raise StoreError(f"--report {path}: it cannot be written; name another file")
 
 
 def print_document(document: dict[str, Any]) -> None:
     """Print what an experiment showed, for people."""
     from rich.console import Console
 
-    from undertow.show import table, words
+    from undertow.show import terminal, words
 
-    console = Console()
-    console.print(table.arms(document))
+    console = Console(markup=False, highlight=False)
+    console.print(terminal.arms(document))
     console.print(words.GLOSSARY, style="dim")
     console.print()
     console.print(words.paragraph(document))
-    console.print(table.claims(document))
+    console.print(terminal.claims(document))
     trained, seconds = document["networks"], document["seconds"]
     console.print(
         f"{trained} networks trained and measured in {seconds:.1f} s."
@@ -102,6 +106,13 @@ def report(names: Sequence[str], output: str, *, png: bool, store: str, command:
     with open_store(store) as opened:
         found = _resolve(opened, names)
         runs = {_label(each, found): (each.id, opened.trace(each.id)) for each in found}
+    first = next(iter(runs.values()))[1]
+    for label, (_, trace) in runs.items():
+        if _how(trace) != _how(first):
+            raise SpecError(
+                f"{label} has other seeds or epochs than {next(iter(runs))}: name runs that were "
+                "made alike, by their ids. Type  undertow runs"
+            )
     experiments = {each.attributes.get("experiment") for each in found}
     if len(experiments) > 1:
         raise SpecError(
@@ -189,6 +200,11 @@ def _resolve(store: Store, names: Sequence[str]) -> list[Run]:
                 "began it goes on with it"
             )
     return list(found.values())
+
+
+def _how(trace: Trace) -> tuple[object, ...]:
+    """Return what runs of one report must share."""
+    return (trace.attributes["training"]["epochs"], *trace.dataset["seed"].values.tolist())
 
 
 def _label(run: Run, among: Sequence[Run]) -> str:

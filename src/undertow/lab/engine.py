@@ -34,9 +34,10 @@ from undertow.lab.randomness import batch_orders, generator
 from undertow.spec import NetworkSpec, TrainingSpec
 from undertow.trace.record import Chunk, Header, Layer, provenance
 
+VERSION = 1  # goes up when the same seed no longer gives the same numbers
 FIRST_STEPS = 10  # always recorded
 GRID = 60  # points along each side of the decision grid
-KEPT_WEIGHTS = 200_000  # a first layer of more numbers, over all replicates, is not kept whole
+KEPT_WEIGHTS = 2_000  # a first layer of more numbers, of one network, is not kept whole
 TEST_NUMBERS = 250_000  # samples are tested together up to so many activations of a layer
 
 
@@ -264,7 +265,7 @@ def _first_layer_artefacts(moments: Tensor) -> dict[str, np.ndarray]:
     percent = 100 * absolute / start.abs()
     change = torch.stack([percent.mean((1, 2)), absolute.mean((1, 2))])
     artefacts = {"first_layer_change": change.numpy()}
-    if start.numel() <= KEPT_WEIGHTS:
+    if start[0].numel() <= KEPT_WEIGHTS:
         artefacts["first_layer_weights"] = moments.numpy()
     return artefacts
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from undertow.errors import UnknownName
@@ -65,12 +65,14 @@ def judge(claim: Claim, arms: Arms) -> Verdict:
     return claim.judge(arms)
 
 
-def agreed(*holds: bool) -> str:
-    """Turn what holds under each condition into a verdict.
+def decide(holds: Sequence[bool | None], evidence: str) -> Verdict:
+    """Turn what holds under each condition, None where that cannot be told, into a verdict.
 
-    >>> agreed(True, True), agreed(True, False), agreed(False, False)
-    ('supported', 'depends', 'contradicted')
+    >>> [decide(holds, "").verdict for holds in ([True], [True, False], [False], [True, None])]
+    ['supported', 'depends', 'contradicted', 'not tested']
     """
-    if all(holds):
-        return "supported"
-    return "depends" if any(holds) else "contradicted"
+    if True in holds and False in holds:
+        return Verdict("depends", evidence)
+    if None in holds:
+        return Verdict("not tested", f"{evidence} Too few replicates to decide: type --replicates")
+    return Verdict("supported" if all(holds) else "contradicted", evidence)

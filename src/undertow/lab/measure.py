@@ -24,8 +24,7 @@ def norm(block: Tensor) -> Tensor:
     >>> norm(torch.full((2, 2), 1e-30))
     tensor(2.0000e-30)
     """
-    flat = block.flatten(-2)
-    return torch.linalg.vector_norm(flat, dim=-1, dtype=torch.float64).to(block.dtype)
+    return _root(block).to(block.dtype)
 
 
 def rms(block: Tensor) -> Tensor:
@@ -34,7 +33,7 @@ def rms(block: Tensor) -> Tensor:
     >>> rms(torch.full((2, 2), 1e-30))
     tensor(1.0000e-30)
     """
-    return norm(block) / _entries(block) ** 0.5
+    return (_root(block) / _entries(block) ** 0.5).to(block.dtype)
 
 
 def mean_abs(block: Tensor) -> Tensor:
@@ -84,6 +83,10 @@ def distinct_units(block: Tensor) -> Tensor:
     beside[..., 1:] |= same
     beside[..., :-1] |= same
     return (~beside).to(block.dtype).mean(-1)
+
+
+def _root(block: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(block.flatten(-2), dim=-1, dtype=torch.float64)
 
 
 def _entries(block: Tensor) -> int:

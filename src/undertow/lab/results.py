@@ -1,4 +1,4 @@
-"""Traces become the numbers of `undertow run --json` (docs/cli.md says what each one is)."""
+"""Traces become the numbers of `undertow run --json` (docs/json.md says what each one is)."""
 
 from __future__ import annotations
 
@@ -65,7 +65,11 @@ def comparisons(baseline: str, traces: dict[str, Trace]) -> list[dict[str, Any]]
         return []
     others = [arm for arm in traces if arm != baseline]
     base = readings.test_accuracy(traces[baseline])
-    found = [compare(readings.test_accuracy(traces[arm]), base) for arm in others]
+    seeds = {arm: trace.dataset["seed"].values.tolist() for arm, trace in traces.items()}
+    found = [
+        compare(readings.test_accuracy(traces[arm]), base, paired=seeds[arm] == seeds[baseline])
+        for arm in others
+    ]
     adjusted = holm([comparison.p_value for comparison in found])
     return [
         {

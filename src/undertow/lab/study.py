@@ -19,6 +19,7 @@ from undertow.trace.schema import VERSION
 from undertow.trace.store import Run, Store, Writer
 
 SHARD = 128  # replicates trained in one pass; larger passes fall out of the processor's cache
+MOST = 1_000_000  # replicates of an arm
 LARGEST_SEED = 2**31 - 1  # what NetCDF's integers hold
 
 
@@ -86,6 +87,8 @@ def plan(
     count = experiment.replicates if replicates is None else replicates
     if count < 1:
         raise SpecError(f"replicates = {count}: at least 1, for example --replicates 20")
+    if count > MOST:
+        raise SpecError(f"replicates = {count}: at most {MOST:,}, for example --replicates 20")
     if not 0 <= seed <= LARGEST_SEED - count:
         raise SpecError(f"seed = {seed}: 0 to {LARGEST_SEED - count}, for example --seed 0")
     if epochs is not None and epochs < 1:
@@ -128,6 +131,8 @@ def run(
             progress(Progress(each.planned.arm.name, each.epochs_done, each.epochs))
 
     try:
+        for each in under_way:
+            each.close_if_whole(data)
         train(tasks, data, receive, workers)
     except BaseException:
         for each in under_way:
@@ -162,9 +167,15 @@ class _UnderWay:
         self.trained += len(task.seeds)
         self.seconds += result.seconds
         self.shards_left = [shard for shard in self.shards_left if shard[0] != task.first]
-        if not self.shards_left:
-            writer.finish("finished", anomalies(self.store.trace(writer.run)))
-            self._writer, self.whole = None, True
+        self.close_if_whole(data)
+
+    def close_if_whole(self, data: Data) -> None:
+        """Finish a run without a shard left, also one that was killed just before its end."""
+        if self.whole or self.shards_left:
+            return
+        writer = self._writer or self._begin(data)
+        writer.finish("finished", anomalies(self.store.trace(writer.run)))
+        self._writer, self.whole = None, True
 
     def abandon(self) -> None:
         if self._writer:
@@ -200,6 +211,7 @@ def _key(experiment: Experiment, arm: Arm, data: Data, seeds: tuple[int, ...]) -
         "data": _digest(data),
         "seeds": seeds,
         "schema": VERSION,
+        "engine": engine.VERSION,
         "arm": arm.name,
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

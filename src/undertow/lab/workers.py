@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from undertow.errors import UndertowError
+from undertow.errors import SpecError, UndertowError
 from undertow.lab.data import Data
 from undertow.lab.memory import keep_freed_memory
 from undertow.spec import NetworkSpec, TrainingSpec
@@ -55,9 +55,13 @@ def train(tasks: Sequence[Task], data: Data, receive: Receive, workers: int | No
 
     Raises
     ------
+    SpecError
+        Fewer than one worker.
     UndertowError
         A worker was killed, for example for want of memory.
     """
+    if workers is not None and workers < 1:
+        raise SpecError(f"workers = {workers}: at least 1, for example --workers 2")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     if workers is None:
         workers = (cores or 1) if _steps(tasks, data) >= WORTH_A_PROCESS else 1
@@ -93,15 +97,16 @@ def train(tasks: Sequence[Task], data: Data, receive: Receive, workers: int | No
 
 def _next(results: Any, processes: Sequence[Any]) -> tuple[int, list[Chunk | Shard] | Exception]:
     while True:
+        dead = [process.exitcode for process in processes if process.exitcode]
+        if dead:
+            raise UndertowError(
+                f"a training process ended with status {dead[0]}, perhaps for want of memory: "
+                "what is done is kept; try fewer --replicates, or --workers 1"
+            )
         try:
             return results.get(timeout=POLL_SECONDS)
         except queue.Empty:
-            dead = [process.exitcode for process in processes if process.exitcode]
-            if dead:
-                raise UndertowError(
-                    f"a training process ended with status {dead[0]}, perhaps for want of memory: "
-                    "what is done is kept; try fewer --replicates, or --workers 1"
-                ) from None
+            continue
 
 
 def _work(

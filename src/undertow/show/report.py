@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from undertow.errors import UndertowError, needs
-from undertow.show import tables
+from undertow.show import page_tables
 from undertow.show.figure import Figure, Kind, Traces, figure, lacking
 from undertow.show.figures import KINDS
 from undertow.show.theme import alt
@@ -104,10 +104,10 @@ def page(
         words=words,
         command=command,
         claims=document.get("claims", ()),
-        arms=tables.arms(document, traces),
-        comparisons=tables.comparisons(document),
-        networks=tables.networks(traces),
-        method=tables.method(document, traces),
+        arms=page_tables.arms(document, traces),
+        comparisons=page_tables.comparisons(document),
+        networks=page_tables.networks(traces),
+        method=page_tables.method(document, traces),
         figures=[(found, safe(script_safe(specification(found)))) for found in drawn],
         omitted=omitted,
         variables=VARIABLES,

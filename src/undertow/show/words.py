@@ -21,7 +21,7 @@ def paragraph(document: dict[str, Any]) -> str:
     """
     arms = [arm for arm in document["arms"] if arm["total_dex"] is not None]
     if not arms:
-        return "No arm was run."
+        return "In no arm is the total dex defined." if document["arms"] else "No arm was run."
     worst = min(arms, key=lambda arm: arm["total_dex"])
     best = min(arms, key=_badness)
     sentences = [_arrives(worst)]

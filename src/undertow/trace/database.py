@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,13 +57,25 @@ def connect(path: Path, *, create: bool) -> sqlite3.Connection:
     if path.exists():
         _refuse_foreign(path)
     with one_line(path):
-        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        connection = sqlite3.connect(
+            _address(path, create), timeout=BUSY_SECONDS, isolation_level=None, uri=True
+        )
         try:
             _prepare(connection, path)
         except BaseException:
             connection.close()
             raise
     return connection
+
+
+def _address(path: Path, create: bool) -> str:
+    """Name the file to SQLite; in a folder that cannot be written, as one that nobody changes.
+
+    Reading in write-ahead mode makes a file beside the store, which such a folder refuses.
+    """
+    whole = path.resolve()
+    fixed = not create and not os.access(whole.parent, os.W_OK)
+    return whole.as_uri() + ("?immutable=1" if fixed else "")
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
@@ -105,6 +118,9 @@ def _refuse_foreign(path: Path) -> None:
         raise StoreForeign(
             f"{path} is an SQLite file, but not a store of Undertow's: name another with --store"
         )
+    log = path.with_name(path.name + "-wal")
+    if log.exists() and log.stat().st_size:
+        return  # what lacks may lie in the log: a process was killed while it moved pages over
     page = int.from_bytes(head[16:18], "big")
     size = int.from_bytes(head[28:32], "big") * (65536 if page == 1 else page)
     if path.stat().st_size < size:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from undertow.errors import SpecError, StoreError
@@ -33,7 +34,8 @@ def export(trace: Trace, path: str | Path) -> None:
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror or error}") from None
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink()
 
 
 def _netcdf(trace: Trace, path: Path) -> None:
@@ -48,5 +50,5 @@ def _netcdf(trace: Trace, path: Path) -> None:
 
 def _csv(trace: Trace, path: Path) -> None:
     """Write one row a (replicate, step, layer), the variables as columns; empty: not measured."""
-    frame = trace.to_xarray().drop_vars(["depth", "kind"], errors="ignore").to_dataframe()
+    frame = trace.to_xarray().to_dataframe()
     frame.reset_index().to_csv(path, index=False)

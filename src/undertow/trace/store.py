@@ -121,11 +121,11 @@ class Store:
             "ORDER BY shard, rowid",
             run,
         )
-        artefacts: dict[str, list[np.ndarray]] = {}
-        for name, type_, shape, data in self._all(
-            "SELECT name, type, shape, data FROM artefacts WHERE run = ? ORDER BY shard", run
+        artefacts: dict[str, dict[int, np.ndarray]] = {}
+        for shard, name, type_, shape, data in self._all(
+            "SELECT shard, name, type, shape, data FROM artefacts WHERE run = ? ORDER BY shard", run
         ):
-            artefacts.setdefault(name, []).append(unpacked(type_, shape, data))
+            artefacts.setdefault(name, {})[shard] = unpacked(type_, shape, data)
         events = self._all(
             "SELECT kind, step, layer, replicate, detail FROM events WHERE run = ? ORDER BY rowid",
             run,
@@ -134,7 +134,7 @@ class Store:
             header,
             _chunks(chunks),
             [Event(*event) for event in events],
-            {name: _joined(name, parts) for name, parts in artefacts.items()},
+            {name: _joined(name, of, len(header.seeds)) for name, of in artefacts.items()},
         )
 
     def latest(self, key: str) -> Run | None:
@@ -158,7 +158,7 @@ class Store:
             if row and row[0] == "running" and row[1:] != here and is_alive(Process(*row[1:])):
                 raise StoreError(
                     f"run {run} is being written by process {row[2]} on {row[1]}: wait for it, or "
-                    "name another store with --store"
+                    "begin another with --fresh"
                 )
             now = datetime.now(UTC).isoformat(timespec="microseconds")
             connection.execute(
@@ -224,11 +224,13 @@ class Writer:
     def __init__(self, store: Store, run: str):
         self.store, self.run = store, run
         self._waiting: list[tuple[int, Chunk]] = []
+        self._last_step = 0
         self._flushed = time.monotonic()
 
     def append(self, shard: int, chunk: Chunk) -> None:
         """Take a chunk of the shard that begins at replicate `shard`."""
         self._waiting.append((shard, chunk))
+        self._last_step = int(chunk.steps[-1])
         if time.monotonic() - self._flushed > FLUSH_SECONDS:
             self.flush()
 
@@ -265,7 +267,7 @@ class Writer:
     def abandon(self) -> None:
         """Keep what there is and list the run as interrupted; never hide what interrupted it."""
         with suppress(StoreError):
-            self.finish("interrupted")
+            self.finish("interrupted", (Event("interrupted", self._last_step),))
 
     def finish(self, state: str = "finished", events: tuple[Event, ...] = ()) -> None:
         """Close the run as `finished` or `interrupted`."""
@@ -328,10 +330,21 @@ def _chunks(rows: list[tuple[Any, ...]]) -> list[Chunk]:
     ]
 
 
-def _joined(name: str, parts: list[np.ndarray]) -> np.ndarray:
-    """Join an artefact's shards along its replicates, where it has any."""
+def _joined(name: str, shards: Mapping[int, np.ndarray], replicates: int) -> np.ndarray:
+    """Put an artefact's shards at their replicates' places; a shard that lacks leaves NaN, or 0."""
     dims = ARTEFACTS[name].dims
-    return np.concatenate(parts, dims.index("replicate")) if "replicate" in dims else parts[0]
+    parts = list(shards.items())
+    if "replicate" not in dims:
+        return parts[0][1]
+    axis = dims.index("replicate")
+    example = parts[0][1]
+    shape = (*example.shape[:axis], replicates, *example.shape[axis + 1 :])
+    empty = np.nan if example.dtype.kind == "f" else 0
+    whole = np.full(shape, empty, example.dtype)
+    for first, part in parts:
+        place = [slice(None)] * axis + [slice(first, first + part.shape[axis])]
+        whole[tuple(place)] = part
+    return whole
 
 
 def _header_json(header: Header) -> str:

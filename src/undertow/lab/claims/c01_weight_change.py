@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from undertow.lab import readings
 from undertow.lab.claims.words import beats, chance, median
-from undertow.lab.experiment import Arms, Claim, Verdict, agreed
+from undertow.lab.experiment import Arms, Claim, Verdict, decide
 
 
 def _judge(arms: Arms) -> Verdict:
@@ -26,7 +26,7 @@ def _judge(arms: Arms) -> Verdict:
         if holds == [False, True]
         else ""
     )
-    return Verdict(agreed(*holds), "Median change of layer 1. " + ". ".join(words) + reason + ".")
+    return decide(holds, "Median change of layer 1. " + ". ".join(words) + reason + ".")
 
 
 CLAIM = Claim(

@@ -6,7 +6,7 @@ import numpy as np
 
 from undertow.lab import readings
 from undertow.lab.claims.words import number
-from undertow.lab.experiment import Arms, Claim, Verdict, agreed
+from undertow.lab.experiment import Arms, Claim, Verdict, decide
 from undertow.trace.record import Trace
 
 AGREES_WITHIN = 0.01  # of the gradient
@@ -34,8 +34,8 @@ def _judge(arms: Arms) -> Verdict:
     ratios = {name: float(np.median(ratio)) for name, ratio in cases.items()}
     holds = [abs(ratio - 1) < AGREES_WITHIN for ratio in ratios.values()]
     words = "; ".join(f"{name} {number(ratio)}" for name, ratio in ratios.items())
-    return Verdict(
-        agreed(*holds),
+    return decide(
+        holds,
         f"Change over learning rate, divided by the true first gradient of layer 1 (ReLU, median; "
         f"1 would be equal): {words}.",
     )

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from undertow.lab import readings
 from undertow.lab.claims.words import count, dex
-from undertow.lab.experiment import Arms, Claim, Verdict, agreed
-from undertow.statistics.intervals import wilson
+from undertow.lab.experiment import Arms, Claim, Verdict, decide
+from undertow.statistics.intervals import Interval, wilson
 
 VANISHED_BELOW = -2.0  # dex: layer 1 gets less than a hundredth of what the last hidden layer gets
+
+
+def _most(share: Interval | None) -> bool | None:
+    """Tell whether more than half do; None where the interval holds both."""
+    if share is None or share.low <= 0.5 <= share.high:
+        return None
+    return share.low > 0.5
 
 
 def _judge(arms: Arms) -> Verdict:
@@ -16,14 +23,14 @@ def _judge(arms: Arms) -> Verdict:
         totals = readings.total_dex(arms[name])
         vanished = totals < VANISHED_BELOW
         interval = wilson(int(vanished.sum()), len(vanished))
-        holds.append(interval is not None and interval.low > 0.5)
+        holds.append(_most(interval))
         words.append(
             f"{name} {dex(totals)} over {readings.transitions(arms[name])} transitions, below "
             f"{VANISHED_BELOW:g} dex in {count(vanished)} networks"
         )
     start = arms["sigmoid"].attributes["network"]["initialisation"]
-    return Verdict(
-        agreed(*holds), f"Median |delta_1| / |delta_L| at step 1 with {start}: {'; '.join(words)}."
+    return decide(
+        holds, f"Median |delta_1| / |delta_L| at step 1 with {start}: {'; '.join(words)}."
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from undertow.lab import readings
 from undertow.lab.claims.words import beats, count, dex
-from undertow.lab.experiment import Arms, Claim, Verdict, agreed
+from undertow.lab.experiment import Arms, Claim, Verdict, decide
 
 ALIKE_WITHIN = 0.1  # dex a layer
 
@@ -22,8 +22,8 @@ def _judge(arms: Arms) -> Verdict:
     ]
     a_layer = [float(np.median(totals[name] / crossed[name])) for name in totals]
     alike = abs(a_layer[0] - a_layer[1]) < ALIKE_WITHIN
-    return Verdict(
-        agreed(beats(totals["shallow"], totals["deep"])),
+    return decide(
+        [beats(totals["shallow"], totals["deep"])],
         f"Median |delta_1| / |delta_L| at step 1: {'; '.join(words)}."
         + " What a layer loses is alike; depth multiplies it." * alike,
     )

@@ -6,7 +6,7 @@ import numpy as np
 
 from undertow.lab import readings
 from undertow.lab.claims.words import number
-from undertow.lab.experiment import Arms, Claim, Verdict, agreed
+from undertow.lab.experiment import Arms, Claim, Verdict, decide
 
 CEILING = 0.25  # the sigmoid's largest slope
 NEEDLESS = 0.05  # a smaller share at the edges explains nothing
@@ -23,18 +23,14 @@ def _judge(arms: Arms) -> Verdict:
     crossed = readings.transitions(plain)
     ceiling = crossed * np.log10(CEILING)
     bent = float(np.median(np.log10(slopes / CEILING).sum(1)))
-    at_the_edges, kept_from_them = at_edges > NEEDLESS and bent < ceiling, spreads[1] < spreads[0]
-    return Verdict(
-        agreed(at_the_edges, kept_from_them),
+    narrowed = spreads[1] < spreads[0]
+    verb = "narrows the pre-activations" if narrowed else "widens the pre-activations"
+    return decide(
+        [at_edges > NEEDLESS and bent < ceiling, narrowed],
         f"At step 1 {100 * at_edges:.2g} % of the pre-activations lie where the slope is under 5 % "
         f"of its largest. Over {crossed} transitions the ceiling of 1/4 alone costs "
         f"{ceiling:+.2f} dex, and lying off the middle {bent:+.2f} dex more. Batch normalisation "
-        f"does not narrow the pre-activations but widens them: RMS {number(spreads[0])} without, "
-        f"{number(spreads[1])} with."
-        if not kept_from_them
-        else f"At step 1 {100 * at_edges:.2g} % of the pre-activations lie where the slope is "
-        f"under 5 % of its largest; ceiling {ceiling:+.2f} dex, off the middle {bent:+.2f} dex; "
-        f"batch normalisation narrows their RMS from {number(spreads[0])} to {number(spreads[1])}.",
+        f"{verb}: RMS {number(spreads[0])} without, {number(spreads[1])} with.",
     )
 
 

@@ -6,25 +6,23 @@ import numpy as np
 
 from undertow.lab import readings
 from undertow.lab.claims.words import beats, count
-from undertow.lab.experiment import Arms, Claim, Verdict, agreed
+from undertow.lab.experiment import Arms, Claim, Verdict, decide
 
 
 def _judge(arms: Arms) -> Verdict:
-    words, holds = [], []
+    words, holds, stuck = [], [], []
     for step, suffix in (("good", ""), ("too large", "-large-step")):
         plain, leaky = arms["relu" + suffix], arms["leaky-relu" + suffix]
         dead = [readings.dead_units(trace) for trace in (plain, leaky)]
         stuck = [readings.is_stuck(trace) for trace in (plain, leaky)]
         holds.append(beats(dead[0], dead[1]))
-        if stuck[0].any():
-            # 1 - stuck: beating means fewer stuck runs, with an interval that leaves .5 out
-            holds.append(beats(1.0 - stuck[1], 1.0 - stuck[0]) or not stuck[1].any())
         words.append(
             f"{step} step ({readings.learning_rate(plain):g}): dead units ReLU "
             f"{100 * np.mean(dead[0]):.0f} %, leaky {100 * np.mean(dead[1]):.0f} %; stuck "
             f"{count(stuck[0])} and {count(stuck[1])}"
         )
-    return Verdict(agreed(*holds), f"At the end of training, {'. At a '.join(words)}.")
+    holds.append(beats(*(1.0 * flags for flags in stuck)))  # at the too large step
+    return decide(holds, f"At the end of training, {'. At a '.join(words)}.")
 
 
 CLAIM = Claim(

@@ -51,10 +51,19 @@ def count(flags: np.ndarray) -> str:
     return f"{int(np.sum(flags))} of {len(flags)}"
 
 
-def beats(x: np.ndarray, y: np.ndarray) -> bool:
-    """Tell whether x is meaningfully larger than y; never so without an interval."""
+def beats(x: np.ndarray, y: np.ndarray) -> bool | None:
+    """Tell whether x is meaningfully larger than y; None where the replicates leave it open.
+
+    >>> high, low = np.arange(20.0) + 100, np.arange(20.0)
+    >>> beats(high, low), beats(low, high), beats(high[:1], low[:1])
+    (True, False, None)
+    """
     found = probability_of_improvement(x, y)
-    return found is not None and found.probability > MEANINGFUL and found.interval.low > 0.5
+    if found is None:
+        return None
+    if found.probability > MEANINGFUL and found.interval.low > 0.5:
+        return True
+    return False if found.interval.high < MEANINGFUL else None
 
 
 def chance(x: np.ndarray, y: np.ndarray) -> str:
