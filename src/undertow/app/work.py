@@ -36,7 +36,9 @@ def run(
     needs("torch", "lab")
     from undertow.lab import study
     from undertow.lab.data import load
+    from undertow.lab.workers import check as check_workers
 
+    check_workers(workers)
     data_set = load(experiment.data, data)
     planned = study.plan(
         experiment, data_set, arms=arms, replicates=replicates, epochs=epochs, seed=seed

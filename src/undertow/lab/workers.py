@@ -47,6 +47,18 @@ class Shard(NamedTuple):
 Receive = Callable[[Task, Chunk | Shard], None]
 
 
+def check(workers: int | None) -> None:
+    """Refuse fewer than one worker; None leaves the number to `train`.
+
+    >>> check(0)
+    Traceback (most recent call last):
+    ...
+    undertow.errors.SpecError: workers = 0: at least 1, for example --workers 2
+    """
+    if workers is not None and workers < 1:
+        raise SpecError(f"workers = {workers}: at least 1, for example --workers 2")
+
+
 def train(tasks: Sequence[Task], data: Data, receive: Receive, workers: int | None = None) -> None:
     """Train shards, and hand over their chunks as they come, then the shard itself.
 
@@ -60,8 +72,7 @@ def train(tasks: Sequence[Task], data: Data, receive: Receive, workers: int | No
     UndertowError
         A worker was killed, for example for want of memory.
     """
-    if workers is not None and workers < 1:
-        raise SpecError(f"workers = {workers}: at least 1, for example --workers 2")
+    check(workers)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     if workers is None:
         workers = (cores or 1) if _steps(tasks, data) >= WORTH_A_PROCESS else 1
