@@ -21,6 +21,7 @@ docs: $(READY)
 	$(BIN)/python -m undertow.app.reference > docs/cli.md
 
 bench: $(READY)
+	$(BIN)/python bench/start.py
 	$(BIN)/python bench/laboratory.py
 
 $(READY): pyproject.toml constraints.txt
