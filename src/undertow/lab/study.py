@@ -155,6 +155,7 @@ class _UnderWay:
         self.trained, self.seconds = 0, 0.0
         self.epochs = planned.arm.training.epochs * len(planned.shards)
         self.epochs_done = planned.arm.training.epochs * len(finished)
+        self.trace: Trace | None = None
         self._writer: Writer | None = None
 
     def receive(self, task: Task, result: Chunk | Shard, data: Data) -> None:
@@ -174,7 +175,10 @@ class _UnderWay:
         if self.whole or self.shards_left:
             return
         writer = self._writer or self._begin(data)
-        writer.finish("finished", anomalies(self.store.trace(writer.run)))
+        trace = self.store.trace(writer.run)
+        events = anomalies(trace)
+        writer.finish("finished", events)
+        self.trace = Trace(trace.dataset, events, trace.artefacts)
         self._writer, self.whole = None, True
 
     def abandon(self) -> None:
@@ -183,7 +187,7 @@ class _UnderWay:
 
     def outcome(self) -> Outcome:
         assert self.run is not None
-        trace = self.store.trace(self.run)
+        trace = self.trace or self.store.trace(self.run)
         return Outcome(self.planned.arm.name, self.run, trace, self.trained, self.seconds)
 
     def _begin(self, data: Data) -> Writer:
