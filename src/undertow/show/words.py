@@ -72,6 +72,5 @@ def _proxy(worst: dict[str, Any], best: dict[str, Any]) -> list[str]:
         return []
     return [
         f"The weights of layer 1 do not show it: they changed by {changes[0]:.0f} % in "
-        f"{worst['name']} and by {changes[1]:.0f} % in {best['name']}, for the optimizer divides "
-        "by the gradient's own size."
+        f"{worst['name']} and by {changes[1]:.0f} % in {best['name']}."
     ]
