@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from undertow.lab import engine
 from undertow.lab.data import Data
 from undertow.lab.initialisation import initial_weights
-from undertow.lab.network import Running, running_statistics
+from undertow.lab.normalisation import Running, running_statistics
 from undertow.lab.parameters import Parameters, initial_parameters
 from undertow.lab.randomness import generator
 from undertow.spec import NetworkSpec, TrainingSpec

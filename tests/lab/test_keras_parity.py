@@ -12,12 +12,14 @@ import torch
 from plain_torch import double, engine_training, one_thread, plain_batches, size
 from scipy import stats
 
-from undertow.lab import engine
 from undertow.lab.data import load
 from undertow.lab.experiments import experiment
 from undertow.lab.initialisation import initial_weights
-from undertow.lab.network import forward, running_statistics
+from undertow.lab.losses import derivative, losses
+from undertow.lab.network import backward, forward
+from undertow.lab.normalisation import running_statistics
 from undertow.lab.parameters import initial_parameters
+from undertow.lab.passes import passes
 from undertow.spec import NetworkSpec, TrainingSpec, changed
 
 MOONS = load("moons")
@@ -74,10 +76,14 @@ def test_loss_and_every_gradient_are_keras(keras, activation: str) -> None:
 
     parameters = initial_parameters(spec, SEEDS, torch.float32)
     running = running_statistics(spec, len(SEEDS), torch.float32)
+    at = passes(spec, len(SEEDS), len(targets), torch.float32).each[0]
     batch = inputs.T.expand(len(SEEDS), -1, -1)
-    logits = forward(spec, parameters, running, batch, training=True).outputs[-1]
-    ours = engine._losses(TRAINING, logits, targets.expand(len(SEEDS), -1))
-    gradients = torch.autograd.grad(ours.sum(), [*parameters.weights, *parameters.biases])
+    answers = targets.expand(len(SEEDS), -1)
+    logits = forward(spec, parameters, running, batch, at, training=True)
+    ours = losses(TRAINING.loss, logits, answers)
+    derivative(TRAINING.loss, logits, answers, at.last_delta)
+    backward(spec, parameters, batch, at)
+    gradients = [*at.gradient.weights, *at.gradient.biases]
 
     assert ours[PLACE].item() == pytest.approx(theirs.item(), rel=1e-5)
     kernels, biases = model.weights[::2], model.weights[1::2]

@@ -124,7 +124,7 @@ def test_ctrl_c_ends_the_workers_and_keeps_both_runs(tmp_path: Path):
 def test_workers_of_a_killed_program_end_by_themselves(tmp_path: Path):
     process, master = begin(tmp_path)
     trainers = children(process.pid)
-    assert len(trainers) == 2
+    assert len(trainers) == 1  # the program itself trains too
     process.kill()
     process.wait()
     os.close(master)

@@ -6,11 +6,16 @@ images           pictures as rows from 0 to 1
 data             the data sets, split and ready
 initialisation   a network's first weights
 activations      the activation functions and their slopes
+normalisation    batch, layer and tensor normalisation, there and back
+losses           the losses and their derivatives
 parameters       where each weight of each replicate lies in one buffer
-network          the forward pass of R networks at once
+passes           the buffers that a step is written into
+network          the forward and backward pass of R networks at once
 optimizers       SGD and Adam, on the whole buffer
+batches          what each replicate's order takes from a data set
 measure          norms and shares of a tensor
-moments          what a recorded step leaves, and every variable measured of it
+moments          every variable measured of recorded steps
+recorder         which steps wait to be measured
 engine           (spec, training, data, seeds) -> chunks of a trace
 memory           freed memory kept for the next step
 workers          shards trained side by side

@@ -1,4 +1,7 @@
-"""The activation functions of the PyTorch engine: value, slope and the largest slope there is."""
+"""The activation functions of the PyTorch engine: value, slope and the largest slope there is.
+
+Each writes into `out` where one is given, so that a step allocates nothing.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,59 @@ SELU_ALPHA = 1.6732632423543772
 class Activation(NamedTuple):
     """`function(z)`; `slope(z, function(z))`, elementwise; `steepest`, the sup of |slope|."""
 
-    function: Callable[[Tensor], Tensor]
-    slope: Callable[[Tensor, Tensor], Tensor]
+    function: Callable[..., Tensor]
+    slope: Callable[..., Tensor]
     steepest: float
+
+
+def _written(found: Tensor, out: Tensor | None) -> Tensor:
+    return found if out is None else out.copy_(found)
+
+
+def _into(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Give `out` to a function that has none."""
+
+    def written(*arguments: Tensor, out: Tensor | None = None) -> Tensor:
+        return _written(function(*arguments), out)
+
+    return written
+
+
+def _one(z: Tensor) -> Tensor:
+    return torch.ones((), dtype=z.dtype)
+
+
+def _relu(z: Tensor, *, out: Tensor | None = None) -> Tensor:
+    return torch.clamp_min(z, 0, out=out)
+
+
+def _leaky_relu(z: Tensor, *, out: Tensor | None = None) -> Tensor:
+    return torch.maximum(z, LEAK * z, out=out)
+
+
+def _hard_tanh(z: Tensor, *, out: Tensor | None = None) -> Tensor:
+    return torch.clamp(z, -1, 1, out=out)
+
+
+def _sigmoid_slope(_: Tensor, x: Tensor, *, out: Tensor | None = None) -> Tensor:
+    return torch.sub(_one(x), x, out=out).mul_(x)
+
+
+def _tanh_slope(_: Tensor, x: Tensor, *, out: Tensor | None = None) -> Tensor:
+    return torch.addcmul(_one(x), x, x, value=-1, out=out)
+
+
+# A comparison writes its 0 and 1 into numbers: tensors of bool are several times slower.
+def _relu_slope(z: Tensor, _: Tensor, *, out: Tensor | None = None) -> Tensor:
+    return torch.gt(z, 0, out=torch.empty_like(z) if out is None else out)
+
+
+def _leaky_relu_slope(z: Tensor, _: Tensor, *, out: Tensor | None = None) -> Tensor:
+    return _relu_slope(z, _, out=out).clamp_min_(LEAK)
+
+
+def _hard_tanh_slope(z: Tensor, _: Tensor, *, out: Tensor | None = None) -> Tensor:
+    return torch.lt(z.abs(), 1, out=torch.empty_like(z) if out is None else out)
 
 
 def _gelu_slope(z: Tensor, _: Tensor) -> Tensor:
@@ -31,10 +84,6 @@ def _gelu_slope(z: Tensor, _: Tensor) -> Tensor:
 def _silu_slope(z: Tensor, x: Tensor) -> Tensor:
     gate = torch.sigmoid(z)
     return gate + x * (1 - gate)
-
-
-def _leaky_relu_slope(z: Tensor, _: Tensor) -> Tensor:
-    return torch.where(z > 0, torch.ones_like(z), LEAK)  # of two bare numbers it makes float32
 
 
 # Below z = -17 the value of ELU and SELU rounds to their floor, but the slope is not yet 0.
@@ -48,15 +97,15 @@ def _selu_slope(z: Tensor, _: Tensor) -> Tensor:
 
 # The sup of GELU's slope is at z = sqrt(2), that of SiLU's where its second derivative is 0.
 ACTIVATIONS: dict[str, Activation] = {
-    "sigmoid": Activation(torch.sigmoid, lambda z, x: x * (1 - x), 0.25),
-    "tanh": Activation(torch.tanh, lambda z, x: 1 - x * x, 1.0),
-    "relu": Activation(torch.relu, lambda z, x: (z > 0).to(z.dtype), 1.0),
-    "leaky_relu": Activation(lambda z: F.leaky_relu(z, LEAK), _leaky_relu_slope, 1.0),
-    "elu": Activation(F.elu, _elu_slope, 1.0),
-    "selu": Activation(F.selu, _selu_slope, SELU_SCALE * SELU_ALPHA),
-    "gelu": Activation(F.gelu, _gelu_slope, 1.1289041452),
-    "silu": Activation(F.silu, _silu_slope, 1.0998393201),
-    "softplus": Activation(F.softplus, lambda z, x: torch.sigmoid(z), 1.0),
-    "hard_tanh": Activation(F.hardtanh, lambda z, x: (z.abs() < 1).to(z.dtype), 1.0),
-    "linear": Activation(lambda z: z, lambda z, x: torch.ones_like(z), 1.0),
+    "sigmoid": Activation(torch.sigmoid, _sigmoid_slope, 0.25),
+    "tanh": Activation(torch.tanh, _tanh_slope, 1.0),
+    "relu": Activation(_relu, _relu_slope, 1.0),
+    "leaky_relu": Activation(_leaky_relu, _leaky_relu_slope, 1.0),
+    "elu": Activation(_into(F.elu), _into(_elu_slope), 1.0),
+    "selu": Activation(_into(F.selu), _into(_selu_slope), SELU_SCALE * SELU_ALPHA),
+    "gelu": Activation(_into(F.gelu), _into(_gelu_slope), 1.1289041452),
+    "silu": Activation(_into(F.silu), _into(_silu_slope), 1.0998393201),
+    "softplus": Activation(_into(F.softplus), _into(lambda z, x: torch.sigmoid(z)), 1.0),
+    "hard_tanh": Activation(_hard_tanh, _hard_tanh_slope, 1.0),
+    "linear": Activation(_into(lambda z: z), _into(lambda z, x: torch.ones_like(z)), 1.0),
 }

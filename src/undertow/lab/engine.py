@@ -1,7 +1,7 @@
 """The PyTorch engine: (spec, training, data, seeds) in, chunks of a trace out.
 
-R networks train in one pass: their parameters carry a replicate axis, and the loss is the sum of
-their losses, so each network's gradient is its own. No other module knows how a batch of replicates
+R networks train in one pass: their parameters carry a replicate axis, and each has a loss and so a
+gradient of its own. No other module knows how a batch of replicates
 is trained.
 """
 
@@ -10,31 +10,28 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from undertow.lab.batches import Batch, Samples, batch, samples
 from undertow.lab.data import Data
-from undertow.lab.moments import (
-    Measured,
-    Moment,
-    Networks,
-    distinct_units,
-    histogram,
-    measured,
-    steps_together,
-)
-from undertow.lab.network import forward, running_statistics
-from undertow.lab.optimizers import optimizer
+from undertow.lab.losses import classes, derivative, losses
+from undertow.lab.moments import Measured, Networks, distinct_units, histogram, steps_together
+from undertow.lab.network import backward, forward
+from undertow.lab.normalisation import running_statistics
+from undertow.lab.optimizers import Change, optimizer
 from undertow.lab.parameters import initial_parameters
+from undertow.lab.passes import Pass, passes
 from undertow.lab.randomness import batch_orders, generator
+from undertow.lab.recorder import Recorder
 from undertow.spec import NetworkSpec, TrainingSpec
 from undertow.trace.record import Chunk, Header, Layer, provenance
 
-VERSION = 1  # goes up when the same seed no longer gives the same numbers
+VERSION = 2  # goes up when the same seed no longer gives the same numbers
 FIRST_STEPS = 10  # always recorded
 GRID = 60  # points along each side of the decision grid
 KEPT_WEIGHTS = 2_000  # a first layer of more numbers, of one network, is not kept whole
@@ -101,152 +98,96 @@ def train(
     neighbours, to float32 round-off.
     """
     seeds = list(seeds)
-    with _threads(spec, training):
+    with _threads(spec, training), torch.no_grad():
         parameters = initial_parameters(spec, seeds, dtype)
         networks = Networks(
             spec, parameters, running_statistics(spec, len(seeds), dtype), len(seeds)
         )
         change = optimizer(training, parameters.flat)
         orders = [generator(seed, "order") for seed in seeds]
-        train_set = _tensors(data.train_inputs, data.train_targets, dtype)
-        test_set = _tensors(data.test_inputs, data.test_targets, dtype)
-        steps_an_epoch = math.ceil(len(data.train_targets) / training.batch_size)
-        last = training.epochs * steps_an_epoch
-        together = steps_together(spec, training, len(seeds))
-        first_layer = [parameters.weights[0].detach().mT.clone()]
+        train_set = samples(data.train_inputs, data.train_targets, dtype)
+        test_set = samples(data.test_inputs, data.test_targets, dtype)
+        last = training.epochs * math.ceil(len(data.train_targets) / training.batch_size)
+        first_layer = [parameters.weights[0].mT.clone()]
         distinct_at_birth = distinct_units(networks)
         histograms: list[Tensor] = []
+        together = steps_together(spec, training, len(seeds))
+        recorder = Recorder(
+            networks,
+            training,
+            cache(lambda batch: passes(spec, len(seeds), batch, dtype, together)),
+        )
+        testing = cache(lambda batch: passes(spec, len(seeds), batch, dtype, scratch=True).each[0])
         step = 0
         for epoch in range(1, training.epochs + 1):
-            recorded: list[int] = []
-            waiting: list[Moment] = []
-            parts: list[Measured] = []
             order = torch.from_numpy(batch_orders(orders, len(data.train_targets)))
-            for samples in order.split(training.batch_size, dim=1):
+            batches = order.split(training.batch_size, dim=1)
+            for place, places in enumerate(batches, 1):
                 step += 1
-                ends_epoch = step == epoch * steps_an_epoch
-                wanted = step <= FIRST_STEPS or step % every == 0 or ends_epoch
-                inputs, targets = train_set[0][samples].mT, train_set[1][samples]
-                moment = _step(networks, training, change, inputs, targets, wanted)
-                if moment is None:
-                    continue
-                recorded.append(step)
+                wanted = step <= FIRST_STEPS or step % every == 0 or place == len(batches)
+                chosen = batch(train_set, places)
+                at = recorder.room(chosen, step if wanted else None)
+                _step(networks, training, change, chosen, at)
                 if step in (1, last):
-                    histograms.append(histogram(moment.passed.preactivations))
-                if waiting and (
-                    len(waiting) == together or waiting[0].inputs.shape != inputs.shape
-                ):
-                    parts.append(measured(networks, waiting))
-                    waiting = []
-                waiting.append(moment)
-            parts.append(measured(networks, waiting))
-            chunk = _chunk(parts, recorded, epoch)
-            _set_column(chunk, -1, _evaluate(networks, training, test_set))
+                    histograms.append(histogram(at.preactivations))
+            chunk = _chunk(*recorder.taken(), epoch)
+            _set_column(chunk, -1, _evaluate(networks, training, test_set, testing))
             if epoch == 1:
                 _set_column(chunk, 0, {"distinct_units": distinct_at_birth})
-                first_layer.append(parameters.weights[0].detach().mT.clone())
+                first_layer.append(parameters.weights[0].mT.clone())
             receive(chunk)
-        first_layer.append(parameters.weights[0].detach().mT.clone())
+        first_layer.append(parameters.weights[0].mT.clone())
         return {
             **_first_layer_artefacts(torch.stack(first_layer)),
             "preactivation_histogram": torch.stack(histograms).numpy(),
-            **(_plane_artefacts(networks, data, dtype) if spec.inputs == 2 else {}),
+            **(_plane_artefacts(networks, data, testing) if spec.inputs == 2 else {}),
         }
 
 
 def _step(
-    networks: Networks,
-    training: TrainingSpec,
-    change: Callable[[Tensor], Tensor],
-    inputs: Tensor,
-    targets: Tensor,
-    recorded: bool,
-) -> Moment | None:
-    """Take one step of every network; if it is recorded, return what is to be measured."""
-    parameters = networks.parameters
-    passed = forward(networks.spec, parameters, networks.running, inputs, training=True)
-    losses = _losses(training, passed.outputs[-1], targets)
-    leaves = parameters.leaves
-    wanted = [*leaves, *passed.outputs] if recorded else leaves
-    gradients = torch.autograd.grad(losses.sum(), wanted)
-    with torch.no_grad():
-        gradient = torch.cat([part.reshape(-1) for part in gradients[: len(leaves)]])
-        update = change(gradient)
-        moment = None
-        if recorded:
-            moment = Moment(
-                inputs,
-                passed,
-                gradients[len(leaves) :],
-                gradient,
-                parameters.flat.clone(),
-                update,
-                losses.detach(),
-                _right(training, passed.outputs[-1], targets),
-                torch.full_like(losses, training.learning_rate),
-            )
-        parameters.flat.add_(update)
-    return moment
+    networks: Networks, training: TrainingSpec, change: Change, batch: Batch, at: Pass
+) -> None:
+    """Take one step of every network, and leave in `at` what it was made of."""
+    spec, parameters = networks.spec, networks.parameters
+    forward(spec, parameters, networks.running, batch.inputs, at, training=True)
+    derivative(training.loss, at.logits, batch.targets, at.last_delta)
+    backward(spec, parameters, batch.inputs, at)
+    at.weights.copy_(parameters.flat)
+    parameters.flat.add_(change(at.gradient.flat, at.update))
 
 
-def _losses(training: TrainingSpec, logits: Tensor, targets: Tensor) -> Tensor:
-    """Mean loss of each replicate's batch, [R]."""
-    if training.loss == "binary_cross_entropy":
-        each = F.binary_cross_entropy_with_logits(
-            logits[:, 0], targets.to(logits.dtype), reduction="none"
-        )
-    else:
-        each = F.cross_entropy(logits, targets, reduction="none")
-    return each.mean(1)
-
-
-def _classes(training: TrainingSpec, logits: Tensor) -> Tensor:
-    if training.loss == "binary_cross_entropy":
-        return (logits[:, 0] > 0).long()
-    return logits.argmax(1)
-
-
-def _right(training: TrainingSpec, logits: Tensor, targets: Tensor) -> Tensor:
-    return (_classes(training, logits) == targets).to(logits.dtype).mean(1)
-
-
-@torch.no_grad()
 def _evaluate(
-    networks: Networks, training: TrainingSpec, test_set: tuple[Tensor, Tensor]
+    networks: Networks, training: TrainingSpec, test_set: Samples, rooms: Callable[[int], Pass]
 ) -> dict[str, Tensor]:
     """Measure what is measured once an epoch: the test set, [R], and equal units, [layers, R]."""
-    inputs, targets = test_set
-    logits = torch.cat(list(_logits(networks, inputs)), 2)
-    losses = _losses(training, logits, targets.expand(networks.replicates, -1))
-    predicted = _classes(training, logits)
+    logits = torch.cat(list(_logits(networks, test_set.inputs, rooms)), 2)
+    targets = test_set.targets.expand(networks.replicates, -1)
+    predicted = classes(training.loss, logits)
     kinds = range(max(2, networks.spec.outputs))
     shares = torch.stack([(predicted == kind).float().mean(1) for kind in kinds])
     return {
         "distinct_units": distinct_units(networks),
-        "test_loss": losses,
+        "test_loss": losses(training.loss, logits, targets),
         "test_accuracy": (predicted == targets).float().mean(1),
         "predicted_share": shares.amax(0),
     }
 
 
-def _logits(networks: Networks, inputs: Tensor) -> Iterator[Tensor]:
+def _logits(networks: Networks, inputs: Tensor, rooms: Callable[[int], Pass]) -> Iterator[Tensor]:
     """Yield logits [R, outputs, samples] of all networks on the same inputs [samples, features].
 
     In parts, because a pass over thousands of samples falls out of the cache.
     """
-    together = max(1, TEST_NUMBERS // (networks.replicates * networks.spec.width))
-    for part in inputs.split(together):
-        batch = part.T.expand(networks.replicates, -1, -1)
-        yield forward(
-            networks.spec, networks.parameters, networks.running, batch, training=False
-        ).outputs[-1]
+    spec, replicates = networks.spec, networks.replicates
+    for part in inputs.split(max(1, TEST_NUMBERS // (replicates * spec.width))):
+        shared, at = part.T.expand(replicates, -1, -1), rooms(len(part))
+        parameters, running = networks.parameters, networks.running
+        yield forward(spec, parameters, running, shared, at, training=False).clone()
 
 
-def _chunk(parts: list[Measured], steps: list[int], epoch: int) -> Chunk:
+def _chunk(measured: Measured, steps: list[int], epoch: int) -> Chunk:
     """Move an epoch's measurements to the host: here, once an epoch, and nowhere else."""
-    arrays = {
-        name: torch.cat([part[name] for part in parts]).movedim(-1, 0).numpy() for name in parts[0]
-    }
+    arrays = {name: part.movedim(-1, 0).numpy() for name, part in measured.items()}
     return Chunk(np.asarray(steps), np.full(len(steps), epoch), arrays)
 
 
@@ -270,15 +211,17 @@ def _first_layer_artefacts(moments: Tensor) -> dict[str, np.ndarray]:
     return artefacts
 
 
-@torch.no_grad()
-def _plane_artefacts(networks: Networks, data: Data, dtype: torch.dtype) -> dict[str, np.ndarray]:
+def _plane_artefacts(
+    networks: Networks, data: Data, rooms: Callable[[int], Pass]
+) -> dict[str, np.ndarray]:
     """Return the data of a two-dimensional experiment and each network's answer over the plane."""
     inputs = np.concatenate([data.train_inputs, data.test_inputs])
     low, high = inputs.min(0) - 0.3, inputs.max(0) + 0.3
+    dtype = networks.parameters.flat.dtype
     axes = [torch.linspace(low[i], high[i], GRID, dtype=dtype) for i in (0, 1)]
     y, x = torch.meshgrid(axes[1], axes[0], indexing="ij")
     points = torch.stack([x.reshape(-1), y.reshape(-1)], 1)
-    logits = torch.cat(list(_logits(networks, points)), 2)
+    logits = torch.cat(list(_logits(networks, points, rooms)), 2)
     tested = np.zeros(len(inputs), np.uint8)
     tested[len(data.train_inputs) :] = 1
     return {
@@ -288,10 +231,6 @@ def _plane_artefacts(networks: Networks, data: Data, dtype: torch.dtype) -> dict
         "data_targets": np.concatenate([data.train_targets, data.test_targets]),
         "data_test": tested,
     }
-
-
-def _tensors(inputs: np.ndarray, targets: np.ndarray, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    return torch.from_numpy(inputs).to(dtype), torch.from_numpy(targets)
 
 
 @contextmanager

@@ -1,23 +1,23 @@
-"""What a recorded step leaves, and what is measured of it: every variable of the trace."""
+"""What is measured of recorded steps: every variable of the trace."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from undertow.lab import measure
 from undertow.lab.activations import ACTIVATIONS
-from undertow.lab.network import Forward, Running
+from undertow.lab.losses import losses, right
+from undertow.lab.normalisation import Running
 from undertow.lab.parameters import Parameters, weight_blocks
+from undertow.lab.passes import KINDS, Passes
 from undertow.spec import NetworkSpec, TrainingSpec
 
 HISTOGRAM_BINS, HISTOGRAM_EDGE = 80, 10.0
-GROUP_NUMBERS = 500_000  # steps are measured together up to so many pre-activations,
-PART_NUMBERS = 130_000  # and layers up to so many: half a megabyte
+GROUP_NUMBERS = 3_000_000  # steps are measured together up to so many pre-activations
 
 Measured = dict[str, Tensor]  # [steps, layers, R], or [steps, R] for what has no layer
 
@@ -32,20 +32,6 @@ class Networks:
     replicates: int
 
 
-class Moment(NamedTuple):
-    """What a recorded step leaves to be measured."""
-
-    inputs: Tensor
-    passed: Forward
-    deltas: tuple[Tensor, ...]
-    gradient: Tensor
-    weights: Tensor  # before the update
-    update: Tensor
-    losses: Tensor
-    right: Tensor
-    rate: Tensor
-
-
 def steps_together(spec: NetworkSpec, training: TrainingSpec, replicates: int) -> int:
     """How many steps are measured in one go: many where tensors are small and cost by the call."""
     numbers = replicates * spec.depth * spec.width * training.batch_size
@@ -53,65 +39,51 @@ def steps_together(spec: NetworkSpec, training: TrainingSpec, replicates: int) -
 
 
 @torch.no_grad()
-def measured(networks: Networks, moments: Sequence[Moment]) -> Measured:
-    """Measure steps of equal shapes, each as it was before its update."""
-    spec, replicates = networks.spec, networks.replicates
+def measured(
+    networks: Networks,
+    training: TrainingSpec,
+    passes: Passes,
+    targets: Sequence[Tensor],
+    squares: Sequence[Tensor],
+) -> Measured:
+    """Measure the first `len(targets)` steps of `passes`, each as it was before its update.
+
+    `squares` has, for each step, the mean square of the inputs, [R], in float64.
+    """
+    spec, steps = networks.spec, len(targets)
     # Gradients, weights and updates go through the same calls: [3, steps, layers, R, out, in].
-    flats = [torch.stack([getattr(m, kind) for m in moments]) for kind in _FLATS]
-    blocks = weight_blocks(torch.stack(flats), spec, replicates)
+    blocks = weight_blocks(passes.flats[:, :steps], spec, networks.replicates)
     norms = torch.cat([measure.norm(block) for block in blocks], 2)
-    hidden = _hidden(spec, moments)
-    logits = torch.stack([m.passed.outputs[-1] for m in moments])
-    last_delta = measure.norm(torch.stack([m.deltas[-1] for m in moments]))
-    of_output = {"delta_norm": last_delta, "preactivation_rms": measure.rms(logits)}
-    no_activation = torch.full_like(last_delta, torch.nan)
+    hidden, slopes = passes.hidden[:steps], passes.slopes[:steps]
+    sizes = dict(zip(KINDS, measure.rms(hidden).unbind(1), strict=True))
+    entries = hidden.shape[-2] * hidden.shape[-1]
+    saturated, dead = measure.unit_shares(ACTIVATIONS[spec.activation], slopes)
+    logits, last_deltas = passes.last[:, :steps]
+    truth = torch.stack(list(targets))
+    loss = losses(training.loss, logits, truth)
+    rate = torch.full_like(loss, training.learning_rate)
+    nothing = torch.full_like(rate[:, None], torch.nan)  # the output layer has no activation
+    of_layers = {
+        "delta_norm": (sizes["delta"] * entries**0.5, measure.norm(last_deltas)[:, None]),
+        "preactivation_rms": (sizes["preactivation"], measure.rms(logits)[:, None]),
+        "activation_rms": (sizes["activation"], nothing),
+        "slope_rms": (measure.rms(slopes), nothing),
+        "saturated_fraction": (saturated, nothing),
+        "dead_fraction": (dead, nothing),
+    }
     return {
         "grad_norm": norms[0],
         "weight_norm": norms[1],
         "update_norm": norms[2],
         "grad_mean_abs": torch.cat([measure.mean_abs(block[0]) for block in blocks], 1),
         "nonfinite": torch.cat([measure.nonfinite(block[0]) for block in blocks], 1),
-        **{
-            name: torch.cat([values, of_output.get(name, no_activation)[:, None]], 1)
-            for name, values in hidden.items()
-        },
-        "input_rms": measure.rms(torch.stack([m.inputs for m in moments])),
-        "output_spread": logits.std(-1, correction=0).mean(-1),
-        "loss": torch.stack([m.losses for m in moments]),
-        "accuracy": torch.stack([m.right for m in moments]),
-        "learning_rate": torch.stack([m.rate for m in moments]),
+        **{name: torch.cat(parts, 1) for name, parts in of_layers.items()},
+        "input_rms": torch.stack(list(squares)).sqrt().to(loss.dtype),
+        "output_spread": measure.spread(logits),
+        "loss": loss,
+        "accuracy": right(training.loss, logits, truth),
+        "learning_rate": rate,
     }
-
-
-_FLATS = ("gradient", "weights", "update")
-
-
-def _hidden(spec: NetworkSpec, moments: Sequence[Moment]) -> Measured:
-    """Measure the hidden layers, [steps, hidden layers, R], in parts that stay in the cache."""
-    activation = ACTIVATIONS[spec.activation]
-    tensors = [
-        each
-        for m in moments
-        for each in zip(m.passed.preactivations, m.passed.activations, m.deltas[:-1], strict=True)
-    ]
-    together = max(1, PART_NUMBERS // tensors[0][0].numel())
-    found: dict[str, list[Tensor]] = {}
-    for start in range(0, len(tensors), together):
-        part = zip(*tensors[start : start + together], strict=True)
-        before, after, deltas = (torch.stack(each) for each in part)
-        slopes = activation.slope(before, after)
-        saturated, dead = measure.unit_shares(activation, slopes)
-        values = {
-            "delta_norm": measure.norm(deltas),
-            "preactivation_rms": measure.rms(before),
-            "activation_rms": measure.rms(after),
-            "slope_rms": measure.rms(slopes),
-            "saturated_fraction": saturated,
-            "dead_fraction": dead,
-        }
-        for name, value in values.items():
-            found.setdefault(name, []).append(value)
-    return {name: torch.cat(of).unflatten(0, (-1, spec.depth)) for name, of in found.items()}
 
 
 @torch.no_grad()
@@ -121,9 +93,9 @@ def distinct_units(networks: Networks) -> Tensor:
 
 
 @torch.no_grad()
-def histogram(preactivations: Sequence[Tensor]) -> Tensor:
-    """Count pre-activations, [R, layers, bins]."""
-    values = torch.stack(list(preactivations), 1).flatten(2)  # [R, layers, units x samples]
+def histogram(preactivations: Tensor) -> Tensor:
+    """Count pre-activations [layers, R, width, batch] -> [R, layers, bins]."""
+    values = preactivations.flatten(2).movedim(1, 0)
     width = 2 * HISTOGRAM_EDGE / HISTOGRAM_BINS
     places = torch.nan_to_num((values + HISTOGRAM_EDGE) / width, nan=0.0)
     places = places.clamp(0, HISTOGRAM_BINS - 1).long()

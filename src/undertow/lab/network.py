@@ -1,47 +1,20 @@
-"""The forward pass of R networks at once.
+"""R networks at once: the forward pass, and the backward pass written beside it.
 
-Activations are [R, features, batch]: with samples last, PyTorch's batched products of small
-matrices run three to four times faster than with features last (docs/performance.md).
+By hand rather than by autograd, which would keep a graph of a hundred small nodes a step and could
+not write into the buffers that are measured (docs/decisions/0011). Every formula is held to
+autograd by the tests.
 """
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from undertow.lab.activations import ACTIVATIONS
+from undertow.lab.normalisation import Running, back, normalise
 from undertow.lab.parameters import Parameters
+from undertow.lab.passes import Pass
 from undertow.spec import NetworkSpec
-
-NORM_EPSILON = 1e-5
-NORM_MOMENTUM = 0.1  # of the running statistics, as in PyTorch
-
-
-class Forward(NamedTuple):
-    """What a forward pass leaves: per layer its output, what entered and left its activation."""
-
-    outputs: list[Tensor]  # linear outputs, the last one the logits; [R, fan_out, batch]
-    preactivations: list[Tensor]  # hidden layers: `outputs`, normalised where the spec says so
-    activations: list[Tensor]  # hidden layers: the activation function's values, before any skip
-
-
-class Running(NamedTuple):
-    """BatchNorm's running statistics, per hidden layer [R, width, 1]; updated in place."""
-
-    means: list[Tensor]
-    variances: list[Tensor]
-
-
-def running_statistics(spec: NetworkSpec, replicates: int, dtype: torch.dtype) -> Running:
-    """Return BatchNorm's statistics before the first batch: mean 0, variance 1."""
-    depth = spec.depth if spec.normalisation == "batch" else 0
-    shape = (replicates, spec.width, 1)
-    return Running(
-        [torch.zeros(shape, dtype=dtype) for _ in range(depth)],
-        [torch.ones(shape, dtype=dtype) for _ in range(depth)],
-    )
 
 
 def forward(
@@ -49,67 +22,93 @@ def forward(
     parameters: Parameters,
     running: Running,
     inputs: Tensor,
+    at: Pass,
     *,
     training: bool,
-) -> Forward:
+) -> Tensor:
     """Run R networks on their batches, [R, inputs, batch] -> logits [R, outputs, batch].
 
+    >>> from undertow.lab.normalisation import running_statistics
     >>> from undertow.lab.parameters import initial_parameters
+    >>> from undertow.lab.passes import passes
     >>> spec = NetworkSpec(inputs=2, outputs=1, depth=3, width=10, activation="tanh")
-    >>> running = running_statistics(spec, 5, torch.float32)
-    >>> batch = torch.zeros(5, 2, 32)
     >>> parameters = initial_parameters(spec, [0, 1, 2, 3, 4], torch.float32)
-    >>> forward(spec, parameters, running, batch, training=False).outputs[-1].shape
+    >>> at = passes(spec, 5, 32, torch.float32).each[0]
+    >>> running = running_statistics(spec, 5, torch.float32)
+    >>> forward(spec, parameters, running, torch.zeros(5, 2, 32), at, training=True).shape
     torch.Size([5, 1, 32])
     """
     activate = ACTIVATIONS[spec.activation].function
-    received = {end: [start for start, to in spec.skips if to == end] for _, end in spec.skips}
-    outputs, preactivations, activations, read = [], [], [], []
+    starts = _starts(spec)
     x = inputs
-    for layer in range(spec.depth):
-        z = torch.baddbmm(parameters.biases[layer], parameters.weights[layer], x)
-        outputs.append(z)
-        z = _normalised(spec, parameters, running, layer, z, training)
-        preactivations.append(z)
-        x = activate(z)
-        activations.append(x)
-        if starts := received.get(layer + 1):
-            x = spec.branch_scale * x
-            for start in starts:
-                x = x + read[start - 1]
-        read.append(x)
-    outputs.append(torch.baddbmm(parameters.biases[-1], parameters.weights[-1], x))
-    return Forward(outputs, preactivations, activations)
+    for layer, here in enumerate(at.layers):
+        weights, biases = parameters.weights[layer], parameters.biases[layer]
+        torch.baddbmm(biases, weights, x, out=here.output)
+        if here.normed:
+            normalise(
+                spec.normalisation,
+                parameters,
+                running,
+                layer,
+                here.output,
+                here.normed,
+                here.preactivation,
+                training=training,
+            )
+        x = activate(here.preactivation, out=here.activation)
+        if spec.skips:
+            here.read.copy_(x)
+            x = here.read
+            for place, start in enumerate(starts.get(layer, ())):
+                if place == 0:
+                    x.mul_(spec.branch_scale)
+                x.add_(at.layers[start].read)
+    return torch.baddbmm(parameters.biases[-1], parameters.weights[-1], x, out=at.logits)
 
 
-def _normalised(
-    spec: NetworkSpec,
-    parameters: Parameters,
-    running: Running,
-    layer: int,
-    z: Tensor,
-    training: bool,
-) -> Tensor:
-    match spec.normalisation:
-        case "none":
-            return z
-        case "tensor":
-            mean, sd = z.mean((1, 2), keepdim=True), z.std((1, 2), keepdim=True)
-            return (z - mean) / sd
-        case "batch" if not training:
-            mean, variance = running.means[layer], running.variances[layer]
-        case "batch":
-            variance, mean = torch.var_mean(z, 2, correction=0, keepdim=True)
-            _update(running, layer, mean, variance, z.shape[2])
-        case _:
-            variance, mean = torch.var_mean(z, 1, correction=0, keepdim=True)
-    standard = (z - mean) * torch.rsqrt(variance + NORM_EPSILON)
-    return torch.addcmul(parameters.shifts[layer], parameters.scales[layer], standard)
+def backward(spec: NetworkSpec, parameters: Parameters, inputs: Tensor, at: Pass) -> None:
+    """Carry `at.last_delta`, dE/d logits, back to every layer and every parameter.
+
+    Fills `at.slopes`, `at.deltas` and `at.gradient`. One layer down, dE/dx = W^T delta, delta =
+    slope dE/dx; dE/dW = delta x^T, summed over the batch (Rumelhart, Hinton and Williams 1986,
+    doi:10.1038/323533a0).
+    """
+    ACTIVATIONS[spec.activation].slope(at.preactivations, at.activations, out=at.slopes)
+    starts = _starts(spec)
+    skipped: dict[int, Tensor] = {}  # layer -> what arrives there over skips, dE/d read
+    delta = at.last_delta
+    for layer in reversed(range(spec.depth)):
+        here = at.layers[layer]
+        # Over one unit the product is an outer one, at which bmm is twenty times slower than mul.
+        product = torch.mul if delta.shape[1] == 1 else torch.bmm
+        arriving = product(parameters.weights[layer + 1].mT, delta, out=here.delta)
+        if layer in skipped:
+            arriving.add_(skipped.pop(layer))
+        if layer in starts:
+            for start in starts[layer]:
+                skipped[start] = skipped.get(start, 0) + arriving
+            arriving.mul_(spec.branch_scale)
+        delta = arriving.mul_(here.slope)
+        if here.normed:
+            back(spec.normalisation, parameters, at.gradient, layer, here.normed, delta)
+    _parameter_gradients(inputs, at)
 
 
-@torch.no_grad()
-def _update(running: Running, layer: int, mean: Tensor, variance: Tensor, samples: int) -> None:
-    # As in PyTorch, the running variance is the unbiased one.
-    unbiased = variance * (samples / max(samples - 1, 1))
-    running.means[layer].lerp_(mean, NORM_MOMENTUM)
-    running.variances[layer].lerp_(unbiased, NORM_MOMENTUM)
+def _parameter_gradients(inputs: Tensor, at: Pass) -> None:
+    gradient = at.gradient
+    torch.bmm(at.deltas[0], inputs.mT, out=gradient.weights[0])
+    if len(at.layers) > 1:  # all of one shape, so all in one product
+        torch.bmm(
+            at.deltas[1:].flatten(0, 1), at.reads[:-1].flatten(0, 1).mT, out=gradient.hidden_weights
+        )
+    torch.bmm(at.last_delta, at.reads[-1].mT, out=gradient.weights[-1])
+    torch.sum(at.deltas, -1, out=gradient.hidden_biases)
+    torch.sum(at.last_delta, -1, keepdim=True, out=gradient.biases[-1])
+
+
+def _starts(spec: NetworkSpec) -> dict[int, list[int]]:
+    """Layers at which skips end, with those where they start, all counted from 0."""
+    starts: dict[int, list[int]] = {}
+    for start, end in spec.skips:
+        starts.setdefault(end - 1, []).append(start - 1)
+    return starts

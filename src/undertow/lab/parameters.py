@@ -7,6 +7,7 @@ of one shape lie side by side and are measured together.
 from __future__ import annotations
 
 from itertools import groupby
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +26,8 @@ class Parameters(NamedTuple):
     biases: list[Tensor]  # per layer [R, fan_out, 1]
     scales: list[Tensor]  # per normalised layer [R, width, 1]; empty without them
     shifts: list[Tensor]
+    hidden_weights: Tensor  # of the layers from the second hidden one to the last, in one
+    hidden_biases: Tensor  # of all hidden layers, [depth, R, width]
 
     @property
     def leaves(self) -> list[Tensor]:
@@ -52,24 +55,28 @@ def initial_parameters(spec: NetworkSpec, seeds: list[int], dtype: torch.dtype) 
 
 
 def split(flat: Tensor, spec: NetworkSpec, replicates: int) -> Parameters:
-    """View a buffer as the parameters of `replicates` networks; each view is an autograd leaf."""
+    """View a buffer as the parameters of `replicates` networks, or as their gradient."""
     shapes = [(replicates, fan_out, fan_in) for fan_in, fan_out in spec.layer_shapes]
     columns = [(replicates, fan_out, 1) for _, fan_out in spec.layer_shapes]
     normalised = spec.depth if spec.normalisation in ("batch", "layer") else 0
     columns += [(replicates, spec.width, 1)] * (2 * normalised)
     views, start = [], 0
     for shape in (*shapes, *columns):
-        size = int(np.prod(shape))
-        views.append(flat[start : start + size].view(shape).detach().requires_grad_())
+        size = prod(shape)
+        views.append(flat[start : start + size].view(shape))
         start += size
     layers = len(shapes)
     norms = views[2 * layers :]
+    between = flat[views[0].numel() :][: (spec.depth - 1) * replicates * spec.width**2]
+    biases = flat[sum(view.numel() for view in views[:layers]) :]
     return Parameters(
         flat,
         views[:layers],
         views[layers : 2 * layers],
         norms[:normalised],
         norms[normalised:],
+        between.view(-1, spec.width, spec.width),
+        biases[: spec.depth * replicates * spec.width].view(spec.depth, replicates, spec.width),
     )
 
 
@@ -82,7 +89,7 @@ def weight_blocks(flat: Tensor, spec: NetworkSpec, replicates: int) -> list[Tens
     blocks, start = [], 0
     for (fan_in, fan_out), run in groupby(spec.layer_shapes):
         shape = (len(list(run)), replicates, fan_out, fan_in)
-        size = int(np.prod(shape))
+        size = prod(shape)
         blocks.append(flat[..., start : start + size].unflatten(-1, shape))
         start += size
     return blocks

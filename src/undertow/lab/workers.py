@@ -1,7 +1,8 @@
-"""Shards trained side by side, one process a core; the caller alone writes the store.
+"""Shards trained side by side, one process a core; the caller trains, and alone writes the store.
 
 Small networks run on one thread, so a second core helps only as a second process. Processes are
-started afresh rather than forked, because PyTorch's threads do not survive a fork.
+started afresh rather than forked, because PyTorch's threads do not survive a fork; the caller
+begins meanwhile.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import os
 import queue
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +24,7 @@ from undertow.lab.memory import keep_freed_memory
 from undertow.spec import NetworkSpec, TrainingSpec
 from undertow.trace.record import Chunk
 
-WORTH_A_PROCESS = 2000  # steps; below, starting a process takes longer than it saves
+WORTH_A_PROCESS = 4.0  # seconds of training; below, starting a process takes longer than it saves
 POLL_SECONDS = 1.0
 SEND_SECONDS = 0.25  # a message costs by its number of arrays; chunks travel together
 
@@ -75,7 +77,7 @@ def train(tasks: Sequence[Task], data: Data, receive: Receive, workers: int | No
     check(workers)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     if workers is None:
-        workers = (cores or 1) if _steps(tasks, data) >= WORTH_A_PROCESS else 1
+        workers = (cores or 1) if _seconds(tasks, data) >= WORTH_A_PROCESS else 1
     workers = min(workers, len(tasks))
     if workers <= 1:
         for task in tasks:
@@ -87,37 +89,70 @@ def train(tasks: Sequence[Task], data: Data, receive: Receive, workers: int | No
         waiting.put(number)
     threads = max(1, (cores or 1) // workers)
     arguments = (list(tasks), data, waiting, results, threads, os.getpid())
-    processes = [context.Process(target=_work, args=arguments, daemon=True) for _ in range(workers)]
+    helpers = [
+        context.Process(target=_work, args=arguments, daemon=True) for _ in range(workers - 1)
+    ]
+    whole = 0
+
+    def take(task: Task, result: Chunk | Shard) -> None:
+        nonlocal whole
+        whole += isinstance(result, Shard)
+        receive(task, result)
+
+    def take_arrived(*, wait: float) -> None:
+        for number, result in _arrived(results, helpers, wait):
+            take(tasks[number], result)
+
+    def take_own(task: Task, result: Chunk | Shard) -> None:
+        take(task, result)
+        take_arrived(wait=0)
+
     try:
-        for process in processes:
-            process.start()
-        whole = 0
+        for helper in helpers:
+            helper.start()
+        with _torch_threads(threads):
+            while (number := waiting.get()) is not None:
+                _train(tasks[number], data, take_own)
         while whole < len(tasks):
-            number, arrived = _next(results, processes)
-            if isinstance(arrived, Exception):
-                raise arrived
-            for result in arrived:
-                receive(tasks[number], result)
-                whole += isinstance(result, Shard)
+            take_arrived(wait=POLL_SECONDS)
     finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.join()
+        for helper in helpers:
+            helper.terminate()
+        for helper in helpers:
+            helper.join()
 
 
-def _next(results: Any, processes: Sequence[Any]) -> tuple[int, list[Chunk | Shard] | Exception]:
+def _arrived(
+    results: Any, helpers: Sequence[Any], wait: float
+) -> Iterator[tuple[int, Chunk | Shard]]:
+    """Yield what the helpers sent, each with its task's number; wait so long for the first."""
+    dead = [helper.exitcode for helper in helpers if helper.exitcode]
+    if dead:
+        raise UndertowError(
+            f"a training process ended with status {dead[0]}, perhaps for want of memory: "
+            "what is done is kept; try fewer --replicates, or --workers 1"
+        )
     while True:
-        dead = [process.exitcode for process in processes if process.exitcode]
-        if dead:
-            raise UndertowError(
-                f"a training process ended with status {dead[0]}, perhaps for want of memory: "
-                "what is done is kept; try fewer --replicates, or --workers 1"
-            )
         try:
-            return results.get(timeout=POLL_SECONDS)
+            number, arrived = results.get(block=wait > 0, timeout=wait)
         except queue.Empty:
-            continue
+            return
+        if isinstance(arrived, Exception):
+            raise arrived
+        yield from ((number, result) for result in arrived)
+        wait = 0
+
+
+@contextmanager
+def _torch_threads(threads: int) -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _work(
@@ -166,6 +201,11 @@ def _train(task: Task, data: Data, receive: Receive) -> None:
     receive(task, Shard(artefacts, time.perf_counter() - began))
 
 
-def _steps(tasks: Sequence[Task], data: Data) -> int:
-    samples = len(data.train_targets)
-    return sum(task.training.epochs * -(-samples // task.training.batch_size) for task in tasks)
+def _seconds(tasks: Sequence[Task], data: Data) -> float:
+    """Guess how long the training takes on one core: a millisecond of calls a step, and numbers."""
+    samples, seconds = len(data.train_targets), 0.0
+    for task in tasks:
+        steps = task.training.epochs * -(-samples // task.training.batch_size)
+        numbers = len(task.seeds) * task.network.parameters * min(task.training.batch_size, samples)
+        seconds += steps * (1e-3 + 5e-10 * numbers)
+    return seconds

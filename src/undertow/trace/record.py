@@ -141,7 +141,9 @@ def build(
         for name, part in chunk.arrays.items():
             dims = _dims(name, part, len(chunk.steps), sizes["layer"])
             shape = tuple(sizes[dim] for dim in dims)
-            whole = arrays.setdefault(name, np.full(shape, np.nan, dtype=np.result_type(part)))
+            if name not in arrays:
+                arrays[name] = np.full(shape, np.nan, dtype=np.result_type(part))
+            whole = arrays[name]
             if dims[0] == "replicate":
                 last = chunk.first_replicate + part.shape[0]
                 whole[chunk.first_replicate : last, places] = part

@@ -11,6 +11,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -236,8 +237,8 @@ class Writer:
 
     def flush(self) -> None:
         """Write what waits, in one transaction."""
-        rows = [
-            (self.run, shard, int(chunk.steps[0]), name, *packed(array))
+        arrays = [
+            ((self.run, shard, int(chunk.steps[0]), name), array)
             for shard, chunk in _merged(self._waiting)
             for name, array in (
                 ("step", chunk.steps),
@@ -245,6 +246,9 @@ class Writer:
                 *chunk.arrays.items(),
             )
         ]
+        with ThreadPoolExecutor() as pool:  # zlib lets other threads run
+            packs = pool.map(packed, [array for _, array in arrays])
+            rows = [(*names, *pack) for (names, _), pack in zip(arrays, packs, strict=True)]
         with self.store._writing() as connection:
             connection.executemany("INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
         self._waiting.clear()
@@ -322,8 +326,10 @@ def _merged(waiting: list[tuple[int, Chunk]]) -> Iterator[tuple[int, Chunk]]:
 def _chunks(rows: list[tuple[Any, ...]]) -> list[Chunk]:
     """Put the rows of each flush back together."""
     groups: dict[tuple[int, int], dict[str, np.ndarray]] = {}
-    for shard, step, variable, type_, shape, data in rows:
-        groups.setdefault((shard, step), {})[variable] = unpacked(type_, shape, data)
+    with ThreadPoolExecutor() as pool:
+        arrays = pool.map(lambda row: unpacked(*row[3:]), rows)
+        for (shard, step, variable, *_), array in zip(rows, arrays, strict=True):
+            groups.setdefault((shard, step), {})[variable] = array
     return [
         Chunk(arrays.pop("step"), arrays.pop("epoch"), arrays, first_replicate=shard)
         for (shard, _), arrays in groups.items()
