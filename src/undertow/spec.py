@@ -10,6 +10,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     ValidationError,
@@ -45,9 +46,11 @@ INITIALISATIONS = {
     "orthogonal": 0,
     "normal": 1,
     "scaled_normal": 2,
+    "centred_normal": 1,
 }
 
 NORMALISATIONS = ("none", "batch", "layer", "tensor")
+GRADIENTS = ("plain", "standardised", "level")
 OPTIMIZERS = ("sgd", "adam", "keras_adam")
 LOSSES = ("binary_cross_entropy", "cross_entropy")
 
@@ -105,8 +108,11 @@ class NetworkSpec(BaseModel):
         One of `ACTIVATIONS`, after every hidden layer.
     initialisation : str
         A name of Keras's (`glorot_uniform`, `he_normal`, ...), `torch_default`, `orthogonal`,
-        `normal(s)` (standard deviation s), or `scaled_normal(v, b)` (weights of variance
-        v/fan_in, biases of variance b).
+        `normal(s)` (standard deviation s), `scaled_normal(v, b)` (weights of variance v/fan_in,
+        biases of variance b), or `centred_normal(v)` (weights of variance v/fan_in, and above
+        layer 1 the biases that take off a sigmoid's mean of 1/2).
+    head_initialisation : str, optional
+        Of the output layer, where it differs.
     gain : float
         Every initial weight is multiplied by it.
     normalisation : str
@@ -116,6 +122,10 @@ class NetworkSpec(BaseModel):
         "identity" stands for ((1, 2), (2, 3), ...).
     branch_scale : float
         At a layer that receives a skip, its own output is multiplied by it before the addition.
+    gradient : str
+        What happens to dE/dx behind each activation on its way back: `plain`, nothing;
+        `standardised`, mean 0 and standard deviation 1 over the whole tensor; `level`, scaled to
+        the norm of dE/d logits.
 
     Raises
     ------
@@ -131,10 +141,12 @@ class NetworkSpec(BaseModel):
     width: PositiveInt
     activation: str
     initialisation: str = "glorot_uniform"
+    head_initialisation: str | None = None
     gain: PositiveFloat = 1.0
     normalisation: str = "none"
     skips: tuple[tuple[PositiveInt, PositiveInt], ...] = ()
     branch_scale: Annotated[float, Field(ge=0)] = 1.0
+    gradient: str = "plain"
 
     def __init__(self, **values: Any) -> None:
         _validated(super().__init__, values)
@@ -144,16 +156,22 @@ class NetworkSpec(BaseModel):
     def _known_activation(cls, name: str) -> str:
         return _allowed("activation", name, ACTIVATIONS)
 
-    @field_validator("initialisation")
+    @field_validator("initialisation", "head_initialisation")
     @classmethod
-    def _known_initialisation(cls, text: str) -> str:
-        parse_initialisation(text)
+    def _known_initialisation(cls, text: str | None) -> str | None:
+        if text is not None:
+            parse_initialisation(text)
         return text
 
     @field_validator("normalisation")
     @classmethod
     def _known_normalisation(cls, name: str) -> str:
         return _allowed("normalisation", name, NORMALISATIONS)
+
+    @field_validator("gradient")
+    @classmethod
+    def _known_gradient(cls, name: str) -> str:
+        return _allowed("gradient", name, GRADIENTS)
 
     @model_validator(mode="before")
     @classmethod
@@ -207,6 +225,12 @@ class TrainingSpec(BaseModel):
         The optimizer's constants; epsilon defaults to the framework's, 1e-8 or 1e-7.
     batch_size, epochs : int
         Samples a step, and passes over the data. The last batch of an epoch may be smaller.
+    clip : float, optional
+        Where the norm of a network's whole gradient is larger, the gradient is scaled down to it.
+    stages : tuple of (int, int)
+        Layer-wise training: (depth, frozen) of each stage, every one of `epochs` epochs. A stage
+        trains the first `depth` hidden layers but for the first `frozen`, under a new output
+        layer; what is trained is kept. Without stages the whole network is trained at once.
     loss : str
         `binary_cross_entropy` (one logit) or `cross_entropy` (one logit a class).
 
@@ -226,6 +250,8 @@ class TrainingSpec(BaseModel):
     epsilon: PositiveFloat = 1e-8
     batch_size: PositiveInt = 32
     epochs: PositiveInt = 100
+    clip: PositiveFloat | None = None
+    stages: tuple[tuple[PositiveInt, NonNegativeInt], ...] = ()
     loss: Literal["binary_cross_entropy", "cross_entropy"] = "binary_cross_entropy"
 
     def __init__(self, **values: Any) -> None:
@@ -237,6 +263,22 @@ class TrainingSpec(BaseModel):
         if values.get("optimizer") == "keras_adam":
             return {"epsilon": 1e-7} | values
         return values
+
+    @model_validator(mode="after")
+    def _stages_grow(self) -> TrainingSpec:
+        for (shorter, _), (depth, _) in pairwise(self.stages):
+            if depth <= shorter:
+                raise SpecError(
+                    f"stages {self.stages}: each must be deeper than the one before, "
+                    "for example ((2, 0), (4, 2))"
+                )
+        for depth, frozen in self.stages:
+            if frozen >= depth:
+                raise SpecError(
+                    f"stage ({depth}, {frozen}): fewer layers must be frozen than there are, "
+                    f"for example ({depth}, {depth - 1})"
+                )
+        return self
 
     @field_validator("optimizer")
     @classmethod

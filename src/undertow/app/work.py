@@ -39,7 +39,7 @@ def run(
     from undertow.lab.workers import check as check_workers
 
     check_workers(workers)
-    data_set = load(experiment.data, data)
+    data_set = load(experiment.data, data).first(experiment.train_samples)
     planned = study.plan(
         experiment, data_set, arms=arms, replicates=replicates, epochs=epochs, seed=seed
     )

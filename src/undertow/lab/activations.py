@@ -1,4 +1,4 @@
-"""The activation functions of the PyTorch engine: value, slope and the largest slope there is.
+"""The activation functions of the PyTorch engine: value, slope, and the way back through them.
 
 Each writes into `out` where one is given, so that a step allocates nothing.
 """
@@ -19,11 +19,20 @@ SELU_ALPHA = 1.6732632423543772
 
 
 class Activation(NamedTuple):
-    """`function(z)`; `slope(z, function(z))`, elementwise; `steepest`, the sup of |slope|."""
+    """`function(z)`; `slope(z, function(z))`, elementwise; `steepest`, the sup of |slope|.
+
+    `back(delta, z, function(z))` multiplies `delta` by the slope in place, in one pass over memory
+    where PyTorch has one; None stands for two.
+    """
 
     function: Callable[..., Tensor]
     slope: Callable[..., Tensor]
     steepest: float
+    back: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None
+
+    def carry(self, delta: Tensor, z: Tensor, x: Tensor) -> Tensor:
+        """Carry dE/dx to dE/dz, in place."""
+        return self.back(delta, z, x) if self.back else delta.mul_(self.slope(z, x))
 
 
 def _written(found: Tensor, out: Tensor | None) -> Tensor:
@@ -76,6 +85,18 @@ def _hard_tanh_slope(z: Tensor, _: Tensor, *, out: Tensor | None = None) -> Tens
     return torch.lt(z.abs(), 1, out=torch.empty_like(z) if out is None else out)
 
 
+def _sigmoid_back(delta: Tensor, _: Tensor, x: Tensor) -> Tensor:
+    return torch.ops.aten.sigmoid_backward.grad_input(delta, x, grad_input=delta)
+
+
+def _tanh_back(delta: Tensor, _: Tensor, x: Tensor) -> Tensor:
+    return torch.ops.aten.tanh_backward.grad_input(delta, x, grad_input=delta)
+
+
+def _relu_back(delta: Tensor, z: Tensor, _: Tensor) -> Tensor:
+    return torch.ops.aten.threshold_backward.grad_input(delta, z, 0, grad_input=delta)
+
+
 def _gelu_slope(z: Tensor, _: Tensor) -> Tensor:
     density = torch.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
     return 0.5 * (1 + torch.erf(z / math.sqrt(2))) + z * density
@@ -97,9 +118,9 @@ def _selu_slope(z: Tensor, _: Tensor) -> Tensor:
 
 # The sup of GELU's slope is at z = sqrt(2), that of SiLU's where its second derivative is 0.
 ACTIVATIONS: dict[str, Activation] = {
-    "sigmoid": Activation(torch.sigmoid, _sigmoid_slope, 0.25),
-    "tanh": Activation(torch.tanh, _tanh_slope, 1.0),
-    "relu": Activation(_relu, _relu_slope, 1.0),
+    "sigmoid": Activation(torch.sigmoid, _sigmoid_slope, 0.25, _sigmoid_back),
+    "tanh": Activation(torch.tanh, _tanh_slope, 1.0, _tanh_back),
+    "relu": Activation(_relu, _relu_slope, 1.0, _relu_back),
     "leaky_relu": Activation(_leaky_relu, _leaky_relu_slope, 1.0),
     "elu": Activation(_into(F.elu), _into(_elu_slope), 1.0),
     "selu": Activation(_into(F.selu), _into(_selu_slope), SELU_SCALE * SELU_ALPHA),

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from undertow.lab import measure
+
 
 class Samples(NamedTuple):
     """Inputs [samples, features], targets [samples], and each sample's mean square in float64."""
@@ -32,7 +34,7 @@ def samples(inputs: np.ndarray, targets: np.ndarray, dtype: torch.dtype) -> Samp
     tensor([9., 9.], dtype=torch.float64)
     """
     found = torch.from_numpy(inputs).to(dtype)
-    sizes = torch.linalg.vector_norm(found, dim=1, dtype=torch.float64)
+    sizes = measure.norm(found.unsqueeze(1)).double()  # of each row
     return Samples(found, torch.from_numpy(targets), sizes.square() / inputs.shape[1])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,6 +25,14 @@ class Data:
     def classes(self) -> int:
         """How many classes there are."""
         return int(self.train_targets.max()) + 1
+
+    def first(self, samples: int | None) -> Data:
+        """Return the same data with fewer samples to train on; None leaves them all."""
+        return replace(
+            self,
+            train_inputs=self.train_inputs[:samples],
+            train_targets=self.train_targets[:samples],
+        )
 
     @property
     def larger_test_share(self) -> float:

@@ -19,15 +19,17 @@ from torch import Tensor
 
 from undertow.lab.batches import Batch, Samples, batch, samples
 from undertow.lab.data import Data
+from undertow.lab.gradients import clipped
 from undertow.lab.losses import classes, derivative, losses
 from undertow.lab.moments import Measured, Networks, distinct_units, histogram, steps_together
 from undertow.lab.network import backward, forward
 from undertow.lab.normalisation import running_statistics
 from undertow.lab.optimizers import Change, optimizer
 from undertow.lab.parameters import initial_parameters
-from undertow.lab.passes import Pass, passes
+from undertow.lab.passes import Pass, Passes, passes
 from undertow.lab.randomness import batch_orders, generator
 from undertow.lab.recorder import Recorder
+from undertow.lab.stages import freeze, keep_trained, stages
 from undertow.spec import NetworkSpec, TrainingSpec
 from undertow.trace.record import Chunk, Header, Layer, provenance
 
@@ -97,67 +99,103 @@ def train(
     measured at the end of each epoch. The same seed gives the same network whatever its
     neighbours, to float32 round-off.
     """
-    seeds = list(seeds)
+    seeds, planned = list(seeds), stages(spec, training)
     with _threads(spec, training), torch.no_grad():
-        parameters = initial_parameters(spec, seeds, dtype)
-        networks = Networks(
-            spec, parameters, running_statistics(spec, len(seeds), dtype), len(seeds)
-        )
-        change = optimizer(training, parameters.flat)
         orders = [generator(seed, "order") for seed in seeds]
         train_set = samples(data.train_inputs, data.train_targets, dtype)
         test_set = samples(data.test_inputs, data.test_targets, dtype)
-        last = training.epochs * math.ceil(len(data.train_targets) / training.batch_size)
-        first_layer = [parameters.weights[0].mT.clone()]
-        distinct_at_birth = distinct_units(networks)
+        steps_an_epoch = math.ceil(len(data.train_targets) / training.batch_size)
+        last = len(planned) * training.epochs * steps_an_epoch
+        step, epoch, networks = 0, 0, None
+        first_layer: list[Tensor] = []
         histograms: list[Tensor] = []
-        together = steps_together(spec, training, len(seeds))
-        recorder = Recorder(
-            networks,
-            training,
-            cache(lambda batch: passes(spec, len(seeds), batch, dtype, together)),
-        )
-        testing = cache(lambda batch: passes(spec, len(seeds), batch, dtype, scratch=True).each[0])
-        step = 0
-        for epoch in range(1, training.epochs + 1):
-            order = torch.from_numpy(batch_orders(orders, len(data.train_targets)))
-            batches = order.split(training.batch_size, dim=1)
-            for place, places in enumerate(batches, 1):
-                step += 1
-                wanted = step <= FIRST_STEPS or step % every == 0 or place == len(batches)
-                chosen = batch(train_set, places)
-                at = recorder.room(chosen, step if wanted else None)
-                _step(networks, training, change, chosen, at)
-                if step in (1, last):
-                    histograms.append(histogram(at.preactivations))
-            chunk = _chunk(*recorder.taken(), epoch)
-            _set_column(chunk, -1, _evaluate(networks, training, test_set, testing))
-            if epoch == 1:
-                _set_column(chunk, 0, {"distinct_units": distinct_at_birth})
-                first_layer.append(parameters.weights[0].mT.clone())
-            receive(chunk)
-        first_layer.append(parameters.weights[0].mT.clone())
+        for number, stage in enumerate(planned):
+            networks = _networks(stage.network, seeds, dtype, number, networks)
+            parameters = networks.parameters
+            change = optimizer(training, parameters.flat)
+            recorder = Recorder(networks, training, _rooms(networks, training))
+            testing = _rooms(networks, None)
+            distinct_at_birth = distinct_units(networks)
+            first_layer = first_layer or [parameters.weights[0].mT.clone()]
+            for _ in range(training.epochs):
+                epoch += 1
+                order = torch.from_numpy(batch_orders(orders, len(data.train_targets)))
+                for places in order.split(training.batch_size, dim=1):
+                    step += 1
+                    wanted = step <= FIRST_STEPS or 0 in (step % every, step % steps_an_epoch)
+                    chosen = batch(train_set, places)
+                    at = recorder.room(chosen, step if wanted else None)
+                    _step(networks, training, change, chosen, at, stage.frozen, record=wanted)
+                    if step in (1, last):
+                        histograms.append(histogram(at.preactivations))
+                chunk = _chunk(*recorder.taken(), epoch)
+                _set_column(chunk, -1, _evaluate(networks, training, test_set, testing))
+                if epoch == 1:
+                    _set_column(chunk, 0, {"distinct_units": distinct_at_birth})
+                    first_layer.append(parameters.weights[0].mT.clone())
+                receive(_of_whole(chunk, stage.network.depth, spec.depth))
+        assert networks is not None
+        first_layer.append(networks.parameters.weights[0].mT.clone())
         return {
             **_first_layer_artefacts(torch.stack(first_layer)),
-            "preactivation_histogram": torch.stack(histograms).numpy(),
+            "preactivation_histogram": _joined(histograms),
             **(_plane_artefacts(networks, data, testing) if spec.inputs == 2 else {}),
         }
 
 
+def _networks(
+    spec: NetworkSpec,
+    seeds: list[int],
+    dtype: torch.dtype,
+    stage: int,
+    trained: Networks | None,
+) -> Networks:
+    """Make the networks of a stage; what an earlier one trained is kept."""
+    parameters = initial_parameters(spec, seeds, dtype, stage)
+    running = running_statistics(spec, len(seeds), dtype)
+    if trained:
+        keep_trained(parameters, trained.parameters)
+        for ours, theirs in zip((*running,), (*trained.running,), strict=True):
+            ours[: len(theirs)] = theirs
+    return Networks(spec, parameters, running, len(seeds))
+
+
+def _rooms(networks: Networks, training: TrainingSpec | None) -> Callable[[int], Passes]:
+    """Give the passes for a batch size, made once; without a training, for the logits alone."""
+    spec, replicates, dtype = networks.spec, networks.replicates, networks.parameters.flat.dtype
+    steps = steps_together(spec, training, replicates) if training else 1
+    return cache(
+        lambda batch: passes(spec, replicates, batch, dtype, steps, scratch=training is None)
+    )
+
+
 def _step(
-    networks: Networks, training: TrainingSpec, change: Change, batch: Batch, at: Pass
+    networks: Networks,
+    training: TrainingSpec,
+    change: Change,
+    batch: Batch,
+    at: Pass,
+    frozen: int,
+    *,
+    record: bool,
 ) -> None:
     """Take one step of every network, and leave in `at` what it was made of."""
     spec, parameters = networks.spec, networks.parameters
     forward(spec, parameters, networks.running, batch.inputs, at, training=True)
     derivative(training.loss, at.logits, batch.targets, at.last_delta)
     backward(spec, parameters, batch.inputs, at)
-    at.weights.copy_(parameters.flat)
-    parameters.flat.add_(change(at.gradient.flat, at.update))
+    gradient = at.gradient.flat
+    if training.clip is not None:
+        gradient = clipped(at.gradient, training.clip, spec, networks.replicates)
+    if record:
+        at.weights.copy_(parameters.flat)
+    change(gradient, at.update.flat)
+    freeze(at.update, frozen)
+    parameters.flat.add_(at.update.flat)
 
 
 def _evaluate(
-    networks: Networks, training: TrainingSpec, test_set: Samples, rooms: Callable[[int], Pass]
+    networks: Networks, training: TrainingSpec, test_set: Samples, rooms: Callable[[int], Passes]
 ) -> dict[str, Tensor]:
     """Measure what is measured once an epoch: the test set, [R], and equal units, [layers, R]."""
     logits = torch.cat(list(_logits(networks, test_set.inputs, rooms)), 2)
@@ -173,14 +211,14 @@ def _evaluate(
     }
 
 
-def _logits(networks: Networks, inputs: Tensor, rooms: Callable[[int], Pass]) -> Iterator[Tensor]:
+def _logits(networks: Networks, inputs: Tensor, rooms: Callable[[int], Passes]) -> Iterator[Tensor]:
     """Yield logits [R, outputs, samples] of all networks on the same inputs [samples, features].
 
     In parts, because a pass over thousands of samples falls out of the cache.
     """
     spec, replicates = networks.spec, networks.replicates
     for part in inputs.split(max(1, TEST_NUMBERS // (replicates * spec.width))):
-        shared, at = part.T.expand(replicates, -1, -1), rooms(len(part))
+        shared, at = part.T.expand(replicates, -1, -1), rooms(len(part)).each[0]
         parameters, running = networks.parameters, networks.running
         yield forward(spec, parameters, running, shared, at, training=False).clone()
 
@@ -200,6 +238,27 @@ def _set_column(chunk: Chunk, place: int, values: dict[str, Tensor]) -> None:
         arrays.setdefault(name, np.full(shape, np.nan, array.dtype))[:, place] = array
 
 
+def _of_whole(chunk: Chunk, depth: int, whole: int) -> Chunk:
+    """Place the layers of a network of `depth` hidden layers among those of the whole one."""
+    if depth == whole:
+        return chunk
+    arrays = {}
+    for name, array in chunk.arrays.items():
+        arrays[name] = array
+        if array.ndim == 3:
+            arrays[name] = np.full((*array.shape[:2], whole + 1), np.nan, array.dtype)
+            arrays[name][..., [*range(depth), whole]] = array
+    return Chunk(chunk.steps, chunk.epochs, arrays)
+
+
+def _joined(histograms: list[Tensor]) -> np.ndarray:
+    """Stack the first and the last step's histograms; a layer that was not there counted 0."""
+    first, last = (found.numpy() for found in (histograms[0], histograms[-1]))
+    whole = np.zeros_like(last)
+    whole[:, : first.shape[1]] = first
+    return np.stack([whole, last])
+
+
 def _first_layer_artefacts(moments: Tensor) -> dict[str, np.ndarray]:
     start, end = moments[0], moments[-1]
     absolute = (end - start).abs()
@@ -212,7 +271,7 @@ def _first_layer_artefacts(moments: Tensor) -> dict[str, np.ndarray]:
 
 
 def _plane_artefacts(
-    networks: Networks, data: Data, rooms: Callable[[int], Pass]
+    networks: Networks, data: Data, rooms: Callable[[int], Passes]
 ) -> dict[str, np.ndarray]:
     """Return the data of a two-dimensional experiment and each network's answer over the plane."""
     inputs = np.concatenate([data.train_inputs, data.test_inputs])

@@ -13,12 +13,16 @@ Arms = Mapping[str, Trace]
 
 
 class Arm(NamedTuple):
-    """One configuration; `note` says what it changes and who chose it."""
+    """One configuration; `note` says what it changes and who chose it.
+
+    A placebo is trained from fresh seeds: what differs from the same arm is chance alone.
+    """
 
     name: str
     network: NetworkSpec
     training: TrainingSpec
     note: str
+    placebo: bool = False
 
 
 class Verdict(NamedTuple):
@@ -38,7 +42,10 @@ class Claim(NamedTuple):
 
 
 class Experiment(NamedTuple):
-    """A study that `undertow run NAME` knows. `data` is the name of a data set."""
+    """A study that `undertow run NAME` knows. `data` is the name of a data set.
+
+    Of `train_samples`, where given, the rest is held out; every `every`-th step is recorded.
+    """
 
     name: str
     title: str
@@ -47,6 +54,8 @@ class Experiment(NamedTuple):
     baseline: str
     claims: tuple[Claim, ...]
     replicates: int = 20
+    every: int = 1
+    train_samples: int | None = None
 
     def arm(self, name: str) -> Arm:
         """Return an arm by its name."""

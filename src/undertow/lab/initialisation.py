@@ -21,7 +21,9 @@ _TAIL = 0.022750131948179195  # P(Z < -2)
 Draw = Callable[[np.random.Generator, int, int], np.ndarray]
 
 
-def initial_weights(spec: NetworkSpec, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+def initial_weights(
+    spec: NetworkSpec, seed: int, stage: int = 0
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """Draw (weights [fan_in, fan_out], biases [fan_out]) of every layer, float32.
 
     >>> spec = NetworkSpec(inputs=2, outputs=1, depth=3, width=10, activation="tanh")
@@ -32,12 +34,15 @@ def initial_weights(spec: NetworkSpec, seed: int) -> list[tuple[np.ndarray, np.n
     doi:10.1109/ICCV.2015.123; LeCun et al. 1998, doi:10.1007/3-540-49430-8_2; Saxe et al. 2013,
     arXiv:1312.6120 (orthogonal).
     """
-    name, numbers = parse_initialisation(spec.initialisation)
-    random = generator(seed, "weights")
+    random = generator(seed, "weights", stage)
     layers = []
-    for fan_in, fan_out in spec.layer_shapes:
+    for layer, (fan_in, fan_out) in enumerate(spec.layer_shapes):
+        head = layer == spec.depth and spec.head_initialisation
+        name, numbers = parse_initialisation(head or spec.initialisation)
         weights = _weights(name, numbers, random, fan_in, fan_out) * spec.gain
         biases = _biases(name, numbers, random, fan_in, fan_out)
+        if name == "centred_normal" and layer > 0:
+            biases = -weights.sum(0) / 2  # the mean of a sigmoid's outputs is 1/2
         layers.append((weights.astype(np.float32), biases.astype(np.float32)))
     return layers
 
@@ -47,7 +52,7 @@ def _weights(
 ) -> np.ndarray:
     if name == "normal":
         return numbers[0] * random.standard_normal((fan_in, fan_out))
-    if name == "scaled_normal":
+    if name in ("scaled_normal", "centred_normal"):
         return sqrt(numbers[0] / fan_in) * random.standard_normal((fan_in, fan_out))
     if name == "orthogonal":
         return _orthogonal(random, fan_in, fan_out)

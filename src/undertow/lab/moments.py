@@ -54,10 +54,11 @@ def measured(
     # Gradients, weights and updates go through the same calls: [3, steps, layers, R, out, in].
     blocks = weight_blocks(passes.flats[:, :steps], spec, networks.replicates)
     norms = torch.cat([measure.norm(block) for block in blocks], 2)
-    hidden, slopes = passes.hidden[:steps], passes.slopes[:steps]
+    hidden, activation = passes.hidden[:steps], ACTIVATIONS[spec.activation]
+    slopes = activation.slope(*(hidden[:, KINDS.index(kind)] for kind in KINDS[:2]))
     sizes = dict(zip(KINDS, measure.rms(hidden).unbind(1), strict=True))
     entries = hidden.shape[-2] * hidden.shape[-1]
-    saturated, dead = measure.unit_shares(ACTIVATIONS[spec.activation], slopes)
+    saturated, dead = measure.unit_shares(activation, slopes)
     logits, last_deltas = passes.last[:, :steps]
     truth = torch.stack(list(targets))
     loss = losses(training.loss, logits, truth)

@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 
 from undertow.lab.activations import ACTIVATIONS
+from undertow.lab.gradients import carried
 from undertow.lab.normalisation import Running, back, normalise
 from undertow.lab.parameters import Parameters
 from undertow.lab.passes import Pass
+from undertow.lab.products import product, shifted_product
 from undertow.spec import NetworkSpec
 
 
@@ -43,7 +45,7 @@ def forward(
     x = inputs
     for layer, here in enumerate(at.layers):
         weights, biases = parameters.weights[layer], parameters.biases[layer]
-        torch.baddbmm(biases, weights, x, out=here.output)
+        shifted_product(biases, weights, x, out=here.output)
         if here.normed:
             normalise(
                 spec.normalisation,
@@ -63,24 +65,21 @@ def forward(
                 if place == 0:
                     x.mul_(spec.branch_scale)
                 x.add_(at.layers[start].read)
-    return torch.baddbmm(parameters.biases[-1], parameters.weights[-1], x, out=at.logits)
+    return shifted_product(parameters.biases[-1], parameters.weights[-1], x, out=at.logits)
 
 
 def backward(spec: NetworkSpec, parameters: Parameters, inputs: Tensor, at: Pass) -> None:
     """Carry `at.last_delta`, dE/d logits, back to every layer and every parameter.
 
-    Fills `at.slopes`, `at.deltas` and `at.gradient`. One layer down, dE/dx = W^T delta, delta =
+    Fills `at.deltas` and `at.gradient`. One layer down, dE/dx = W^T delta, delta =
     slope dE/dx; dE/dW = delta x^T, summed over the batch (Rumelhart, Hinton and Williams 1986,
     doi:10.1038/323533a0).
     """
-    ACTIVATIONS[spec.activation].slope(at.preactivations, at.activations, out=at.slopes)
-    starts = _starts(spec)
+    activation, starts = ACTIVATIONS[spec.activation], _starts(spec)
     skipped: dict[int, Tensor] = {}  # layer -> what arrives there over skips, dE/d read
     delta = at.last_delta
     for layer in reversed(range(spec.depth)):
         here = at.layers[layer]
-        # Over one unit the product is an outer one, at which bmm is twenty times slower than mul.
-        product = torch.mul if delta.shape[1] == 1 else torch.bmm
         arriving = product(parameters.weights[layer + 1].mT, delta, out=here.delta)
         if layer in skipped:
             arriving.add_(skipped.pop(layer))
@@ -88,7 +87,9 @@ def backward(spec: NetworkSpec, parameters: Parameters, inputs: Tensor, at: Pass
             for start in starts[layer]:
                 skipped[start] = skipped.get(start, 0) + arriving
             arriving.mul_(spec.branch_scale)
-        delta = arriving.mul_(here.slope)
+        if spec.gradient != "plain":
+            carried(spec.gradient, arriving, at.last_delta)
+        delta = activation.carry(arriving, here.preactivation, here.activation)
         if here.normed:
             back(spec.normalisation, parameters, at.gradient, layer, here.normed, delta)
     _parameter_gradients(inputs, at)
@@ -96,12 +97,12 @@ def backward(spec: NetworkSpec, parameters: Parameters, inputs: Tensor, at: Pass
 
 def _parameter_gradients(inputs: Tensor, at: Pass) -> None:
     gradient = at.gradient
-    torch.bmm(at.deltas[0], inputs.mT, out=gradient.weights[0])
+    product(at.deltas[0], inputs.mT, out=gradient.weights[0])
     if len(at.layers) > 1:  # all of one shape, so all in one product
-        torch.bmm(
+        product(
             at.deltas[1:].flatten(0, 1), at.reads[:-1].flatten(0, 1).mT, out=gradient.hidden_weights
         )
-    torch.bmm(at.last_delta, at.reads[-1].mT, out=gradient.weights[-1])
+    product(at.last_delta, at.reads[-1].mT, out=gradient.weights[-1])
     torch.sum(at.deltas, -1, out=gradient.hidden_biases)
     torch.sum(at.last_delta, -1, keepdim=True, out=gradient.biases[-1])
 

@@ -35,14 +35,16 @@ class Parameters(NamedTuple):
         return [*self.weights, *self.biases, *self.scales, *self.shifts]
 
 
-def initial_parameters(spec: NetworkSpec, seeds: list[int], dtype: torch.dtype) -> Parameters:
+def initial_parameters(
+    spec: NetworkSpec, seeds: list[int], dtype: torch.dtype, stage: int = 0
+) -> Parameters:
     """Draw the first parameters of one network a seed.
 
     >>> spec = NetworkSpec(inputs=2, outputs=1, depth=3, width=10, activation="tanh")
     >>> initial_parameters(spec, [0, 1], torch.float32).flat.numel() == 2 * spec.parameters
     True
     """
-    draws = [initial_weights(spec, seed) for seed in seeds]
+    draws = [initial_weights(spec, seed, stage) for seed in seeds]
     stacked = [
         *(np.stack([draw[layer][0].T for draw in draws]) for layer in range(spec.depth + 1)),
         *(np.stack([draw[layer][1] for draw in draws]) for layer in range(spec.depth + 1)),

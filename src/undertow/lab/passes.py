@@ -26,7 +26,6 @@ class LayerPass(NamedTuple):
     activation: Tensor  # the activation function's values
     read: Tensor  # what the next layer reads: the activation and the skips that end here
     delta: Tensor  # dE/d output
-    slope: Tensor
     normed: Normed | None
 
 
@@ -37,13 +36,12 @@ class Pass(NamedTuple):
     preactivations: Tensor
     activations: Tensor
     reads: Tensor
-    slopes: Tensor
     deltas: Tensor
     logits: Tensor  # [R, outputs, batch]
     last_delta: Tensor
     gradient: Parameters
     weights: Tensor  # before the update, [size]
-    update: Tensor
+    update: Parameters
 
 
 class Passes(NamedTuple):
@@ -51,7 +49,6 @@ class Passes(NamedTuple):
 
     each: list[Pass]
     hidden: Tensor  # [steps, KINDS, layers, R, width, batch]
-    slopes: Tensor  # [steps, layers, R, width, batch]
     last: Tensor  # logits and their deltas, [2, steps, R, outputs, batch]
     flats: Tensor  # gradient, weights and update, [3, steps, size]
 
@@ -78,7 +75,6 @@ def passes(
     """
     shape = (spec.depth, replicates, spec.width, batch)
     hidden = _empty((steps, len(KINDS), *shape), dtype, scratch)
-    slopes = _empty((steps, *shape), dtype, scratch)
     last = torch.empty((2, steps, replicates, spec.outputs, batch), dtype=dtype)
     flats = torch.empty((3, steps, replicates * spec.parameters), dtype=dtype)
     each = []
@@ -90,20 +86,19 @@ def passes(
         gradient, weights, update = flats[:, step].unbind()
         each.append(
             Pass(
-                _layers(spec, outputs, preactivations, activations, reads, deltas, slopes[step]),
+                _layers(spec, outputs, preactivations, activations, reads, deltas),
                 preactivations,
                 activations,
                 reads,
-                slopes[step],
                 deltas,
                 last[0, step],
                 last[1, step],
                 split(gradient, spec, replicates),
                 weights,
-                update,
+                split(update, spec, replicates),
             )
         )
-    return Passes(each, hidden, slopes, last, flats)
+    return Passes(each, hidden, last, flats)
 
 
 def _empty(shape: tuple[int, ...], dtype: torch.dtype, scratch: bool) -> Tensor:

@@ -8,13 +8,13 @@ import numpy as np
 STREAMS = {"weights": 0, "order": 1}
 
 
-def generator(seed: int, stream: str) -> np.random.Generator:
-    """Return the generator of one replicate for one purpose.
+def generator(seed: int, stream: str, stage: int = 0) -> np.random.Generator:
+    """Return the generator of one replicate for one purpose, at a stage of its training.
 
     >>> int(generator(7, "order").integers(100)) == int(generator(7, "order").integers(100))
     True
     """
-    return np.random.default_rng([STREAMS[stream], seed])
+    return np.random.default_rng([STREAMS[stream], seed, *([stage] if stage else [])])
 
 
 def batch_orders(generators: list[np.random.Generator], samples: int) -> np.ndarray:

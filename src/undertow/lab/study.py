@@ -11,6 +11,7 @@ from undertow.errors import SpecError
 from undertow.lab import engine
 from undertow.lab.data import Data
 from undertow.lab.experiment import Arm, Experiment
+from undertow.lab.stages import stages
 from undertow.lab.workers import Shard, Task, train
 from undertow.spec import changed
 from undertow.trace.anomalies import anomalies
@@ -20,6 +21,7 @@ from undertow.trace.store import Run, Store, Writer
 
 SHARD = 128  # replicates trained in one pass; larger passes fall out of the processor's cache
 MOST = 1_000_000  # replicates of an arm
+FRESH = 1_000_000_000  # what a placebo's seeds lie above the others'
 LARGEST_SEED = 2**31 - 1  # what NetCDF's integers hold
 
 
@@ -30,6 +32,7 @@ class Planned(NamedTuple):
     arm: Arm
     seeds: tuple[int, ...]
     key: str
+    every: int
 
     @property
     def stem(self) -> str:
@@ -89,17 +92,21 @@ def plan(
         raise SpecError(f"replicates = {count}: at least 1, for example --replicates 20")
     if count > MOST:
         raise SpecError(f"replicates = {count}: at most {MOST:,}, for example --replicates 20")
-    if not 0 <= seed <= LARGEST_SEED - count:
-        raise SpecError(f"seed = {seed}: 0 to {LARGEST_SEED - count}, for example --seed 0")
+    largest = LARGEST_SEED - FRESH - count
+    if not 0 <= seed <= largest:
+        raise SpecError(f"seed = {seed}: 0 to {largest}, for example --seed 0")
     if epochs is not None and epochs < 1:
         raise SpecError(f"epochs = {epochs}: at least 1, for example --epochs 100")
     chosen = [experiment.arm(name) for name in dict.fromkeys(arms)] or list(experiment.arms)
-    seeds = tuple(range(seed, seed + count))
     planned = []
     for arm in chosen:
         if epochs is not None:
             arm = arm._replace(training=changed(arm.training, epochs=epochs))
-        planned.append(Planned(experiment.name, arm, seeds, _key(experiment, arm, data, seeds)))
+        stages(arm.network, arm.training)  # refuses what cannot be
+        first = seed + FRESH * arm.placebo
+        seeds = tuple(range(first, first + count))
+        key = _key(experiment, arm, data, seeds)
+        planned.append(Planned(experiment.name, arm, seeds, key, experiment.every))
     return planned
 
 
@@ -119,7 +126,14 @@ def run(
     known = [None if fresh else store.latest(each.key) for each in planned]
     under_way = [_UnderWay(each, found, store) for each, found in zip(planned, known, strict=True)]
     tasks = [
-        Task(number, first, each.planned.arm.network, each.planned.arm.training, seeds)
+        Task(
+            number,
+            first,
+            each.planned.arm.network,
+            each.planned.arm.training,
+            seeds,
+            each.planned.every,
+        )
         for number, each in enumerate(under_way)
         for first, seeds in each.shards_left
     ]
@@ -153,8 +167,9 @@ class _UnderWay:
         if self.whole:
             self.shards_left = []
         self.trained, self.seconds = 0, 0.0
-        self.epochs = planned.arm.training.epochs * len(planned.shards)
-        self.epochs_done = planned.arm.training.epochs * len(finished)
+        a_shard = planned.arm.training.epochs * max(1, len(planned.arm.training.stages))
+        self.epochs = a_shard * len(planned.shards)
+        self.epochs_done = a_shard * len(finished)
         self.trace: Trace | None = None
         self._writer: Writer | None = None
 
@@ -198,6 +213,7 @@ class _UnderWay:
             arm.training,
             data,
             planned.seeds,
+            every=planned.every,
             experiment=planned.experiment,
             arm=arm.name,
             note=arm.note,
@@ -217,6 +233,7 @@ def _key(experiment: Experiment, arm: Arm, data: Data, seeds: tuple[int, ...]) -
         "schema": VERSION,
         "engine": engine.VERSION,
         "arm": arm.name,
+        "every": experiment.every,
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

@@ -37,6 +37,7 @@ class Task(NamedTuple):
     network: NetworkSpec
     training: TrainingSpec
     seeds: tuple[int, ...]
+    every: int = 1
 
 
 class Shard(NamedTuple):
@@ -196,7 +197,12 @@ def _train(task: Task, data: Data, receive: Receive) -> None:
     keep_freed_memory()
     began = time.perf_counter()
     artefacts = engine.train(
-        task.network, task.training, data, task.seeds, lambda chunk: receive(task, chunk)
+        task.network,
+        task.training,
+        data,
+        task.seeds,
+        lambda chunk: receive(task, chunk),
+        every=task.every,
     )
     receive(task, Shard(artefacts, time.perf_counter() - began))
 
@@ -205,7 +211,8 @@ def _seconds(tasks: Sequence[Task], data: Data) -> float:
     """Guess how long the training takes on one core: a millisecond of calls a step, and numbers."""
     samples, seconds = len(data.train_targets), 0.0
     for task in tasks:
-        steps = task.training.epochs * -(-samples // task.training.batch_size)
+        stages = max(1, len(task.training.stages))
+        steps = stages * task.training.epochs * -(-samples // task.training.batch_size)
         numbers = len(task.seeds) * task.network.parameters * min(task.training.batch_size, samples)
         seconds += steps * (1e-3 + 5e-10 * numbers)
     return seconds
