@@ -61,6 +61,23 @@ class TensorNorm(nn.Module):
         return (z - z.mean()) / z.std()
 
 
+class GradientRule(torch.autograd.Function):
+    """Pass the input on; going back, change the gradient as a remedy does."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, network: PlainNetwork) -> Tensor:
+        ctx.network = network
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, *gradients: Tensor):
+        (g,) = gradients
+        if ctx.network.spec.gradient == "standardised":
+            return (g - g.mean()) / (g.std() + 1e-6), None
+        logits = ctx.network.outputs[-1]
+        return (g * (size(logits.grad) / size(g)) if size(g) else g), None
+
+
 class PlainNetwork(nn.Module):
     """One network of a specification; a forward pass keeps what it computed."""
 
@@ -94,10 +111,13 @@ class PlainNetwork(nn.Module):
             self.preactivations.append(z)
             x = activation(z)
             self.activated.append(x)
+            if self.spec.gradient != "plain":
+                x = GradientRule.apply(x, self)
+            received = False
             for start, end in self.spec.skips:
                 if end == layer:
-                    scaled = self.spec.branch_scale if x is self.activated[-1] else 1.0
-                    x = scaled * x + passed_on[start - 1]
+                    scaled = 1.0 if received else self.spec.branch_scale
+                    x, received = scaled * x + passed_on[start - 1], True
             passed_on.append(x)
         logits = self.linears[-1](x)
         self.outputs.append(logits)
@@ -186,9 +206,15 @@ def plain_training(
             loss = plain_loss(training, logits, targets)
             step.zero_grad()
             loss.backward()
+            if training.clip is not None:
+                unclipped = [parameter.grad.clone() for parameter in network.parameters()]
+                torch.nn.utils.clip_grad_norm_(network.parameters(), training.clip)
             before = [linear.weight.detach().clone() for linear in network.layers]
             rate = step.param_groups[0]["lr"]
             step.step()
+            if training.clip is not None:  # what is recorded is the gradient before clipping
+                for parameter, gradient in zip(network.parameters(), unclipped, strict=True):
+                    parameter.grad = gradient
             row = plain_measures(network, before, inputs)
             row["loss"] = loss.item()
             row["accuracy"] = (classes(training, logits) == targets).double().mean().item()
@@ -321,7 +347,7 @@ def engine_training(
         engine.train(spec, training, data, seeds, chunks.append, dtype=dtype)
     names = chunks[0].arrays
     arrays = {name: np.concatenate([part.arrays[name] for part in chunks], 1) for name in names}
-    return Trained(arrays, parameters[0], running[0])
+    return Trained(arrays, parameters[-1], running[-1])
 
 
 def three_classes() -> Data:
