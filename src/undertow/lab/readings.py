@@ -82,3 +82,10 @@ def values(trace: Trace, name: str) -> np.ndarray:
     """Return a variable as an array, replicate and step first."""
     array = trace.dataset[name]
     return array.transpose("replicate", "step", ...).values
+
+
+def stage_ends(trace: Trace, name: str) -> list[np.ndarray]:
+    """Return a variable at the last step of each stage of a layer-wise training."""
+    training, epochs = trace.attributes["training"], trace.dataset["epoch"].values
+    ends = [training["epochs"] * (stage + 1) for stage in range(len(training["stages"]))]
+    return [values(trace, name)[:, np.flatnonzero(epochs == end)[-1]] for end in ends]

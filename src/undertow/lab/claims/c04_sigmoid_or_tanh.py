@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 from undertow.lab import readings
-from undertow.lab.claims.words import count, dex
+from undertow.lab.claims.words import count, dex, mostly
 from undertow.lab.experiment import Arms, Claim, Verdict, decide
-from undertow.statistics.intervals import Interval, wilson
 
 VANISHED_BELOW = -2.0  # dex: layer 1 gets less than a hundredth of what the last hidden layer gets
-
-
-def _most(share: Interval | None) -> bool | None:
-    """Tell whether more than half do; None where the interval holds both."""
-    if share is None or share.low <= 0.5 <= share.high:
-        return None
-    return share.low > 0.5
 
 
 def _judge(arms: Arms) -> Verdict:
@@ -22,8 +14,7 @@ def _judge(arms: Arms) -> Verdict:
     for name in ("sigmoid", "tanh"):
         totals = readings.total_dex(arms[name])
         vanished = totals < VANISHED_BELOW
-        interval = wilson(int(vanished.sum()), len(vanished))
-        holds.append(_most(interval))
+        holds.append(mostly(vanished))
         words.append(
             f"{name} {dex(totals)} over {readings.transitions(arms[name])} transitions, below "
             f"{VANISHED_BELOW:g} dex in {count(vanished)} networks"

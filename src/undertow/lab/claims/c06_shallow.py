@@ -7,12 +7,23 @@ import numpy as np
 from undertow.lab import readings
 from undertow.lab.claims.words import beats, count, dex
 from undertow.lab.experiment import Arms, Claim, Verdict, decide
+from undertow.trace.record import Trace
 
 ALIKE_WITHIN = 0.1  # dex a layer
 
 
-def _judge(arms: Arms) -> Verdict:
-    deep, shallow = arms["sigmoid"], arms["sigmoid-shallow"]
+def claim(deep: str, shallow: str) -> Claim:
+    """Return the claim, decided by two arms that differ in depth alone."""
+
+    def judged(arms: Arms) -> Verdict:
+        return _judge(arms[deep], arms[shallow])
+
+    return Claim(
+        6, "Shallow networks are less prone to vanishing gradients.", (deep, shallow), judged
+    )
+
+
+def _judge(deep: Trace, shallow: Trace) -> Verdict:
     totals = {"deep": readings.total_dex(deep), "shallow": readings.total_dex(shallow)}
     crossed = {"deep": readings.transitions(deep), "shallow": readings.transitions(shallow)}
     words = [
@@ -27,11 +38,3 @@ def _judge(arms: Arms) -> Verdict:
         f"Median |delta_1| / |delta_L| at step 1: {'; '.join(words)}."
         + " What a layer loses is alike; depth multiplies it." * alike,
     )
-
-
-CLAIM = Claim(
-    6,
-    "Shallow networks are less prone to vanishing gradients.",
-    ("sigmoid", "sigmoid-shallow"),
-    _judge,
-)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from undertow.statistics.improvement import probability_of_improvement
+from undertow.statistics.intervals import wilson
 
 # Bouthillier et al. 2021 (arXiv:2103.03098): a difference is meaningful where a run of one arm
 # beats a run of the other with a probability above .75, and its interval leaves .5 out.
@@ -64,6 +65,18 @@ def beats(x: np.ndarray, y: np.ndarray) -> bool | None:
     if found.probability > MEANINGFUL and found.interval.low > 0.5:
         return True
     return False if found.interval.high < MEANINGFUL else None
+
+
+def mostly(flags: np.ndarray) -> bool | None:
+    """Tell whether most networks do; None where Wilson's interval of the share has .5 in it.
+
+    >>> mostly(np.ones(12)), mostly(np.zeros(12)), mostly(np.array([1, 0]))
+    (True, False, None)
+    """
+    share = wilson(int(np.sum(flags)), len(flags))
+    if share is None or share.low <= 0.5 <= share.high:
+        return None
+    return share.low > 0.5
 
 
 def chance(x: np.ndarray, y: np.ndarray) -> str:

@@ -6,6 +6,7 @@ Batch normalisation without skips makes the gradient grow by sqrt(pi / (pi - 1))
 
 from __future__ import annotations
 
+from undertow.lab.claims import c07_batch_norm
 from undertow.lab.experiment import Arm, Experiment
 from undertow.spec import NetworkSpec, TrainingSpec, changed
 
@@ -33,6 +34,12 @@ EXPERIMENT = Experiment(
         Arm("batch-norm-skip", changed(NORMED, skips="identity"), SGD, "both"),
     ),
     baseline="plain",
-    claims=(),
+    claims=(
+        c07_batch_norm.claim(
+            ("without skips", "plain", "batch-norm"),
+            ("with skips", "skip", "batch-norm-skip"),
+            growth_of="batch-norm",
+        ),
+    ),
     replicates=10,
 )

@@ -6,7 +6,7 @@ weights are kept at both moments (docs/experiments/circles.md).
 
 from __future__ import annotations
 
-from undertow.lab.claims import c02_printed_change, c12_outer_edges
+from undertow.lab.claims import c02_printed_change, c08_small_derivatives, c12_outer_edges
 from undertow.lab.experiment import Arm, Experiment
 from undertow.spec import NetworkSpec, TrainingSpec, changed
 
@@ -29,5 +29,5 @@ EXPERIMENT = Experiment(
         ),
     ),
     baseline="sigmoid",
-    claims=(c02_printed_change.CLAIM, c12_outer_edges.CLAIM),
+    claims=(c02_printed_change.CLAIM, c08_small_derivatives.CLAIM, c12_outer_edges.CLAIM),
 )

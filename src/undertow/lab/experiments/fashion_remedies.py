@@ -1,6 +1,6 @@
 """Fashion-MNIST, seven sigmoid layers that do not learn, and what is said to cure them.
 
-The ten published arms are as their notebook has them (docs/experiments/fashion-remedies.md); eight
+The ten published arms are as their notebook has them (docs/experiments/fashion-remedies.md); nine
 more are ours, and a placebo shows how far apart two arms come by chance.
 """
 
@@ -9,6 +9,13 @@ from __future__ import annotations
 from math import sqrt
 from typing import Any
 
+from undertow.lab.claims import (
+    c09_weights_near_zero,
+    c10_layer_wise,
+    c11_gradient_norm,
+    c14_outer_layers,
+    c15_adam,
+)
 from undertow.lab.experiment import Arm, Experiment
 from undertow.spec import NetworkSpec, TrainingSpec, changed
 
@@ -105,6 +112,7 @@ OURS = (
         "the gradient scaled, behind each sigmoid, to the norm of dE/d logits",
         gradient="level",
     ),
+    Arm("adam-only", NETWORK, ADAM, "Adam in place of SGD, nothing else"),
     Arm("placebo", NETWORK, SGD, "the baseline again, from fresh seeds", placebo=True),
 )
 
@@ -114,7 +122,13 @@ EXPERIMENT = Experiment(
     data="fashion-mnist",
     arms=PUBLISHED + OURS,
     baseline="baseline",
-    claims=(),
+    claims=(
+        c09_weights_near_zero.CLAIM,
+        c10_layer_wise.CLAIM,
+        c11_gradient_norm.CLAIM,
+        c14_outer_layers.CLAIM,
+        c15_adam.CLAIM,
+    ),
     replicates=8,
     every=10,
     train_samples=54_000,

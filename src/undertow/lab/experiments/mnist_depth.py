@@ -6,6 +6,7 @@ ReLU, and tanh, are ours, each to decide a claim (docs/experiments/mnist-depth.m
 
 from __future__ import annotations
 
+from undertow.lab.claims import c05_relu_explodes, c06_shallow, c14_exponential
 from undertow.lab.experiment import Arm, Experiment
 from undertow.spec import NetworkSpec, TrainingSpec, changed
 
@@ -37,7 +38,11 @@ EXPERIMENT = Experiment(
         Arm("tanh-20", changed(DEEP, activation="tanh"), ADAM, "tanh in place of sigmoid"),
     ),
     baseline="sigmoid-20",
-    claims=(),
+    claims=(
+        c05_relu_explodes.CLAIM,
+        c06_shallow.claim("sigmoid-20", "sigmoid-5"),
+        c14_exponential.CLAIM,
+    ),
     replicates=10,
     every=10,
 )

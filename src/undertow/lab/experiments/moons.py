@@ -11,6 +11,7 @@ from undertow.lab.claims import (
     c03_change_is_gradient,
     c04_sigmoid_or_tanh,
     c06_shallow,
+    c07_batch_norm,
     c12_outer_edges,
     c13_leaky,
 )
@@ -50,7 +51,8 @@ EXPERIMENT = Experiment(
         c01_weight_change.CLAIM,
         c03_change_is_gradient.CLAIM,
         c04_sigmoid_or_tanh.CLAIM,
-        c06_shallow.CLAIM,
+        c06_shallow.claim("sigmoid", "sigmoid-shallow"),
+        c07_batch_norm.claim(("sigmoid", "sigmoid", "sigmoid-batch-norm")),
         c12_outer_edges.CLAIM,
         c13_leaky.CLAIM,
     ),

@@ -1,0 +1,36 @@
+"""Claim 11: normalising gradients on their way back keeps them reasonable."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from undertow.lab import readings
+from undertow.lab.claims.words import count, median, mostly
+from undertow.lab.experiment import Arms, Claim, Verdict, decide
+
+ARMS = {"gradient-norm": "as published", "gradient-level": "to the norm of dE/d logits"}
+
+
+def _judge(arms: Arms) -> Verdict:
+    holds, words = [], []
+    for arm, name in ARMS.items():
+        stuck = readings.is_stuck(arms[arm])
+        holds.append(mostly(~stuck))
+        words.append(
+            f"{name}: first gradient {median(readings.first_gradient(arms[arm]))}, median accuracy "
+            f"{np.median(readings.test_accuracy(arms[arm])):.4f}, {count(stuck)} stuck"
+        )
+    gradient = median(readings.first_gradient(arms["baseline"]))
+    return decide(
+        holds,
+        f"The baseline's first gradient at step 1 is {gradient}. {'; '.join(words)}. A unit "
+        "variance an entry, as published, is a step of thousands; the size of the error is not.",
+    )
+
+
+CLAIM = Claim(
+    11,
+    "Normalising gradients during backpropagation maintains reasonable values.",
+    ("baseline", *ARMS),
+    _judge,
+)
