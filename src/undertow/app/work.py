@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -44,10 +45,12 @@ def run(
         experiment, data_set, arms=arms, replicates=replicates, epochs=epochs, seed=seed
     )
     began = time.perf_counter()
-    with open_store(store, create=True) as opened, _progress(planned) as progress:
-        outcomes = study.run(
-            planned, data_set, opened, fresh=fresh, workers=workers, progress=progress
-        )
+    with open_store(store, create=True) as opened:
+        _say_plan(planned, study.tasks_left(planned, opened, fresh=fresh), data_set, workers)
+        with _progress(planned) as progress:
+            outcomes = study.run(
+                planned, data_set, opened, fresh=fresh, workers=workers, progress=progress
+            )
     seconds = time.perf_counter() - began
     runs = {outcome.arm: (outcome.run, outcome.trace) for outcome in outcomes}
     document = _document(
@@ -61,6 +64,23 @@ def run(
     if report:
         _write_report(report, document, runs, command)
     return document
+
+
+def _say_plan(planned: Sequence[Any], left: Sequence[Any], data: Any, workers: int | None) -> None:
+    """Say, before the first step, what will be trained and about how long it takes."""
+    from undertow.lab.estimate import seconds_left
+    from undertow.show import words
+
+    sizes = [run.arm.network.parameters for run in planned]
+    line = words.plan(
+        planned[0].experiment,
+        arms=len(planned),
+        replicates=len(planned[0].seeds),
+        parameters=(min(sizes), max(sizes)),
+        left=sum(len(task.seeds) for task in left),
+        seconds=seconds_left(left, data, workers),
+    )
+    print(line, file=sys.stderr)
 
 
 def check_report(path: str | None) -> None:

@@ -92,12 +92,12 @@ def plan(
         raise SpecError(f"replicates = {count}: at least 1, for example --replicates 20")
     if count > MOST:
         raise SpecError(f"replicates = {count}: at most {MOST:,}, for example --replicates 20")
-    largest = LARGEST_SEED - FRESH - count
+    chosen = [experiment.arm(name) for name in dict.fromkeys(arms)] or list(experiment.arms)
+    largest = LARGEST_SEED - count - FRESH * any(arm.placebo for arm in chosen)
     if not 0 <= seed <= largest:
         raise SpecError(f"seed = {seed}: 0 to {largest}, for example --seed 0")
     if epochs is not None and epochs < 1:
         raise SpecError(f"epochs = {epochs}: at least 1, for example --epochs 100")
-    chosen = [experiment.arm(name) for name in dict.fromkeys(arms)] or list(experiment.arms)
     planned = []
     for arm in chosen:
         if epochs is not None:
@@ -123,20 +123,8 @@ def run(
 
     An interruption of any kind leaves what was trained in the store, listed as interrupted.
     """
-    known = [None if fresh else store.latest(each.key) for each in planned]
-    under_way = [_UnderWay(each, found, store) for each, found in zip(planned, known, strict=True)]
-    tasks = [
-        Task(
-            number,
-            first,
-            each.planned.arm.network,
-            each.planned.arm.training,
-            seeds,
-            each.planned.every,
-        )
-        for number, each in enumerate(under_way)
-        for first, seeds in each.shards_left
-    ]
+    under_way = _under_way(planned, store, fresh)
+    tasks = _tasks(under_way)
 
     def receive(task: Task, result: Chunk | Shard) -> None:
         each = under_way[task.run]
@@ -153,6 +141,31 @@ def run(
             each.abandon()
         raise
     return [each.outcome() for each in under_way]
+
+
+def tasks_left(planned: Sequence[Planned], store: Store, *, fresh: bool = False) -> list[Task]:
+    """Return the shards that `run` would train."""
+    return _tasks(_under_way(planned, store, fresh))
+
+
+def _under_way(planned: Sequence[Planned], store: Store, fresh: bool) -> list[_UnderWay]:
+    known = [None if fresh else store.latest(each.key) for each in planned]
+    return [_UnderWay(each, found, store) for each, found in zip(planned, known, strict=True)]
+
+
+def _tasks(under_way: Sequence[_UnderWay]) -> list[Task]:
+    return [
+        Task(
+            number,
+            first,
+            each.planned.arm.network,
+            each.planned.arm.training,
+            seeds,
+            each.planned.every,
+        )
+        for number, each in enumerate(under_way)
+        for first, seeds in each.shards_left
+    ]
 
 
 class _UnderWay:

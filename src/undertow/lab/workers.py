@@ -39,6 +39,11 @@ class Task(NamedTuple):
     seeds: tuple[int, ...]
     every: int = 1
 
+    def steps(self, data: Data) -> int:
+        """How many steps the shard takes, over all its stages."""
+        an_epoch = -(-len(data.train_targets) // self.training.batch_size)
+        return an_epoch * self.training.epochs * max(1, len(self.training.stages))
+
 
 class Shard(NamedTuple):
     """What a shard leaves when it is whole."""
@@ -62,6 +67,30 @@ def check(workers: int | None) -> None:
         raise SpecError(f"workers = {workers}: at least 1, for example --workers 2")
 
 
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def workers_for(tasks: Sequence[Task], data: Data, workers: int | None) -> int:
+    """Return how many processes train: by default one a core, and one where the work is short."""
+    check(workers)
+    if workers is None:
+        workers = cores() if seconds_of(tasks, data) >= WORTH_A_PROCESS else 1
+    return max(1, min(workers, len(tasks)))
+
+
+def seconds_of(tasks: Sequence[Task], data: Data) -> float:
+    """Guess how long the training takes on one core: a millisecond of calls a step, and numbers."""
+    samples, seconds = len(data.train_targets), 0.0
+    for task in tasks:
+        numbers = len(task.seeds) * task.network.parameters * min(task.training.batch_size, samples)
+        seconds += task.steps(data) * (1e-3 + 5e-10 * numbers)
+    return seconds
+
+
 def train(tasks: Sequence[Task], data: Data, receive: Receive, workers: int | None = None) -> None:
     """Train shards, and hand over their chunks as they come, then the shard itself.
 
@@ -75,11 +104,7 @@ def train(tasks: Sequence[Task], data: Data, receive: Receive, workers: int | No
     UndertowError
         A worker was killed, for example for want of memory.
     """
-    check(workers)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    if workers is None:
-        workers = (cores or 1) if _seconds(tasks, data) >= WORTH_A_PROCESS else 1
-    workers = min(workers, len(tasks))
+    workers = workers_for(tasks, data, workers)
     if workers <= 1:
         for task in tasks:
             _train(task, data, receive)
@@ -88,7 +113,7 @@ def train(tasks: Sequence[Task], data: Data, receive: Receive, workers: int | No
     waiting, results = context.Queue(), context.Queue(maxsize=100)
     for number in (*range(len(tasks)), *[None] * workers):
         waiting.put(number)
-    threads = max(1, (cores or 1) // workers)
+    threads = max(1, cores() // workers)
     arguments = (list(tasks), data, waiting, results, threads, os.getpid())
     helpers = [
         context.Process(target=_work, args=arguments, daemon=True) for _ in range(workers - 1)
@@ -111,7 +136,7 @@ def train(tasks: Sequence[Task], data: Data, receive: Receive, workers: int | No
     try:
         for helper in helpers:
             helper.start()
-        with _torch_threads(threads):
+        with one_core(threads):
             while (number := waiting.get()) is not None:
                 _train(tasks[number], data, take_own)
         while whole < len(tasks):
@@ -145,7 +170,8 @@ def _arrived(
 
 
 @contextmanager
-def _torch_threads(threads: int) -> Iterator[None]:
+def one_core(threads: int = 1) -> Iterator[None]:
+    """Leave PyTorch so many threads, for others train beside."""
     import torch
 
     before = torch.get_num_threads()
@@ -205,14 +231,3 @@ def _train(task: Task, data: Data, receive: Receive) -> None:
         every=task.every,
     )
     receive(task, Shard(artefacts, time.perf_counter() - began))
-
-
-def _seconds(tasks: Sequence[Task], data: Data) -> float:
-    """Guess how long the training takes on one core: a millisecond of calls a step, and numbers."""
-    samples, seconds = len(data.train_targets), 0.0
-    for task in tasks:
-        stages = max(1, len(task.training.stages))
-        steps = stages * task.training.epochs * -(-samples // task.training.batch_size)
-        numbers = len(task.seeds) * task.network.parameters * min(task.training.batch_size, samples)
-        seconds += steps * (1e-3 + 5e-10 * numbers)
-    return seconds

@@ -30,6 +30,40 @@ def paragraph(document: dict[str, Any]) -> str:
     return " ".join(sentences)
 
 
+def plan(
+    experiment: str,
+    *,
+    arms: int,
+    replicates: int,
+    parameters: tuple[int, int],
+    left: int,
+    seconds: float | None,
+) -> str:
+    """Say what is about to be trained, before the first step.
+
+    >>> plan("moons", arms=2, replicates=20, parameters=(141, 1031), left=40, seconds=None)
+    'moons: 2 arms x 20 networks of 141 to 1,031 parameters; 40 to train'
+    """
+    low, high = parameters
+    sizes = f"{high:,}" if low == high else f"{low:,} to {high:,}"
+    whole = f"{arms} arm{'s' * (arms != 1)} x {replicates} network{'s' * (replicates != 1)}"
+    to_do = f"{left} to train" if left else "all in the store already"
+    about = f", in about {duration(seconds)}" if left and seconds is not None else ""
+    return f"{experiment}: {whole} of {sizes} parameters; {to_do}{about}"
+
+
+def duration(seconds: float) -> str:
+    """Write a time as people do.
+
+    >>> duration(42.0), duration(150.0), duration(9000.0)
+    ('42 s', '2.5 min', '2.5 h')
+    """
+    for unit, size in (("h", 3600.0), ("min", 60.0)):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.2g} {unit}"
+    return f"{seconds:.0f} s"
+
+
 def ratio(dex: float) -> str:
     """Write a number of decades as a ratio that can be pictured.
 

@@ -1,7 +1,7 @@
 """The experiments, one file each: a module here with an EXPERIMENT is one.
 
 >>> sorted(names())[:2]
-['circles', 'moons']
+['batch-norm-depth', 'circles']
 """
 
 from __future__ import annotations

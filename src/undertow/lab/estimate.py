@@ -1,0 +1,54 @@
+"""How long a study will take, from a step of each kind of network, timed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from undertow.lab import engine
+from undertow.lab.data import Data
+from undertow.lab.workers import Task, cores, one_core, seconds_of, workers_for
+
+WORTH_TIMING = 20.0  # seconds of guessed work; below, nobody waits for an estimate
+FEW, MORE = 2, 6  # steps; the difference leaves out what is done once
+
+
+def seconds_left(tasks: Sequence[Task], data: Data, workers: int | None = None) -> float | None:
+    """Estimate the wall time of training `tasks`; None for what is done at once.
+
+    One step of each kind is trained, on a few batches, and thrown away.
+    """
+    if seconds_of(tasks, data) < WORTH_TIMING:
+        return None
+    used = workers_for(tasks, data, workers)
+    known: dict[tuple[object, ...], float] = {}
+    total = 0.0
+    with one_core(max(1, cores() // used)):
+        for task in tasks:
+            kind = _kind(task)
+            if kind not in known:
+                known[kind] = _step_seconds(task, data)
+            total += known[kind] * task.steps(data)
+    return total / used
+
+
+def _kind(task: Task) -> tuple[object, ...]:
+    """Tell what a step's time depends on."""
+    network = task.network.model_copy(
+        update={"initialisation": "", "head_initialisation": None, "gain": 1.0}
+    )
+    return (network, task.training.optimizer, task.training.batch_size, len(task.seeds))
+
+
+def _step_seconds(task: Task, data: Data) -> float:
+    taken = []
+    for steps in (FEW, MORE):
+        samples = steps * task.training.batch_size
+        part = data.first(samples)
+        part = replace(part, test_inputs=part.test_inputs[:1], test_targets=part.test_targets[:1])
+        training = task.training.model_copy(update={"epochs": 1, "stages": ()})
+        began = time.perf_counter()
+        engine.train(task.network, training, part, task.seeds, lambda _: None, every=task.every)
+        taken.append(time.perf_counter() - began)
+    return max(0.0, taken[1] - taken[0]) / (MORE - FEW)
