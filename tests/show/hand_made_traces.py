@@ -49,6 +49,7 @@ def trace(
     arrays: dict[str, np.ndarray] = {
         "grad_norm": 10.0 ** (random.uniform(-1, 1, per_layer) + np.arange(LAYERS) - 5),
         "delta_norm": 10.0 ** (random.uniform(-1, 1, per_layer) + np.arange(LAYERS) - 6),
+        "grad_mean_abs": 10.0 ** (random.uniform(-1, 1, per_layer) + np.arange(LAYERS) - 6),
         "nonfinite": np.zeros(per_layer),
         "saturated_fraction": random.uniform(0, 0.2, per_layer),
         "loss": random.uniform(0.1, 1, per_step),

@@ -9,10 +9,12 @@ from undertow.show.figures import KINDS
 from undertow.show.figures.activation import FUNCTIONS, functions, preactivations
 from undertow.show.figures.curves import accuracy, loss
 from undertow.show.figures.data import data
+from undertow.show.figures.epochs import epochs
 from undertow.show.figures.heatmap import heatmap
 from undertow.show.figures.outcomes import stuck_dots, test_accuracy
 from undertow.show.figures.profile import deltas, gradients
 from undertow.show.figures.proxy import proxy
+from undertow.show.figures.ranking import ranking
 from undertow.show.figures.surface import middle_replicate, runs, surface
 from undertow.show.figures.weights import weights
 from undertow.trace.record import Event
@@ -86,6 +88,67 @@ def test_a_heat_maps_scale_never_moves():
             "domain": [-12, 6],
             "scheme": {"name": "cividis", "count": 18},
         }
+
+
+def test_the_gradient_of_every_layer_by_epoch():
+    drawn = rows(epochs({"a": ARMS["a"]}), "share")
+    entries = np.median(array("a", "grad_mean_abs"), 0)
+    assert len(drawn) == 3 * 4
+    for row in drawn:
+        first = 2 * (int(row["when"]) - 1)
+        expected = 10 ** np.log10(entries[first : first + 2, row["layer"] - 1]).mean()
+        assert row["value"] == pytest.approx(expected)
+        assert row["share"] == pytest.approx((row["layer"] - 1) / 3)
+
+
+def test_a_layer_without_a_gradient_has_no_line():
+    def silent(entries):
+        entries[:, :, 0] = 0.0
+        entries[:, 2:, 1] = np.nan
+
+    drawn = rows(epochs({"a": trace(changes={"grad_mean_abs": silent})}), "share")
+    assert {row["layer"] for row in drawn} == {2, 3, 4}
+    assert {row["when"] for row in drawn if row["layer"] == 2} == {1.0}
+
+
+def comparison(arm, difference, interval, p):
+    return {
+        "arm": arm,
+        "baseline": "none",
+        "difference": difference,
+        "ci95": interval,
+        "p_holm": p,
+    }
+
+
+def test_the_ranking_is_in_order_and_claims_only_where_interval_and_test_agree():
+    document = {
+        "arms": [{"name": "cure", "test_accuracy": {"stuck": 1, "values": [0.5, 0.9]}}],
+        "comparisons": [
+            comparison("harm", -0.2, [-0.3, -0.1], 0.01),
+            comparison("cure", 0.4, [0.3, 0.5], 0.01),
+            comparison("chance", 0.1, [0.05, 0.15], 0.3),
+            comparison("wide", 0.2, [-0.1, 0.5], 0.01),
+            comparison("few", 0.3, None, None),
+            comparison("lost", None, None, None),
+        ],
+    }
+    found = ranking(document)
+    drawn = {row["arm"]: row for row in rows(found.chart, "said")}
+    assert list(drawn) == ["cure", "few", "wide", "chance", "harm"]
+    claimed = {arm for arm, row in drawn.items() if row["sure"] == "interval and test agree"}
+    assert claimed == {"cure", "harm"}
+    assert drawn["cure"]["difference"] == pytest.approx(40)
+    assert drawn["cure"]["said"] == "p = 0.01, 1 of 2 stuck"
+    assert drawn["few"]["said"] == "no test"
+    assert (
+        found.title == "cure lies 40.0 points above none; 1 of 5 arms can be claimed to be better"
+    )
+
+
+def test_nothing_to_rank():
+    assert ranking({}) is None
+    assert ranking({"comparisons": [comparison("a", None, None, None)]}) is None
 
 
 def test_loss_curves():

@@ -20,8 +20,12 @@ from undertow.errors import UndertowError, needs
 from undertow.show import page_tables
 from undertow.show.figure import Figure, Kind, Traces, figure, lacking
 from undertow.show.figures import KINDS
+from undertow.show.figures.ranking import ranking
 from undertow.show.theme import alt
 from undertow.trace.schema import VARIABLES
+
+
+OUTCOMES = ("stuck", "test-accuracy")
 
 
 class Omission(NamedTuple):
@@ -32,8 +36,12 @@ class Omission(NamedTuple):
 
 
 def figures(document: Mapping[str, Any], traces: Traces) -> list[Figure]:
-    """Draw every figure that the traces can fill."""
-    return _drawn(_in_order(document, traces))[0]
+    """Draw every figure that the traces can fill, and the ranking behind the outcomes."""
+    found = _drawn(_in_order(document, traces))[0]
+    if ranked := ranking(document):
+        outcomes = [place for place, each in enumerate(found) if each.name in OUTCOMES]
+        found.insert(max(outcomes, default=-1) + 1, ranked)
+    return found
 
 
 def left_out(document: Mapping[str, Any], traces: Traces) -> list[Omission]:
@@ -93,7 +101,7 @@ def page(
     """Return the report as HTML."""
     jinja2 = needs("jinja2", "show")
     traces = _in_order(document, traces)
-    drawn, omitted = _drawn(traces)
+    omitted = _drawn(traces)[1]
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -108,7 +116,9 @@ def page(
         comparisons=page_tables.comparisons(document),
         networks=page_tables.networks(traces),
         method=page_tables.method(document, traces),
-        figures=[(found, safe(script_safe(specification(found)))) for found in drawn],
+        figures=[
+            (found, safe(script_safe(specification(found)))) for found in figures(document, traces)
+        ],
         omitted=omitted,
         variables=VARIABLES,
         bundle=safe(bundle()),

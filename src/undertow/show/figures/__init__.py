@@ -4,13 +4,16 @@
     activation   the activation functions; pre-activations over the slope
     profile      gradient and delta by layer, at step 1 and at the end
     heatmap      the gradient by layer over the whole training
+    epochs       the gradient of every layer, epoch by epoch
     curves       loss and accuracy over time
     outcomes     stuck or learned; test accuracy
+    ranking      the arms in order, against the baseline
     proxy        change of the first weights beside the true gradient
     surface      the answer over the plane of the inputs
     weights      layer 1 before and after
 
-A new figure is one file and one entry in `KINDS`, in the order of the report.
+A new figure is one file and one entry in `KINDS`, in the order of the report. `ranking` draws what
+was computed from several traces, and takes the run's document instead.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from undertow.show.figure import Kind
 from undertow.show.figures.activation import FUNCTION_CURVES, PREACTIVATIONS
 from undertow.show.figures.curves import ACCURACY, LOSS
 from undertow.show.figures.data import DATA
+from undertow.show.figures.epochs import EPOCHS
 from undertow.show.figures.heatmap import HEATMAP
 from undertow.show.figures.outcomes import STUCK, TEST_ACCURACY
 from undertow.show.figures.profile import DELTAS, GRADIENTS
@@ -33,6 +37,7 @@ KINDS: tuple[Kind, ...] = (
     TEST_ACCURACY,
     PROXY,
     HEATMAP,
+    EPOCHS,
     LOSS,
     ACCURACY,
     DATA,
