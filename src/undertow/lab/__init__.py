@@ -10,10 +10,13 @@ normalisation    batch, layer and tensor normalisation, there and back
 losses           the losses and their derivatives
 parameters       where each weight of each replicate lies in one buffer
 passes           the buffers that a step is written into
+products         batched matrix products
 network          the forward and backward pass of R networks at once
 optimizers       SGD and Adam, on the whole buffer
 batches          what each replicate's order takes from a data set
 measure          norms and shares of a tensor
+gradients        what a remedy does to the gradient
+stages           layer-wise training: what grows, what is frozen
 moments          every variable measured of recorded steps
 recorder         which steps wait to be measured
 engine           (spec, training, data, seeds) -> chunks of a trace
@@ -22,6 +25,8 @@ workers          shards trained side by side
 experiment       what an experiment, an arm and a claim are
 study            arms x replicates -> runs in a store, resumed where they stopped
 readings         what is read off a trace, one number a replicate
+estimate         how long a study will take, from steps timed
+remedies         what is said for and against each remedy
 results          traces -> the numbers of `undertow run --json`
 claims/          the published claims, each with a verdict computed from the runs
 experiments/     the experiments, one file each

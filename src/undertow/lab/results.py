@@ -10,6 +10,7 @@ import numpy as np
 
 from undertow.lab import readings
 from undertow.lab.experiment import Experiment, judge
+from undertow.lab.remedies import discussion
 from undertow.statistics.comparison import compare, holm
 from undertow.statistics.stuck import stuck_count
 from undertow.statistics.summary import summarise
@@ -19,8 +20,10 @@ from undertow.trace.record import Trace
 def document(experiment: Experiment, runs: dict[str, tuple[str, Trace]]) -> dict[str, Any]:
     """Summarise the runs of an experiment, {arm: (run, trace)}, as one JSON-ready document."""
     traces = {arm: trace for arm, (_, trace) in runs.items()}
+    arms = [arm_summary(arm, run, trace) for arm, (run, trace) in runs.items()]
     return {
-        "arms": [arm_summary(arm, run, trace) for arm, (run, trace) in runs.items()],
+        "arms": arms,
+        "discussion": discussion(arms, experiment.baseline),
         "comparisons": comparisons(experiment.baseline, traces),
         "claims": [
             {"claim": claim.text, **judge(claim, traces)._asdict()} for claim in experiment.claims

@@ -24,7 +24,6 @@ from undertow.show.figures.ranking import ranking
 from undertow.show.theme import alt
 from undertow.trace.schema import VARIABLES
 
-
 OUTCOMES = ("stuck", "test-accuracy")
 
 
@@ -112,6 +111,7 @@ def page(
         words=words,
         command=command,
         claims=document.get("claims", ()),
+        discussion=document.get("discussion", ()),
         arms=page_tables.arms(document, traces),
         comparisons=page_tables.comparisons(document),
         networks=page_tables.networks(traces),
