@@ -34,7 +34,7 @@ KNOWN_ACTIVATIONS = (
 )
 KNOWN_INITIALISATIONS = (
     "glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_uniform, lecun_normal, "
-    "torch_default, orthogonal, normal, scaled_normal."
+    "torch_default, orthogonal, normal, scaled_normal, centred_normal."
 )
 
 REFUSED_NETWORKS = [

@@ -50,7 +50,7 @@ INITIALISATIONS = {
 }
 
 NORMALISATIONS = ("none", "batch", "layer", "tensor")
-GRADIENTS = ("plain", "standardised", "level")
+GRADIENTS = ("plain", "standardised", "unit")
 OPTIMIZERS = ("sgd", "adam", "keras_adam")
 LOSSES = ("binary_cross_entropy", "cross_entropy")
 
@@ -124,8 +124,8 @@ class NetworkSpec(BaseModel):
         At a layer that receives a skip, its own output is multiplied by it before the addition.
     gradient : str
         What happens to dE/dx behind each activation on its way back: `plain`, nothing;
-        `standardised`, mean 0 and standard deviation 1 over the whole tensor; `level`, scaled to
-        the norm of dE/d logits.
+        `standardised`, mean 0 and standard deviation 1 over the whole tensor; `unit`, scaled to a
+        norm of 1.
 
     Raises
     ------

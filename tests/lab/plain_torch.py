@@ -74,8 +74,7 @@ class GradientRule(torch.autograd.Function):
         (g,) = gradients
         if ctx.network.spec.gradient == "standardised":
             return (g - g.mean()) / (g.std() + 1e-6), None
-        logits = ctx.network.outputs[-1]
-        return (g * (size(logits.grad) / size(g)) if size(g) else g), None
+        return (g / size(g) if size(g) else g), None
 
 
 class PlainNetwork(nn.Module):

@@ -129,7 +129,7 @@ def test_the_comparison_can_fail(
         "branch_scale": 0.51,
         "normalisation": "layer" if normalisation == "batch" else "batch",
         "activation": "hard_tanh",
-        "gradient": "level",
+        "gradient": "unit",
     }
     plain = by_hand
 

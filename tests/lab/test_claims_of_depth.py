@@ -103,7 +103,7 @@ def test_gradient_norm(published: int, level: int, expected: str):
     arms = {
         "baseline": made(),
         "gradient_norm": made(stuck=published),
-        "gradient_level": made(stuck=level),
+        "gradient_unit": made(stuck=level),
     }
     assert verdict(c11_gradient_norm.CLAIM, **arms) == expected
 

@@ -13,6 +13,8 @@ import undertow as ut
 from undertow.lab import readings, results, study
 from undertow.lab.data import load
 from undertow.lab.experiments import experiment
+from undertow.statistics.comparison import compare
+from undertow.statistics.permutation import smallest_p
 from undertow.trace.record import Trace
 
 
@@ -127,3 +129,29 @@ def test_a_single_replicate_has_no_interval(tmp_path: Path):
     summary = results.arm_summary("relu", outcome.run, outcome.trace)
     assert summary["test_accuracy"]["ci95"] is None
     assert summary["test_accuracy"]["sd"] is None
+
+
+@pytest.mark.parametrize(
+    ("seeds", "tests", "says"),
+    [
+        (8, 18, "8 seeds can never reach p < .05 among 18 comparisons (the smallest possible is "),
+        (8, 5, ""),
+        (10, 18, ""),
+        (6, 2, "6 seeds can never reach p < .05 among 2 comparisons (the smallest possible is "),
+    ],
+)
+def test_a_correction_that_leaves_no_hope_is_named(seeds: int, tests: int, says: str):
+    difference = np.arange(1.0, seeds + 1)
+    comparison = compare(difference, np.zeros(seeds))
+    assert comparison.p_value == 2.0 ** (1 - seeds)
+    assert results._with_hope(comparison, seeds, tests).startswith(says)
+    assert bool(results._with_hope(comparison, seeds, tests)) == bool(says)
+
+
+def test_so_many_seeds_as_the_note_names_could():
+    for tests in range(1, 60):
+        comparison = compare(np.arange(1.0, 7), np.zeros(6))
+        note = results._with_hope(comparison, 6, tests)
+        if note:
+            needed = int(note.rsplit("; ", 1)[-1].split()[0])
+            assert tests * smallest_p(needed) < 0.05 <= tests * smallest_p(needed - 1)

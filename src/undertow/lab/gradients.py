@@ -13,24 +13,24 @@ STANDARD_EPSILON = 1e-6  # the published one
 CLIP_EPSILON = 1e-6  # PyTorch's, in clip_grad_norm_
 
 
-def carried(rule: str, arriving: Tensor, last_delta: Tensor) -> None:
+def carried(rule: str, arriving: Tensor) -> None:
     """Change dE/dx behind an activation, [R, width, batch], in place.
 
     >>> arriving = torch.tensor([[[3.0, 4.0]]])
-    >>> carried("level", arriving, torch.tensor([[[0.6, 0.8]]]))
+    >>> carried("unit", arriving)
     >>> arriving
     tensor([[[0.6000, 0.8000]]])
 
-    `standardised` is the published remedy: (g - mean) / (sd + 1e-6) over the whole tensor, whatever
-    its size was. `level` keeps its direction and gives it the norm of `last_delta`, dE/d logits.
+    `standardised` is the published remedy: (g - mean) / (sd + 1e-6) over the whole tensor, which
+    has a norm of sqrt(width x batch). `unit` keeps its direction and gives it a norm of 1.
     """
     if rule == "standardised":
         sd, mean = torch.std_mean(arriving, (1, 2), keepdim=True)
         arriving.sub_(mean).div_(sd.add_(STANDARD_EPSILON))
-    elif rule == "level":
-        share = measure.norm(last_delta) / measure.norm(arriving)
+    elif rule == "unit":
+        share = measure.norm(arriving).reciprocal()
         # Where nothing arrives there is no direction to keep.
-        arriving.mul_(torch.nan_to_num(share, nan=0.0, posinf=0.0)[:, None, None])
+        arriving.mul_(torch.nan_to_num(share, nan=torch.nan, posinf=0.0)[:, None, None])
 
 
 def clipped(gradient: Parameters, limit: float, spec: NetworkSpec, replicates: int) -> Tensor:

@@ -88,7 +88,7 @@ def backward(spec: NetworkSpec, parameters: Parameters, inputs: Tensor, at: Pass
                 skipped[start] = skipped.get(start, 0) + arriving
             arriving.mul_(spec.branch_scale)
         if spec.gradient != "plain":
-            carried(spec.gradient, arriving, at.last_delta)
+            carried(spec.gradient, arriving)
         delta = activation.carry(arriving, here.preactivation, here.activation)
         if here.normed:
             back(spec.normalisation, parameters, at.gradient, layer, here.normed, delta)

@@ -103,8 +103,8 @@ REMEDIES: dict[str, Remedy] = {
         "It makes gradients smaller, never larger: against vanishing it does nothing.",
         "Recurrent networks, and gradients that explode now and then.",
     ),
-    "gradient-level": Remedy(
-        "Every layer gets a gradient of the size of the error, in its own direction.",
+    "gradient-unit": Remedy(
+        "Every layer gets a gradient of one size, in its own direction.",
         "What is descended is no longer the gradient of a loss, and a direction that has become "
         "noise is amplified as well.",
         "As the form in which the published gradient normalisation can train at all.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from math import ceil, log2
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ import numpy as np
 from undertow.lab import readings
 from undertow.lab.experiment import Experiment, judge
 from undertow.lab.remedies import discussion
-from undertow.statistics.comparison import compare, holm
+from undertow.statistics.comparison import SIGNIFICANT, Comparison, compare, holm
+from undertow.statistics.permutation import smallest_p
 from undertow.statistics.stuck import stuck_count
 from undertow.statistics.summary import summarise
 from undertow.trace.record import Trace
@@ -69,11 +71,17 @@ def comparisons(baseline: str, traces: dict[str, Trace]) -> list[dict[str, Any]]
     others = [arm for arm in traces if arm != baseline]
     base = readings.test_accuracy(traces[baseline])
     seeds = {arm: trace.dataset["seed"].values.tolist() for arm, trace in traces.items()}
+    paired = [seeds[arm] == seeds[baseline] for arm in others]
     found = [
-        compare(readings.test_accuracy(traces[arm]), base, paired=seeds[arm] == seeds[baseline])
-        for arm in others
+        compare(readings.test_accuracy(traces[arm]), base, paired=pair)
+        for arm, pair in zip(others, paired, strict=True)
     ]
     adjusted = holm([comparison.p_value for comparison in found])
+    tests = sum(comparison.p_value is not None for comparison in found)
+    notes = [
+        _with_hope(comparison, len(base), tests) if pair else comparison.note
+        for comparison, pair in zip(found, paired, strict=True)
+    ]
     return [
         {
             "arm": arm,
@@ -83,10 +91,23 @@ def comparisons(baseline: str, traces: dict[str, Trace]) -> list[dict[str, Any]]
             "p_value": comparison.p_value,
             "p_holm": p_holm,
             "probability_of_improvement": comparison.probability_of_improvement,
-            "note": comparison.note,
+            "note": note,
         }
-        for arm, comparison, p_holm in zip(others, found, adjusted, strict=True)
+        for arm, comparison, p_holm, note in zip(others, found, adjusted, notes, strict=True)
     ]
+
+
+def _with_hope(comparison: Comparison, seeds: int, tests: int) -> str:
+    """Add to a comparison's note where Holm's correction leaves no p-value a chance."""
+    smallest = tests * smallest_p(seeds)
+    if comparison.p_value is None or smallest < SIGNIFICANT:
+        return comparison.note
+    needed = seeds + ceil(log2(smallest / SIGNIFICANT) + 1e-9)
+    line = (
+        f"{seeds} seeds can never reach p < .05 among {tests} comparisons (the smallest possible "
+        f"is {smallest:.2g}); {needed} could"
+    )
+    return "; ".join(part for part in (comparison.note, line) if part)
 
 
 def parameters(trace: Trace) -> int:

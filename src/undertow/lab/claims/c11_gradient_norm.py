@@ -8,7 +8,7 @@ from undertow.lab import readings
 from undertow.lab.claims.words import count, median, mostly
 from undertow.lab.experiment import Arms, Claim, Verdict, decide
 
-ARMS = {"gradient-norm": "as published", "gradient-level": "to the norm of dE/d logits"}
+ARMS = {"gradient-norm": "as published", "gradient-unit": "to a norm of 1"}
 
 
 def _judge(arms: Arms) -> Verdict:
@@ -23,8 +23,7 @@ def _judge(arms: Arms) -> Verdict:
     gradient = median(readings.first_gradient(arms["baseline"]))
     return decide(
         holds,
-        f"The baseline's first gradient at step 1 is {gradient}. {'; '.join(words)}. A unit "
-        "variance an entry, as published, is a step of thousands; the size of the error is not.",
+        f"The baseline's first gradient at step 1 is {gradient}. {'; '.join(words)}.",
     )
 
 
