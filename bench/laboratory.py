@@ -2,6 +2,7 @@
 
     python bench/laboratory.py            three rounds of 100 epochs: some minutes
     python bench/laboratory.py --quick    one round of 5: does it still run? Not for decisions
+    python bench/laboratory.py --images DIR    networks of 128 units on Fashion-MNIST instead
 
 Every round runs every program once, so that a busy minute falls on all of them; one thread each,
 except where a line says a process a core (the start of the processes is in its time).
@@ -157,8 +158,16 @@ def main() -> None:
         "--keras-epochs", type=int, help="train Keras so long and extrapolate the rest"
     )
     parser.add_argument("--no-keras", action="store_true", help="leave the Keras program out")
+    parser.add_argument(
+        "--images", metavar="DIR", help="measure on Fashion-MNIST's files in DIR instead"
+    )
     arguments = parser.parse_args()
     rounds = arguments.rounds or (1 if arguments.quick else 3)
+    if arguments.images:
+        import images
+
+        images.main(arguments.images, rounds, arguments.epochs or (1 if arguments.quick else 5))
+        return
     epochs = arguments.epochs or (5 if arguments.quick else 100)
     keras_epochs = arguments.keras_epochs or (2 if arguments.quick else None)
     backend = None if arguments.no_keras else keras_backend()
