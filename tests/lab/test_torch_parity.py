@@ -148,6 +148,22 @@ def test_a_large_test_set_is_measured_whole() -> None:
 
 
 @pytest.mark.parametrize("flow", FLOWS.values(), ids=FLOWS)
+def test_a_large_test_set_is_answered_alike_whatever_the_neighbours(flow) -> None:
+    """The more replicates, the smaller the parts that a test set is cut into."""
+    large = replace(
+        MOONS,
+        test_inputs=np.tile(MOONS.test_inputs, (40, 1)) + np.linspace(0, 1, 2000)[:, None],
+        test_targets=np.tile(MOONS.test_targets, 40),
+    )
+    spec = changed(SMALL, width=64, **flow)
+    among = engine_training(spec, BINARY, large, SEEDS, torch.float64)
+    alone = engine_training(spec, BINARY, large, SEEDS[:1], torch.float64)
+    np.testing.assert_allclose(
+        among.arrays["test_loss"][0], alone.arrays["test_loss"][0], rtol=EXACT
+    )
+
+
+@pytest.mark.parametrize("flow", FLOWS.values(), ids=FLOWS)
 def test_a_replicate_is_what_it_is_alone(flow) -> None:
     spec, training = changed(SMALL, **flow), changed(BINARY, **MOMENTUM)
     among = engine_training(spec, training, MOONS, SEEDS)

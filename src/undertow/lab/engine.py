@@ -37,6 +37,7 @@ VERSION = 2  # goes up when the same seed no longer gives the same numbers
 FIRST_STEPS = 10  # always recorded
 GRID = 60  # points along each side of the decision grid
 KEPT_WEIGHTS = 2_000  # a first layer of more numbers, of one network, is not kept whole
+TENSOR_SAMPLES = 512  # answered together where answers depend on one another
 TEST_NUMBERS = 250_000  # samples are tested together up to so many activations of a layer
 
 
@@ -214,10 +215,12 @@ def _evaluate(
 def _logits(networks: Networks, inputs: Tensor, rooms: Callable[[int], Passes]) -> Iterator[Tensor]:
     """Yield logits [R, outputs, samples] of all networks on the same inputs [samples, features].
 
-    In parts, because a pass over thousands of samples falls out of the cache.
+    In parts, because a pass over thousands of samples falls out of the cache. With a normalisation
+    over the whole tensor an answer depends on its part, which must then depend on nothing else.
     """
     spec, replicates = networks.spec, networks.replicates
-    for part in inputs.split(max(1, TEST_NUMBERS // (replicates * spec.width))):
+    together = max(1, TEST_NUMBERS // (replicates * spec.width))
+    for part in inputs.split(TENSOR_SAMPLES if spec.normalisation == "tensor" else together):
         shared, at = part.T.expand(replicates, -1, -1), rooms(len(part)).each[0]
         parameters, running = networks.parameters, networks.running
         yield forward(spec, parameters, running, shared, at, training=False).clone()
