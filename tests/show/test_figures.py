@@ -146,6 +146,16 @@ def test_the_ranking_is_in_order_and_claims_only_where_interval_and_test_agree()
     )
 
 
+def test_the_ranking_says_once_why_nothing_can_be_claimed():
+    rows_ = [
+        comparison(arm, 0.4, [0.3, 0.5], 0.14) | {"note": "8 seeds are too few"}
+        for arm in ("a", "b")
+    ]
+    found = ranking({"comparisons": rows_})
+    assert found.title.endswith("0 of 2 arms can be claimed to be better: see the note on seeds")
+    assert found.how_to_read.count("Note: 8 seeds are too few.") == 1
+
+
 def test_nothing_to_rank():
     assert ranking({}) is None
     assert ranking({"comparisons": [comparison("a", None, None, None)]}) is None

@@ -225,8 +225,11 @@ def _resolve(store: Store, names: Sequence[str]) -> list[Run]:
 
 
 def _how(trace: Trace) -> tuple[object, ...]:
-    """Return what runs of one report must share."""
-    return (trace.attributes["training"]["epochs"], *trace.dataset["seed"].values.tolist())
+    """Return what runs of one report must share; a placebo's seeds lie above the others'."""
+    from undertow.lab.study import FRESH
+
+    seeds = trace.dataset["seed"].values % FRESH
+    return (trace.attributes["training"]["epochs"], *seeds.tolist())
 
 
 def _label(run: Run, among: Sequence[Run]) -> str:

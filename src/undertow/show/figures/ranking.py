@@ -64,6 +64,8 @@ def ranking(document: Mapping[str, Any]) -> Figure | None:
         x=alt.value("width"), y=y, text="said:N", color=alt.value(QUIET)
     )
     best = rows[0]
+    said_once = dict.fromkeys(row["note"] for row in rows if row["note"])
+    notes = "".join(f" Note: {note}." for note in said_once)
     chart = finished(
         alt.layer(zero, interval, points, said).properties(
             width=WIDE - 220, height=22 * max(len(rows), 1)
@@ -71,11 +73,12 @@ def ranking(document: Mapping[str, Any]) -> Figure | None:
         f"{best['arm']} lies {abs(best['difference']):.1f} points "
         f"{'above' if best['difference'] >= 0 else 'below'} {baseline}; "
         f"{sum(row['sure'] == SOLID and row['difference'] > 0 for row in rows)} of "
-        f"{numbers(len(rows), 'arm')} can be claimed to be better",
+        f"{numbers(len(rows), 'arm')} can be claimed to be better"
+        + (": see the note on seeds" if notes else ""),
         "The dot is the mean difference over seeds, the line its 95 % interval. A filled dot may "
         "be claimed: its interval leaves 0 out and the exact test, after Holm's correction for the "
         "number of arms, has p under .05. A placebo that strayed from 0 would warn of chance. "
-        "Beside it: p, and how many replicates are stuck.",
+        f"Beside it: p, and how many replicates are stuck.{notes}",
         f"Forest plot, {numbers(len(rows), 'arm')} against {baseline}, in percentage points of "
         "test accuracy. "
         + "; ".join(f"{row['arm']}: {row['difference']:+.1f}" for row in rows)
@@ -95,6 +98,7 @@ def _row(comparison: Mapping[str, Any], stuck: str) -> dict[str, Any]:
         "low": None if low is None else 100 * low,
         "high": None if high is None else 100 * high,
         "p": p,
+        "note": comparison.get("note") or "",
         "sure": SOLID if clear and p is not None and p < SIGNIFICANT else HOLLOW,
         "said": f"{'no test' if p is None else f'p = {p:.2g}'}, {stuck}".rstrip(", "),
     }
