@@ -67,7 +67,8 @@ def main(folder: str, rounds: int, epochs: int) -> None:
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
     print(f"  products of {SIDE} x {SIDE}           {median(peaks) / 1e9:8.0f} GFLOP/s")
     print(f"  Undertow, {REPLICATES} replicates          {median(rates) / 1e9:8.0f} GFLOP/s")
-    print(f"  an epoch of one network: Undertow  {median(seconds['Undertow']) / epochs / 3:.2f} s")
+    an_epoch = median(seconds["Undertow"]) / epochs / REPLICATES
+    print(f"  an epoch of one network: Undertow  {an_epoch:.2f} s")
     print(f"  an epoch of one network: notebook  {median(seconds['notebook']):.2f} s")
     print(f"{'target':<58}{'found':>8}")
     print(f"{f'at least {RATE:.0%} of the products, recording':<58}{share:>8.0%}")

@@ -53,7 +53,7 @@ def section(document: dict[str, Any], traces: dict[str, ut.Trace]) -> list[str]:
     lines = [
         f"## {document['replicates']} networks an arm, {document['epochs']} epochs\n",
         f"Seeds {seeds}; {document['networks']} networks trained in "
-        f"{duration(document['seconds'])} on two cores, {trace.attributes['created'][:10]}; "
+        f"{duration(document['seconds'])}, {trace.attributes['created'][:10]}; "
         f"{versions}.\n",
     ]
     if document["experiment"] == "fashion-remedies" and document["epochs"] == 100:
@@ -85,8 +85,10 @@ def accuracies(document: dict[str, Any]) -> list[str]:
 def published(document: dict[str, Any]) -> list[str]:
     lines = [
         "### Beside the published numbers (one network each)\n",
-        f"*Near* means that the median lies within {NEAR:g} of the published accuracy. Three seeds "
-        "support no test.\n",
+        f"*Near* means that the median lies within {NEAR:g} of the published accuracy. "
+        f"{document['replicates']} seeds"
+        + (" support no test" * all(row["p_value"] is None for row in document["comparisons"]))
+        + ".\n",
         "| arm | published | here, each network | median | near |",
         "|---|---|---|---|---|",
     ]

@@ -272,12 +272,14 @@ class TrainingSpec(BaseModel):
                     f"stages {self.stages}: each must be deeper than the one before, "
                     "for example ((2, 0), (4, 2))"
                 )
+        trained = 0
         for depth, frozen in self.stages:
-            if frozen >= depth:
+            if frozen > trained:
                 raise SpecError(
-                    f"stage ({depth}, {frozen}): fewer layers must be frozen than there are, "
-                    f"for example ({depth}, {depth - 1})"
+                    f"stage ({depth}, {frozen}): only layers that an earlier stage has trained can "
+                    f"be frozen; type  ({depth}, {trained})"
                 )
+            trained = depth
         return self
 
     @field_validator("optimizer")

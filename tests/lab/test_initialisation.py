@@ -19,7 +19,11 @@ from undertow.spec import INITIALISATIONS, NetworkSpec, changed
 SMALL = NetworkSpec(inputs=2, outputs=3, depth=3, width=5, activation="tanh")
 WIDE = NetworkSpec(inputs=300, outputs=250, depth=2, width=450, activation="tanh")
 NAMES = [
-    {"normal": "normal(0.3)", "scaled_normal": "scaled_normal(1.7, 0.2)"}.get(name, name)
+    {
+        "normal": "normal(0.3)",
+        "scaled_normal": "scaled_normal(1.7, 0.2)",
+        "centred_normal": "centred_normal(1.7)",
+    }.get(name, name)
     for name in INITIALISATIONS
 ]
 some = settings(max_examples=40, deadline=None)
@@ -92,6 +96,7 @@ VARIANCES = {
     "orthogonal": lambda fan_in, fan_out: 1 / max(fan_in, fan_out),
     "normal(0.3)": lambda fan_in, fan_out: 0.3**2,
     "scaled_normal(1.7, 0.2)": lambda fan_in, fan_out: 1.7 / fan_in,
+    "centred_normal(1.7)": lambda fan_in, fan_out: 1.7 / fan_in,
 }
 
 
@@ -111,6 +116,10 @@ def test_biases_are_zero_unless_the_scheme_draws_them(name: str) -> None:
             assert 0.98 / sqrt(fan_in) < np.abs(layer).max() <= (1 + 1e-6) / sqrt(fan_in)
     elif name.startswith("scaled_normal"):
         assert np.concatenate(biases).var() == pytest.approx(0.2, rel=0.15)
+    elif name.startswith("centred_normal"):
+        assert not biases[0].any()
+        for (weights, _), layer in zip(layers(name)[1:], biases[1:], strict=True):
+            np.testing.assert_allclose(layer, -weights.sum(0) / 2, atol=1e-5)
     else:
         assert not np.concatenate(biases).any()
 
@@ -155,7 +164,8 @@ def test_orthogonal_draws_favour_no_direction() -> None:
 def test_gain_multiplies_the_weights_and_nothing_else(name: str) -> None:
     for one, three in zip(layers(name), layers(name, gain=3), strict=True):
         np.testing.assert_allclose(three[0], 3 * one[0], rtol=1e-6)
-        np.testing.assert_array_equal(three[1], one[1])
+        tied = 3 if name.startswith("centred_normal") else 1  # biases that follow the weights
+        np.testing.assert_allclose(three[1], tied * one[1], rtol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["uniform", "normal"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from undertow.lab.experiments import experiment
+import re
+
+from undertow.lab.experiments import experiment, names
 from undertow.lab.remedies import REMEDIES, discussion
 
 FASHION = experiment("fashion-remedies")
@@ -34,6 +36,10 @@ def test_words_hold_no_number_of_a_run():
     """A measured figure typed into the words would outlive the run it came from."""
     for remedy in REMEDIES.values():
         for sentence in remedy:
-            assert "%" not in sentence
-            assert "." in sentence
-            assert not any(f"0.{digit}" in sentence for digit in range(10))
+            assert re.search(r"\d*\.\d|%", sentence) is None
+            assert sentence.endswith(".")
+
+
+def test_only_this_experiment_is_discussed():
+    """Arms of the same name elsewhere are other networks."""
+    assert [name for name in names() if experiment(name).discussed] == ["fashion-remedies"]

@@ -78,6 +78,22 @@ def test_layer_wise_training_is_the_plain_one() -> None:
         torch.testing.assert_close(ours[PLACE], linear.weight.detach(), rtol=1e-7, atol=1e-9)
 
 
+@pytest.mark.parametrize("every", [3, 7, 1000])
+def test_recording_fewer_steps_changes_none_of_them(every: int) -> None:
+    """Also where an unrecorded step falls between those that wait to be measured."""
+    training = changed(GROWN, batch_size=4)
+    all_, some = [], []
+    engine.train(SPEC, training, DATA, SEEDS, all_.append)
+    engine.train(SPEC, training, DATA, SEEDS, some.append, every=every)
+    for whole, part in zip(all_, some, strict=True):
+        places = np.searchsorted(whole.steps, part.steps)
+        first, last = whole.steps[0], whole.steps[-1]
+        wanted = [s for s in range(first, last + 1) if s <= 10 or s % every == 0 or s == last]
+        assert part.steps.tolist() == wanted
+        for name, array in part.arrays.items():
+            assert np.array_equal(whole.arrays[name][:, places], array, equal_nan=True), name
+
+
 def test_frozen_layers_keep_every_bit() -> None:
     ends: list[torch.Tensor] = []
     make = engine._networks
@@ -142,7 +158,8 @@ def test_centred_weights_take_off_a_sigmoids_mean() -> None:
     ("wrong", "message"),
     [
         ({"stages": ((2, 0), (2, 1))}, "each must be deeper than the one before"),
-        ({"stages": ((2, 2),)}, "fewer layers must be frozen than there are"),
+        ({"stages": ((2, 1),)}, "only layers that an earlier stage has trained can be frozen"),
+        ({"stages": ((2, 0), (6, 4))}, r"type  \(6, 2\)"),
         ({"clip": 0.0}, "clip = 0.0"),
     ],
 )

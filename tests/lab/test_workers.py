@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import pty
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 
 import undertow as ut
-from undertow.errors import UndertowError
+from undertow.errors import UndertowError, UnknownName
 from undertow.lab import study, workers
 from undertow.lab.data import load
 from undertow.lab.experiments import experiment
@@ -46,6 +47,40 @@ def test_a_fault_in_a_worker_reaches_the_caller(tmp_path: Path):
         for number, each in enumerate(wrong)
     ]
     with pytest.raises(AttributeError, match="NoneType"):
+        workers.train(tasks, DATA, lambda *_: None, workers=2)
+
+
+class Stubborn(RuntimeError):
+    """Cannot be pickled."""
+
+    def __reduce__(self):
+        raise TypeError("not me")
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        (ValueError("one"), ValueError, "one"),
+        (Stubborn("two"), UndertowError, "Stubborn: two"),
+        (UnknownName("arm", "x", ["y"]), UndertowError, "unknown arm 'x'"),
+    ],
+)
+def test_an_error_that_cannot_travel_sends_its_words(error, kind, words: str):
+    sent = workers._sendable(error)
+    assert isinstance(pickle.loads(pickle.dumps(sent)), kind)
+    assert str(sent).startswith(words)
+
+
+def test_a_lost_result_is_an_error_and_no_endless_wait(monkeypatch: pytest.MonkeyPatch):
+    """A helper that ends well, and whose message never came."""
+    plan = study.plan(MOONS, DATA, arms=["sigmoid", "relu"], replicates=1, epochs=1)
+    tasks = [
+        workers.Task(number, 0, each.arm.network, each.arm.training, (0,))
+        for number, each in enumerate(plan)
+    ]
+    monkeypatch.setattr(workers, "_arrived", lambda *_: iter(()))
+    monkeypatch.setattr(workers, "_train", lambda *_: None)
+    with pytest.raises(UndertowError, match="a training process ended without its results"):
         workers.train(tasks, DATA, lambda *_: None, workers=2)
 
 

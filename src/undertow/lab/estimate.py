@@ -11,7 +11,7 @@ from undertow.lab.data import Data
 from undertow.lab.workers import Task, cores, one_core, seconds_of, workers_for
 
 WORTH_TIMING = 20.0  # seconds of guessed work; below, nobody waits for an estimate
-FEW, MORE = 2, 6  # steps; the difference leaves out what is done once
+FEW, MORE = 11, 21  # steps, beyond the first ten, which are all recorded
 
 
 def seconds_left(tasks: Sequence[Task], data: Data, workers: int | None = None) -> float | None:
@@ -42,13 +42,20 @@ def _kind(task: Task) -> tuple[object, ...]:
 
 
 def _step_seconds(task: Task, data: Data) -> float:
-    taken = []
-    for steps in (FEW, MORE):
-        samples = steps * task.training.batch_size
-        part = data.first(samples)
-        part = replace(part, test_inputs=part.test_inputs[:1], test_targets=part.test_targets[:1])
-        training = task.training.model_copy(update={"epochs": 1, "stages": ()})
-        began = time.perf_counter()
-        engine.train(task.network, training, part, task.seeds, lambda _: None, every=task.every)
-        taken.append(time.perf_counter() - began)
-    return max(0.0, taken[1] - taken[0]) / (MORE - FEW)
+    """Time the steps by which one short training is longer than another."""
+    batch, samples = task.training.batch_size, len(data.train_targets)
+    few, more = (min(steps, -(-samples // batch)) for steps in (FEW, MORE))
+    if more == few:
+        return _training_seconds(task, data, more) / more
+    _training_seconds(task, data, few)  # what is done once in a process
+    taken = [_training_seconds(task, data, steps) for steps in (few, more)]
+    return max(0.0, taken[1] - taken[0]) / (more - few)
+
+
+def _training_seconds(task: Task, data: Data, steps: int) -> float:
+    part = data.first(steps * task.training.batch_size)
+    part = replace(part, test_inputs=part.test_inputs[:1], test_targets=part.test_targets[:1])
+    training = task.training.model_copy(update={"epochs": 1, "stages": ()})
+    began = time.perf_counter()
+    engine.train(task.network, training, part, task.seeds, lambda _: None, every=task.every)
+    return time.perf_counter() - began

@@ -12,6 +12,9 @@ from undertow.trace.record import Trace
 Arms = Mapping[str, Trace]
 
 
+TOO_FEW = "Too few replicates to decide, or some without a number: type --replicates 50"
+
+
 class Arm(NamedTuple):
     """One configuration; `note` says what it changes and who chose it.
 
@@ -44,7 +47,8 @@ class Claim(NamedTuple):
 class Experiment(NamedTuple):
     """A study that `undertow run NAME` knows. `data` is the name of a data set.
 
-    Of `train_samples`, where given, the rest is held out; every `every`-th step is recorded.
+    Of `train_samples`, where given, the rest is held out; every `every`-th step is recorded. Where
+    it is `discussed`, `lab/remedies.py` has a word on its arms.
     """
 
     name: str
@@ -56,6 +60,7 @@ class Experiment(NamedTuple):
     replicates: int = 20
     every: int = 1
     train_samples: int | None = None
+    discussed: bool = False
 
     def arm(self, name: str) -> Arm:
         """Return an arm by its name."""
@@ -83,5 +88,5 @@ def decide(holds: Sequence[bool | None], evidence: str) -> Verdict:
     if True in holds and False in holds:
         return Verdict("depends", evidence)
     if None in holds:
-        return Verdict("not tested", f"{evidence} Too few replicates to decide: type --replicates")
+        return Verdict("not tested", f"{evidence} {TOO_FEW}")
     return Verdict("supported" if all(holds) else "contradicted", evidence)

@@ -28,9 +28,9 @@ def carried(rule: str, arriving: Tensor) -> None:
         sd, mean = torch.std_mean(arriving, (1, 2), keepdim=True)
         arriving.sub_(mean).div_(sd.add_(STANDARD_EPSILON))
     elif rule == "unit":
-        share = measure.norm(arriving).reciprocal()
+        norms = measure.norm(arriving)
         # Where nothing arrives there is no direction to keep.
-        arriving.mul_(torch.nan_to_num(share, nan=torch.nan, posinf=0.0)[:, None, None])
+        arriving.div_(torch.where(norms == 0, torch.ones_like(norms), norms)[:, None, None])
 
 
 def clipped(gradient: Parameters, limit: float, spec: NetworkSpec, replicates: int) -> Tensor:

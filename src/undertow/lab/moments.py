@@ -34,7 +34,8 @@ class Networks:
 
 def steps_together(spec: NetworkSpec, training: TrainingSpec, replicates: int) -> int:
     """How many steps are measured in one go: many where tensors are small and cost by the call."""
-    numbers = replicates * spec.depth * spec.width * training.batch_size
+    a_sample = spec.depth * spec.width + spec.inputs
+    numbers = replicates * (a_sample * training.batch_size + spec.parameters)
     return max(1, GROUP_NUMBERS // numbers)
 
 

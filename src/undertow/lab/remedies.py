@@ -56,7 +56,7 @@ REMEDIES: dict[str, Remedy] = {
         "At any depth, best around every layer or two, with branches scaled down.",
     ),
     "layer-wise": Remedy(
-        "Each stage is shallow, so its gradients arrive.",
+        "Each stage but the last trains few layers, so its gradients arrive.",
         "Frozen layers keep what suited an earlier task, each new output layer starts again, and a "
         "deeper stage can be worse than the one before.",
         "Hardly today; historically as pre-training, with a better objective for each layer.",

@@ -25,7 +25,7 @@ def document(experiment: Experiment, runs: dict[str, tuple[str, Trace]]) -> dict
     arms = [arm_summary(arm, run, trace) for arm, (run, trace) in runs.items()]
     return {
         "arms": arms,
-        "discussion": discussion(arms, experiment.baseline),
+        "discussion": discussion(arms, experiment.baseline) if experiment.discussed else [],
         "comparisons": comparisons(experiment.baseline, traces),
         "claims": [
             {"claim": claim.text, **judge(claim, traces)._asdict()} for claim in experiment.claims

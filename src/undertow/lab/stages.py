@@ -37,8 +37,10 @@ def stages(spec: NetworkSpec, training: TrainingSpec) -> list[Stage]:
     if last != spec.depth:
         raise SpecError(
             f"stages {training.stages} end at depth {last}: the network has {spec.depth} hidden "
-            "layers, and the last stage must have them all"
+            "layers, and the last stage must have them all, for example ({spec.depth}, {last})"
         )
+    if training.clip is not None:
+        raise SpecError("stages: clipping would count frozen layers; leave clip or stages out")
     if spec.skips:
         raise SpecError("stages: a network with skips cannot be grown; leave the skips out")
     return [Stage(changed(spec, depth=depth), frozen) for depth, frozen in training.stages]

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import queue
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -140,7 +141,17 @@ def train(tasks: Sequence[Task], data: Data, receive: Receive, workers: int | No
             while (number := waiting.get()) is not None:
                 _train(tasks[number], data, take_own)
         while whole < len(tasks):
+            ended = all(helper.exitcode is not None for helper in helpers)
             take_arrived(wait=POLL_SECONDS)
+            if ended and whole < len(tasks):
+                raise UndertowError(
+                    "a training process ended without its results: what is done is kept; type the "
+                    "same command again, with --workers 1"
+                )
+    except BaseException:
+        with suppress(Exception):  # whole shards that wait to be read are not trained again
+            take_arrived(wait=0)
+        raise
     finally:
         for helper in helpers:
             helper.terminate()
@@ -152,21 +163,21 @@ def _arrived(
     results: Any, helpers: Sequence[Any], wait: float
 ) -> Iterator[tuple[int, Chunk | Shard]]:
     """Yield what the helpers sent, each with its task's number; wait so long for the first."""
+    while True:
+        try:
+            number, arrived = results.get(block=wait > 0, timeout=wait)
+        except queue.Empty:
+            break
+        if isinstance(arrived, Exception):
+            raise arrived
+        yield from ((number, result) for result in arrived)
+        wait = 0
     dead = [helper.exitcode for helper in helpers if helper.exitcode]
     if dead:
         raise UndertowError(
             f"a training process ended with status {dead[0]}, perhaps for want of memory: "
             "what is done is kept; try fewer --replicates, or --workers 1"
         )
-    while True:
-        try:
-            number, arrived = results.get(block=wait > 0, timeout=wait)
-        except queue.Empty:
-            return
-        if isinstance(arrived, Exception):
-            raise arrived
-        yield from ((number, result) for result in arrived)
-        wait = 0
 
 
 @contextmanager
@@ -214,7 +225,19 @@ def _work(
         try:
             _train(tasks[number], data, collect)
         except Exception as error:
-            send((number, error))
+            send((number, _sendable(error)))
+
+
+def _sendable(error: Exception) -> Exception:
+    """Return the error itself, or its words where it cannot travel between processes."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        words = str(error)
+        return UndertowError(
+            words if isinstance(error, UndertowError) else f"{type(error).__name__}: {words}"
+        )
+    return error
 
 
 def _train(task: Task, data: Data, receive: Receive) -> None:

@@ -29,8 +29,8 @@ def claim(*pairs: tuple[str, str, str], growth_of: str | None = None) -> Claim:
             crossed = readings.transitions(arms[growth_of])
             measured = 10 ** float(np.median(readings.total_dex(arms[growth_of])) / crossed)
             growth = (
-                f" In {growth_of} the gradient grows by {measured:.3f} a layer; theory says "
-                f"{RELU_GROWTH:.3f}."
+                f" In {growth_of} the gradient is multiplied by {measured:.3f} a layer; theory "
+                f"says {RELU_GROWTH:.3f}."
             )
         return decide(holds, f"Median |delta_1| / |delta_L| at step 1: {'; '.join(words)}.{growth}")
 

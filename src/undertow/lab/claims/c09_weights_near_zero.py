@@ -15,13 +15,19 @@ def _judge(arms: Arms) -> Verdict:
     norms = readings.hidden(arms["baseline"], "weight_norm")
     share = norms[:, -1] / norms[:, 0]
     shrunk = share.mean(1) < SHRUNK_BELOW
-    low, high = share.min(), share.max()
+    low, middle, high = share.min(), np.median(share), share.max()
     return decide(
         [mostly(shrunk)],
         f"From the first step to the last, the norm of a hidden layer's weights in the baseline "
-        f"goes to {np.median(share):.4f} times what it was ({low:.4f} to {high:.4f} over layers "
-        "and networks): weights are as far from zero as they were drawn.",
+        f"goes to {middle:.4f} times what it was ({low:.4f} to {high:.4f} over layers and "
+        f"networks): {_words(float(middle))}.",
     )
+
+
+def _words(share: float) -> str:
+    if abs(share - 1) < 0.01:
+        return "weights lie as far from zero as they were drawn"
+    return "weights have moved towards zero" if share < 1 else "weights have moved away from zero"
 
 
 CLAIM = Claim(9, "Weight values tend to concentrate around zero.", ("baseline",), _judge)

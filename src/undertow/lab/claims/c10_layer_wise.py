@@ -21,7 +21,8 @@ def _judge(arms: Arms) -> Verdict:
     return decide(
         [beats(ends[-1], baseline), beats(ends[-1], ends[0])],
         f"Median test accuracy at the ends of the stages of {', '.join(map(str, depths))} layers: "
-        f"{medians} (published: {published}); the baseline reaches {number(np.median(baseline))}. "
+        f"{medians} (published: {published}); the baseline reaches {number(np.median(baseline))} "
+        f"in 1/{len(ends)} of the epochs. "
         "The claim has two halves: better than the baseline, and better than its own first stage.",
     )
 

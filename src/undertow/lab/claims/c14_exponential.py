@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from undertow.lab import readings
-from undertow.lab.claims.words import beats, dex, median
+from undertow.lab.claims.words import beats, dex, median, mostly
 from undertow.lab.experiment import Arms, Claim, Verdict, decide
 
 
@@ -16,7 +16,9 @@ def _judge(arms: Arms) -> Verdict:
         layers = np.arange(1.0, deltas.shape[1] + 1)
         straight = misfit(layers, deltas)
         power = misfit(np.log10(layers), deltas)
-        holds.append(beats(power, straight))
+        holds.append(
+            _both(mostly(readings.total_dex(arms[f"{name}-20"]) < 0), beats(power, straight))
+        )
         words.append(
             f"{name} {dex(readings.total_dex(arms[f'{name}-20']))}: an exponential leaves "
             f"{median(straight)} dex unexplained, a power of the layer's number {median(power)}"
@@ -34,10 +36,15 @@ def misfit(x: np.ndarray, norms: np.ndarray) -> np.ndarray:
     >>> misfit(np.arange(4.0), 10.0 ** np.array([[1.0, 2.0, 3.0, 4.0]])).round(6)
     array([0.])
     """
-    logs = np.log10(norms)
-    design = np.stack([x, np.ones_like(x)], 1)
-    left = logs.T - design @ np.linalg.lstsq(design, logs.T, rcond=None)[0]
-    return np.sqrt((left**2).mean(0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.log10(norms.astype(np.float64))
+        centred, place = logs - logs.mean(1, keepdims=True), x - x.mean()
+        left = centred - np.outer(centred @ place / (place @ place), place)
+        return np.sqrt((left**2).mean(1))
+
+
+def _both(*holds: bool | None) -> bool | None:
+    return False if False in holds else None if None in holds else True
 
 
 CLAIM = Claim(

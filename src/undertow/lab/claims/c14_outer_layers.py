@@ -19,14 +19,16 @@ def _judge(arms: Arms) -> Verdict:
         relative = steps.mean(1) / readings.hidden(arms[arm], "weight_norm")[:, 0]
         first, last = relative[:, 0], relative[:, -1]
         holds.append(beats(HARDLY * last, first))
+        rate = readings.learning_rate(arms[arm])
+        share = number(float(np.median(first / last)))
         words.append(
-            f"{optimizer}: layer 1 moves {number(float(np.median(first / last)))} times as far as "
-            "the last hidden layer"
+            f"{optimizer} at rate {rate:g}: layer 1 moves {share} times as far as the last hidden "
+            "layer"
         )
     return decide(
         holds,
         f"Median over networks of the mean recorded step, as a share of the weights' norm. "
-        f"{'; '.join(words)}. Only the optimizer differs.",
+        f"{'; '.join(words)}. Only the optimizer and its rate differ.",
     )
 
 

@@ -12,19 +12,21 @@ from undertow.lab.experiment import Arms, Claim, Verdict, decide
 def _judge(arms: Arms) -> Verdict:
     sgd, adam = arms["baseline"], arms["adam-only"]
     accuracies = [readings.test_accuracy(trace) for trace in (adam, sgd)]
+    better = beats(*accuracies)
     words = [
-        f"{name} {np.median(readings.test_accuracy(trace)):.4f} "
-        f"({count(readings.is_stuck(trace))} stuck)"
+        f"{name} at rate {readings.learning_rate(trace):g} "
+        f"{np.median(readings.test_accuracy(trace)):.4f} ({count(readings.is_stuck(trace))} stuck)"
         for name, trace in (("SGD", sgd), ("Adam", adam))
     ]
-    first = [readings.total_dex(trace) for trace in (adam, sgd)]
-    same = np.allclose(*first, rtol=1e-3)
+    first = [readings.first_step(trace, "grad_norm") for trace in (adam, sgd)]
+    same = " The gradients of the first step are the same" * np.allclose(*first, rtol=1e-3)
+    cures = ": Adam cures the step, not the gradient" * bool(same and better)
     return decide(
-        [beats(*accuracies)],
-        f"The same networks, only the optimizer changed: median test accuracy {', '.join(words)}; "
-        f"P(Adam > SGD) = {chance(*accuracies)}."
-        + " The gradients of the first step are the same: Adam cures the step, not the gradient."
-        * same,
+        [better],
+        f"The same networks, only the optimizer and its rate changed: median test accuracy "
+        f"{', '.join(words)}; P(Adam > SGD) = {chance(*accuracies)}.{same}{cures}"
+        + "."
+        * bool(same),
     )
 
 

@@ -128,7 +128,7 @@ OURS = (
         "the gradient scaled, behind each sigmoid, to a norm of 1",
         gradient="unit",
     ),
-    Arm("adam-only", NETWORK, ADAM, "Adam in place of SGD, nothing else"),
+    Arm("adam-only", NETWORK, ADAM, "Adam, rate 1e-3, in place of SGD, rate 1e-2"),
     Arm("placebo", NETWORK, SGD, "the baseline again, from fresh seeds", placebo=True),
 )
 
@@ -148,4 +148,5 @@ EXPERIMENT = Experiment(
     replicates=8,
     every=10,
     train_samples=54_000,
+    discussed=True,
 )

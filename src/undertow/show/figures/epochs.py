@@ -27,11 +27,12 @@ def epochs(traces: Traces) -> Any:
     widest = max(spread, key=lambda arm: spread[arm])
     return finished(
         alt.concat(*panels, columns=across).resolve_scale(color="shared"),
-        f"At the end the layers of {widest} lie up to {scientific(10 ** spread[widest])} times "
-        "apart",
+        f"Where last seen, the layers of {widest} lie up to {scientific(10 ** spread[widest])} "
+        "times apart",
         "Each line is a layer, dark for those near the input, yellow near the output; its height "
         "is the mean absolute entry of dE/dW, the median of the replicates. Lines far apart: some "
-        "layers get far less than others. Where a line ends, the gradient is 0 or no number.",
+        "layers get far less than others. Where a line ends, the gradient is 0 or no number; "
+        "where one begins late, so did its layer.",
         f"Line charts, one for each of {numbers(len(traces), 'arm')}: mean absolute entry of dE/dW "
         "on a logarithmic axis over time, a line a layer.",
         width=across * (PANEL + 60),
