@@ -42,6 +42,7 @@ def main() -> None:
         for document in documents:
             runs = {arm["name"]: (arm["run"], store.trace(arm["run"])) for arm in document["arms"]}
             document |= results.document(experiment(name), runs)
+            document["seconds"] = sum(store.run(arm["run"]).seconds for arm in document["arms"])
             traces = {arm: trace for arm, (_, trace) in runs.items()}
             print("\n" + "\n".join(section(document, traces)))
 
@@ -52,8 +53,9 @@ def section(document: dict[str, Any], traces: dict[str, ut.Trace]) -> list[str]:
     seeds = f"{document['seed']} to {document['seed'] + document['replicates'] - 1}"
     lines = [
         f"## {document['replicates']} networks an arm, {document['epochs']} epochs\n",
-        f"Seeds {seeds}; {document['networks']} networks trained in "
-        f"{duration(document['seconds'])}, {trace.attributes['created'][:10]}; "
+        f"Seeds {seeds}; {len(traces) * document['replicates']} networks, "
+        f"{duration(document['seconds'])} of training, summed over the processes that shared two "
+        f"cores, {trace.attributes['created'][:10]}; "
         f"{versions}.\n",
     ]
     if document["experiment"] == "fashion-remedies" and document["epochs"] == 100:
@@ -144,7 +146,8 @@ def comparisons(document: dict[str, Any]) -> list[str]:
             f"{number(row['p_holm'], '.4f')} | "
             f"{number(row['probability_of_improvement'], '.2f')} |"
         )
-    return [*lines, ""]
+    notes = dict.fromkeys(row["note"] for row in document["comparisons"] if row["note"])
+    return [*lines, "", *(f"{note}.\n" for note in notes)]
 
 
 def claims(document: dict[str, Any]) -> list[str]:

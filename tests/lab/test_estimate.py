@@ -32,6 +32,11 @@ def test_an_estimate_is_of_all_tasks_over_the_workers(monkeypatch: pytest.Monkey
     assert estimate.seconds_left(work, DATA, 3) == pytest.approx(4000 * 7 * 0.5)
 
 
+def test_a_step_too_short_to_be_timed_gives_no_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(estimate, "_step_seconds", lambda *_: 0.0)
+    assert estimate.seconds_left(tasks(4000), DATA, 1) is None
+
+
 def test_each_kind_of_network_is_timed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     timed = []
     monkeypatch.setattr(estimate, "_step_seconds", lambda task, _: timed.append(task) or 0.1)

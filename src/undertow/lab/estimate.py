@@ -30,7 +30,7 @@ def seconds_left(tasks: Sequence[Task], data: Data, workers: int | None = None) 
             if kind not in known:
                 known[kind] = _step_seconds(task, data)
             total += known[kind] * task.steps(data)
-    return total / used
+    return total / used or None  # a step too short to be timed tells nothing
 
 
 def _kind(task: Task) -> tuple[object, ...]:
