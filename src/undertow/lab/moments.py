@@ -17,7 +17,7 @@ from undertow.lab.passes import KINDS, Passes
 from undertow.spec import NetworkSpec, TrainingSpec
 
 HISTOGRAM_BINS, HISTOGRAM_EDGE = 80, 10.0
-GROUP_NUMBERS = 3_000_000  # steps are measured together up to so many pre-activations
+GROUP_NUMBERS = 4_000_000  # steps are measured together up to so many numbers in their room
 
 Measured = dict[str, Tensor]  # [steps, layers, R], or [steps, R] for what has no layer
 
