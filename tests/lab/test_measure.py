@@ -70,6 +70,18 @@ def test_entries_of_mixed_size_count_as_they_should() -> None:
     close(measure.norm(block), torch.tensor([[5e-30], [5e25]], dtype=torch.float64))
 
 
+@pytest.mark.parametrize("end", measure.SAFE_RMS)
+def test_norms_hold_where_float32_sums_give_way_to_float64(end: float) -> None:
+    block = drawn((81, 1, 3, 5), 0, 1.0) * (end * torch.logspace(-8, 8, 81))[:, None, None, None]
+    close(measure.norm(block), block.double().flatten(2).square().sum(2).sqrt())
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 45, 45), (1, 1, 46, 46), (1, 1, 128, 2048)])
+def test_norms_of_many_entries_lose_no_digit(shape) -> None:
+    block = drawn(shape, 0, 1.0) ** 3
+    close(measure.norm(block), block.double().flatten(2).square().sum(2).sqrt())
+
+
 def test_the_largest_numbers_do_not_overflow() -> None:
     block = torch.full((1, 1, 4, 4), LARGEST / 8)
     close(measure.norm(block), torch.tensor([[LARGEST / 2]], dtype=torch.float64))

@@ -33,7 +33,7 @@ from undertow.lab.stages import freeze, keep_trained, stages
 from undertow.spec import NetworkSpec, TrainingSpec
 from undertow.trace.record import Chunk, Header, Layer, provenance
 
-VERSION = 2  # goes up when the same seed no longer gives the same numbers
+VERSION = 2  # goes up when the same seed no longer gives the same numbers, to round-off
 FIRST_STEPS = 10  # always recorded
 GRID = 60  # points along each side of the decision grid
 KEPT_WEIGHTS = 2_000  # a first layer of more numbers, of one network, is not kept whole

@@ -13,14 +13,17 @@ from undertow.lab.activations import Activation
 
 SATURATED_BELOW = 0.05
 PART_NUMBERS = 400_000  # 1.6 MB of float32
+SAFE_RMS = (1e-15, 1e15)  # here float32 squares neither underflow nor overflow, to 8 digits
+SUMMED_AT_ONCE = 2_048  # float32 squares; more are summed row by row, so that no digit is lost
+_norm = torch.linalg.vector_norm
 _ODD = 0x1E3779B97F4A7C15  # any odd number with many bits set
 
 
 def norm(block: Tensor) -> Tensor:
     """Frobenius norm, exact over 40 decades.
 
-    float32 squares underflow below 1e-22 and overflow above 1e19, so they are summed in float64. A
-    norm of 0 is then a gradient of 0, and NaN and Inf stay what they are.
+    float32 squares underflow below 1e-22 and overflow above 1e19: sums near either end are taken
+    again in float64. A norm of 0 is then a gradient of 0, and NaN and Inf stay what they are.
 
     >>> norm(torch.full((2, 2), 1e-30))
     tensor(2.0000e-30)
@@ -99,12 +102,22 @@ def distinct_units(block: Tensor) -> Tensor:
 
 
 def _root(block: Tensor) -> Tensor:
-    """Root of the sum of squares, in float64."""
-    roots = [
-        torch.linalg.vector_norm(part.flatten(-2), dim=-1, dtype=torch.float64)
-        for part in _parts(block)
-    ]
-    return torch.cat(roots).view(block.shape[:-2])
+    """Root of the sum of squares, as float64.
+
+    In float32, four times as fast, where its squares are safe, and in float64 elsewhere.
+    """
+    roots = []
+    for part in _parts(block):
+        at_once = part.flatten(-2) if _entries(part) <= SUMMED_AT_ONCE else part
+        root = _norm(at_once, dim=-1).double()
+        roots.append(_norm(root, dim=-1) if at_once is part else root)
+    found = torch.cat(roots).view(block.shape[:-2])
+    if block.element_size() < 8:
+        low, high = (limit * _entries(block) ** 0.5 for limit in SAFE_RMS)
+        doubtful = ~((found > low) & (found < high))  # NaN is in no range
+        if doubtful.any():
+            found[doubtful] = _norm(block[doubtful], dim=(-2, -1), dtype=torch.float64)
+    return found
 
 
 def _parts(block: Tensor) -> tuple[Tensor, ...]:

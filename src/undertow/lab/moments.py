@@ -52,16 +52,17 @@ def measured(
     `squares` has, for each step, the mean square of the inputs, [R], in float64.
     """
     spec, steps = networks.spec, len(targets)
+    truth = torch.stack(list(targets))
     # Gradients, weights and updates go through the same calls: [3, steps, layers, R, out, in].
     blocks = weight_blocks(passes.flats[:, :steps], spec, networks.replicates)
     norms = torch.cat([measure.norm(block) for block in blocks], 2)
-    hidden, activation = passes.hidden[:steps], ACTIVATIONS[spec.activation]
-    slopes = activation.slope(*(hidden[:, KINDS.index(kind)] for kind in KINDS[:2]))
-    sizes = dict(zip(KINDS, measure.rms(hidden).unbind(1), strict=True))
-    entries = hidden.shape[-2] * hidden.shape[-1]
+    activation = ACTIVATIONS[spec.activation]
+    hidden = dict(zip(KINDS, passes.hidden[:, :steps], strict=True))  # each lies in one piece
+    slopes = activation.slope(hidden["preactivation"], hidden["activation"])
+    sizes = {kind: measure.rms(values) for kind, values in hidden.items()}
+    entries = spec.width * truth.shape[-1]
     saturated, dead = measure.unit_shares(activation, slopes)
     logits, last_deltas = passes.last[:, :steps]
-    truth = torch.stack(list(targets))
     loss = losses(training.loss, logits, truth)
     rate = torch.full_like(loss, training.learning_rate)
     nothing = torch.full_like(rate[:, None], torch.nan)  # the output layer has no activation

@@ -48,7 +48,7 @@ class Passes(NamedTuple):
     """The passes of several steps, and what is measured of them together."""
 
     each: list[Pass]
-    hidden: Tensor  # [steps, KINDS, layers, R, width, batch]
+    hidden: Tensor  # [KINDS, steps, layers, R, width, batch]
     last: Tensor  # logits and their deltas, [2, steps, R, outputs, batch]
     flats: Tensor  # gradient, weights and update, [3, steps, size]
 
@@ -71,15 +71,15 @@ def passes(
 
     >>> spec = NetworkSpec(inputs=2, outputs=1, depth=3, width=10, activation="tanh")
     >>> passes(spec, 5, 32, torch.float32, steps=2).hidden.shape
-    torch.Size([2, 3, 3, 5, 10, 32])
+    torch.Size([3, 2, 3, 5, 10, 32])
     """
     shape = (spec.depth, replicates, spec.width, batch)
-    hidden = _empty((steps, len(KINDS), *shape), dtype, scratch)
+    hidden = _empty((len(KINDS), steps, *shape), dtype, scratch)
     last = torch.empty((2, steps, replicates, spec.outputs, batch), dtype=dtype)
     flats = torch.empty((3, steps, replicates * spec.parameters), dtype=dtype)
     each = []
     for step in range(steps):
-        preactivations, activations, deltas = hidden[step].unbind()
+        preactivations, activations, deltas = hidden[:, step].unbind()
         # Only what differs from another tensor of the pass has room of its own.
         outputs = _empty(shape, dtype, scratch) if spec.normalisation != "none" else preactivations
         reads = torch.empty(shape, dtype=dtype) if spec.skips else activations
