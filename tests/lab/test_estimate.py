@@ -7,7 +7,8 @@ import pytest
 from undertow.lab import estimate, study
 from undertow.lab.data import load
 from undertow.lab.experiments import experiment
-from undertow.lab.workers import Task, seconds_of
+from undertow.lab.task import Part, Task
+from undertow.lab.workers import seconds_of
 from undertow.spec import changed
 
 MOONS, DATA = experiment("moons"), load("moons")
@@ -16,7 +17,7 @@ MOONS, DATA = experiment("moons"), load("moons")
 def tasks(epochs: int, arms: int = 1) -> list[Task]:
     (planned,) = study.plan(MOONS, DATA, arms=["relu"], replicates=2, epochs=epochs)
     network, training = planned.arm.network, planned.arm.training
-    return [Task(place, 0, network, training, (0, 1)) for place in range(arms)]
+    return [Task((Part(place, 0, network, (0, 1)),), training) for place in range(arms)]
 
 
 def test_short_work_has_no_estimate() -> None:
@@ -41,8 +42,10 @@ def test_each_kind_of_network_is_timed_once(monkeypatch: pytest.MonkeyPatch) -> 
     timed = []
     monkeypatch.setattr(estimate, "_step_seconds", lambda task, _: timed.append(task) or 0.1)
     first = tasks(9000)[0]
-    other = first._replace(network=changed(first.network, initialisation="he_normal"))
-    deeper = first._replace(network=changed(first.network, depth=3))
+    other, deeper = (
+        first._replace(parts=(first.parts[0]._replace(network=changed(first.network, **change)),))
+        for change in ({"initialisation": "he_normal"}, {"depth": 3})
+    )
     estimate.seconds_left([first, other, deeper], DATA, 1)
     assert [task.network.depth for task in timed] == [10, 3]
 

@@ -20,6 +20,7 @@ from undertow.errors import UndertowError, UnknownName
 from undertow.lab import study, workers
 from undertow.lab.data import load
 from undertow.lab.experiments import experiment
+from undertow.lab.task import Part, Task
 
 MOONS, DATA = experiment("moons"), load("moons")
 UNDERTOW = Path(sysconfig.get_path("scripts")) / "undertow"
@@ -43,7 +44,7 @@ def test_a_fault_in_a_worker_reaches_the_caller(tmp_path: Path):
     plan = study.plan(MOONS, DATA, arms=["sigmoid", "relu"], replicates=1, epochs=1)
     wrong = [each._replace(arm=each.arm._replace(network=None)) for each in plan]
     tasks = [
-        workers.Task(number, 0, each.arm.network, each.arm.training, (0,))
+        Task((Part(number, 0, each.arm.network, (0,)),), each.arm.training)
         for number, each in enumerate(wrong)
     ]
     with pytest.raises(AttributeError, match="NoneType"):
@@ -75,7 +76,7 @@ def test_a_lost_result_is_an_error_and_no_endless_wait(monkeypatch: pytest.Monke
     """A helper that ends well, and whose message never came."""
     plan = study.plan(MOONS, DATA, arms=["sigmoid", "relu"], replicates=1, epochs=1)
     tasks = [
-        workers.Task(number, 0, each.arm.network, each.arm.training, (0,))
+        Task((Part(number, 0, each.arm.network, (0,)),), each.arm.training)
         for number, each in enumerate(plan)
     ]
     monkeypatch.setattr(workers, "_arrived", lambda *_: iter(()))

@@ -30,7 +30,7 @@ from undertow.lab.passes import Pass, Passes, passes
 from undertow.lab.randomness import batch_orders, generator
 from undertow.lab.recorder import Recorder
 from undertow.lab.stages import freeze, keep_trained, stages
-from undertow.spec import NetworkSpec, TrainingSpec
+from undertow.spec import NetworkSpec, TrainingSpec, changed
 from undertow.trace.record import Chunk, Header, Layer, provenance
 
 VERSION = 2  # goes up when the same seed no longer gives the same numbers, to round-off
@@ -85,6 +85,7 @@ def train(
     receive: Callable[[Chunk], None],
     *,
     every: int = 1,
+    drawn_from: Sequence[NetworkSpec] | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> dict[str, np.ndarray]:
     """Train one network a seed; hand over a chunk an epoch; return the artefacts.
@@ -98,9 +99,11 @@ def train(
 
     Steps 1 to 10, every `every`-th and the last of each epoch are recorded; the test set is
     measured at the end of each epoch. The same seed gives the same network whatever its
-    neighbours, to float32 round-off.
+    neighbours, to float32 round-off. `drawn_from` has, for each seed, the network whose first
+    weights it gets, where that is not `spec` itself: all else is as `spec` says.
     """
     seeds, planned = list(seeds), stages(spec, training)
+    drawn_from = list(drawn_from or [spec] * len(seeds))
     with _threads(spec, training), torch.no_grad():
         orders = [generator(seed, "order") for seed in seeds]
         train_set = samples(data.train_inputs, data.train_targets, dtype)
@@ -111,7 +114,7 @@ def train(
         first_layer: list[Tensor] = []
         histograms: list[Tensor] = []
         for number, stage in enumerate(planned):
-            networks = _networks(stage.network, seeds, dtype, number, networks)
+            networks = _networks(stage.network, drawn_from, seeds, dtype, number, networks)
             parameters = networks.parameters
             change = optimizer(training, parameters.flat)
             recorder = Recorder(networks, training, _rooms(networks, training))
@@ -146,13 +149,15 @@ def train(
 
 def _networks(
     spec: NetworkSpec,
+    drawn_from: list[NetworkSpec],
     seeds: list[int],
     dtype: torch.dtype,
     stage: int,
     trained: Networks | None,
 ) -> Networks:
     """Make the networks of a stage; what an earlier one trained is kept."""
-    parameters = initial_parameters(spec, seeds, dtype, stage)
+    drawn_from = [changed(each, depth=spec.depth) for each in drawn_from]
+    parameters = initial_parameters(spec, seeds, dtype, stage, drawn_from)
     running = running_statistics(spec, len(seeds), dtype)
     if trained:
         keep_trained(parameters, trained.parameters)

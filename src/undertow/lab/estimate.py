@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from undertow.lab import engine
 from undertow.lab.data import Data
-from undertow.lab.workers import Task, cores, one_core, seconds_of, workers_for
+from undertow.lab.task import Task, shape
+from undertow.lab.workers import cores, one_core, seconds_of, workers_for
 
 WORTH_TIMING = 20.0  # seconds of guessed work; below, nobody waits for an estimate
 FEW, MORE = 11, 21  # steps, beyond the first ten, which are all recorded
@@ -35,10 +36,7 @@ def seconds_left(tasks: Sequence[Task], data: Data, workers: int | None = None) 
 
 def _kind(task: Task) -> tuple[object, ...]:
     """Tell what a step's time depends on."""
-    network = task.network.model_copy(
-        update={"initialisation": "", "head_initialisation": None, "gain": 1.0}
-    )
-    return (network, task.training.optimizer, task.training.batch_size, len(task.seeds))
+    return (shape(task.network), task.training.optimizer, task.training.batch_size, len(task.seeds))
 
 
 def _step_seconds(task: Task, data: Data) -> float:

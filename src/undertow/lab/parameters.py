@@ -6,6 +6,7 @@ of one shape lie side by side and are measured together.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 from math import prod
 from typing import NamedTuple
@@ -36,15 +37,20 @@ class Parameters(NamedTuple):
 
 
 def initial_parameters(
-    spec: NetworkSpec, seeds: list[int], dtype: torch.dtype, stage: int = 0
+    spec: NetworkSpec,
+    seeds: list[int],
+    dtype: torch.dtype,
+    stage: int = 0,
+    drawn_from: Sequence[NetworkSpec] | None = None,
 ) -> Parameters:
-    """Draw the first parameters of one network a seed.
+    """Draw the first parameters of one network a seed, by `spec` or by each one's `drawn_from`.
 
     >>> spec = NetworkSpec(inputs=2, outputs=1, depth=3, width=10, activation="tanh")
     >>> initial_parameters(spec, [0, 1], torch.float32).flat.numel() == 2 * spec.parameters
     True
     """
-    draws = [initial_weights(spec, seed, stage) for seed in seeds]
+    each = drawn_from or [spec] * len(seeds)
+    draws = [initial_weights(by, seed, stage) for by, seed in zip(each, seeds, strict=True)]
     stacked = [
         *(np.stack([draw[layer][0].T for draw in draws]) for layer in range(spec.depth + 1)),
         *(np.stack([draw[layer][1] for draw in draws]) for layer in range(spec.depth + 1)),

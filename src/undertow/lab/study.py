@@ -12,14 +12,15 @@ from undertow.lab import engine
 from undertow.lab.data import Data
 from undertow.lab.experiment import Arm, Experiment
 from undertow.lab.stages import stages
-from undertow.lab.workers import Shard, Task, train
+from undertow.lab.task import TOGETHER, Part, Shard, Task, joined
+from undertow.lab.workers import train
 from undertow.spec import changed
 from undertow.trace.anomalies import anomalies
 from undertow.trace.record import Chunk, Trace
 from undertow.trace.schema import VERSION
 from undertow.trace.store import Run, Store, Writer
 
-SHARD = 128  # replicates trained in one pass; larger passes fall out of the processor's cache
+SHARD = TOGETHER  # replicates of an arm that are trained, and finished, together
 MOST = 1_000_000  # replicates of an arm
 FRESH = 1_000_000_000  # what a placebo's seeds lie above the others'
 LARGEST_SEED = 2**31 - 1  # what NetCDF's integers hold
@@ -127,9 +128,16 @@ def run(
     tasks = _tasks(under_way)
 
     def receive(task: Task, result: Chunk | Shard) -> None:
-        each = under_way[task.run]
-        each.receive(task, result, data)
-        if isinstance(result, Chunk):
+        shares = [(under_way[part.run], part, share) for part, share in task.shares(result)]
+        if isinstance(result, Shard):
+            with store.at_once():  # or an interruption between two would join the rest otherwise
+                for each, part, share in shares:
+                    each.receive(part, share, data)
+            for each, _, _ in shares:
+                each.close_if_whole(data)
+            return
+        for each, part, share in shares:
+            each.receive(part, share, data)
             progress(Progress(each.planned.arm.name, each.epochs_done, each.epochs))
 
     try:
@@ -144,7 +152,7 @@ def run(
 
 
 def tasks_left(planned: Sequence[Planned], store: Store, *, fresh: bool = False) -> list[Task]:
-    """Return the shards that `run` would train."""
+    """Return the passes that `run` would train."""
     return _tasks(_under_way(planned, store, fresh))
 
 
@@ -154,18 +162,15 @@ def _under_way(planned: Sequence[Planned], store: Store, fresh: bool) -> list[_U
 
 
 def _tasks(under_way: Sequence[_UnderWay]) -> list[Task]:
-    return [
+    return joined(
         Task(
-            number,
-            first,
-            each.planned.arm.network,
+            (Part(number, first, each.planned.arm.network, seeds),),
             each.planned.arm.training,
-            seeds,
             each.planned.every,
         )
         for number, each in enumerate(under_way)
         for first, seeds in each.shards_left
-    ]
+    )
 
 
 class _UnderWay:
@@ -186,17 +191,16 @@ class _UnderWay:
         self.trace: Trace | None = None
         self._writer: Writer | None = None
 
-    def receive(self, task: Task, result: Chunk | Shard, data: Data) -> None:
+    def receive(self, part: Part, result: Chunk | Shard, data: Data) -> None:
         writer = self._writer = self._writer or self._begin(data)
         if isinstance(result, Chunk):
             self.epochs_done += 1
-            writer.append(task.first, result)
+            writer.append(part.first, result)
             return
-        writer.finish_shard(task.first, len(task.seeds), result.seconds, result.artefacts)
-        self.trained += len(task.seeds)
+        writer.finish_shard(part.first, len(part.seeds), result.seconds, result.artefacts)
+        self.trained += len(part.seeds)
         self.seconds += result.seconds
-        self.shards_left = [shard for shard in self.shards_left if shard[0] != task.first]
-        self.close_if_whole(data)
+        self.shards_left = [shard for shard in self.shards_left if shard[0] != part.first]
 
     def close_if_whole(self, data: Data) -> None:
         """Finish a run without a shard left, also one that was killed just before its end."""

@@ -15,42 +15,17 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from undertow.errors import SpecError, UndertowError
 from undertow.lab.data import Data
 from undertow.lab.memory import keep_freed_memory
-from undertow.spec import NetworkSpec, TrainingSpec
+from undertow.lab.task import Shard, Task
 from undertow.trace.record import Chunk
 
 WORTH_A_PROCESS = 4.0  # seconds of training; below, starting a process takes longer than it saves
 POLL_SECONDS = 1.0
 SEND_SECONDS = 0.25  # a message costs by its number of arrays; chunks travel together
-
-
-class Task(NamedTuple):
-    """One shard to train; `run` and `first` say where it belongs."""
-
-    run: int
-    first: int
-    network: NetworkSpec
-    training: TrainingSpec
-    seeds: tuple[int, ...]
-    every: int = 1
-
-    def steps(self, data: Data) -> int:
-        """How many steps the shard takes, over all its stages."""
-        an_epoch = -(-len(data.train_targets) // self.training.batch_size)
-        return an_epoch * self.training.epochs * max(1, len(self.training.stages))
-
-
-class Shard(NamedTuple):
-    """What a shard leaves when it is whole."""
-
-    artefacts: dict[str, np.ndarray]
-    seconds: float
 
 
 Receive = Callable[[Task, Chunk | Shard], None]
@@ -252,5 +227,6 @@ def _train(task: Task, data: Data, receive: Receive) -> None:
         task.seeds,
         lambda chunk: receive(task, chunk),
         every=task.every,
+        drawn_from=task.drawn_from,
     )
     receive(task, Shard(artefacts, time.perf_counter() - began))

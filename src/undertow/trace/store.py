@@ -208,7 +208,16 @@ class Store:
             return self._connection.execute(query, values).fetchall()
 
     @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Write all that is written inside, or none of it."""
+        with self._writing():
+            yield
+
+    @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
+        if self._connection.in_transaction:  # of `at_once`, which commits
+            yield self._connection
+            return
         with one_line(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
