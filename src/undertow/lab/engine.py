@@ -38,6 +38,7 @@ FIRST_STEPS = 10  # always recorded
 GRID = 60  # points along each side of the decision grid
 KEPT_WEIGHTS = 2_000  # a first layer of more numbers, of one network, is not kept whole
 TENSOR_SAMPLES = 512  # answered together where answers depend on one another
+EVEN = 64  # samples, of which parts are multiples: products of odd lengths are slower
 TEST_NUMBERS = 250_000  # samples are tested together up to so many activations of a layer
 
 
@@ -225,6 +226,7 @@ def _logits(networks: Networks, inputs: Tensor, rooms: Callable[[int], Passes]) 
     """
     spec, replicates = networks.spec, networks.replicates
     together = max(1, TEST_NUMBERS // (replicates * spec.width))
+    together -= together % EVEN if together > EVEN else 0
     for part in inputs.split(TENSOR_SAMPLES if spec.normalisation == "tensor" else together):
         shared, at = part.T.expand(replicates, -1, -1), rooms(len(part)).each[0]
         parameters, running = networks.parameters, networks.running

@@ -57,20 +57,27 @@ def nonfinite(block: Tensor) -> Tensor:
     return zeros.ne_(zeros).sum(-1)
 
 
+def of_slopes(activation: Activation, z: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return RMS slope, share of saturated (unit, sample) pairs, and share of dead units.
+
+    `z` and `x` are [..., units, batch], before and after the activation.
+    """
+    found = []
+    for before, after in zip(_parts(z), _parts(x), strict=True):
+        slopes = activation.slope(before, after)
+        found.append((rms(slopes), *unit_shares(activation, slopes)))
+    whole = [torch.cat(each).view(z.shape[:-2]) for each in zip(*found, strict=True)]
+    return whole[0], whole[1], whole[2]
+
+
 def unit_shares(activation: Activation, slopes: Tensor) -> tuple[Tensor, Tensor]:
     """Return the saturated share of (unit, sample) pairs and the share of dead units.
 
     `slopes` is [..., units, batch]. A unit is dead if its slope is 0 for every sample.
     """
-    shares = []
-    for part in _parts(slopes):
-        sizes = part.abs()
-        dead = sizes.amax(-1).eq_(0.0).mean(-1)
-        shares.append((sizes.lt_(SATURATED_BELOW * activation.steepest).mean((-2, -1)), dead))
-    saturated, dead = (
-        torch.cat(each).view(slopes.shape[:-2]) for each in zip(*shares, strict=True)
-    )
-    return saturated, dead
+    sizes = slopes.abs()
+    dead = sizes.amax(-1).eq_(0.0).mean(-1)
+    return sizes.lt_(SATURATED_BELOW * activation.steepest).mean((-2, -1)), dead
 
 
 def distinct_units(block: Tensor) -> Tensor:
@@ -106,18 +113,20 @@ def _root(block: Tensor) -> Tensor:
 
     In float32, four times as fast, where its squares are safe, and in float64 elsewhere.
     """
-    roots = []
-    for part in _parts(block):
-        at_once = part.flatten(-2) if _entries(part) <= SUMMED_AT_ONCE else part
-        root = _norm(at_once, dim=-1).double()
-        roots.append(_norm(root, dim=-1) if at_once is part else root)
-    found = torch.cat(roots).view(block.shape[:-2])
+    found = torch.cat([_summed(part) for part in _parts(block)]).view(block.shape[:-2])
     if block.element_size() < 8:
         low, high = (limit * _entries(block) ** 0.5 for limit in SAFE_RMS)
         doubtful = ~((found > low) & (found < high))  # NaN is in no range
         if doubtful.any():
             found[doubtful] = _norm(block[doubtful], dim=(-2, -1), dtype=torch.float64)
     return found
+
+
+def _summed(block: Tensor) -> Tensor:
+    """Root of the sum of squares in the block's own precision, as float64."""
+    if _entries(block) <= SUMMED_AT_ONCE:
+        return _norm(block.flatten(-2), dim=-1).double()
+    return _norm(_norm(block, dim=-1).double(), dim=-1)
 
 
 def _parts(block: Tensor) -> tuple[Tensor, ...]:

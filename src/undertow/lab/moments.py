@@ -56,12 +56,12 @@ def measured(
     # Gradients, weights and updates go through the same calls: [3, steps, layers, R, out, in].
     blocks = weight_blocks(passes.flats[:, :steps], spec, networks.replicates)
     norms = torch.cat([measure.norm(block) for block in blocks], 2)
-    activation = ACTIVATIONS[spec.activation]
     hidden = dict(zip(KINDS, passes.hidden[:, :steps], strict=True))  # each lies in one piece
-    slopes = activation.slope(hidden["preactivation"], hidden["activation"])
+    slope, saturated, dead = measure.of_slopes(
+        ACTIVATIONS[spec.activation], hidden["preactivation"], hidden["activation"]
+    )
     sizes = {kind: measure.rms(values) for kind, values in hidden.items()}
     entries = spec.width * truth.shape[-1]
-    saturated, dead = measure.unit_shares(activation, slopes)
     logits, last_deltas = passes.last[:, :steps]
     loss = losses(training.loss, logits, truth)
     rate = torch.full_like(loss, training.learning_rate)
@@ -70,7 +70,7 @@ def measured(
         "delta_norm": (sizes["delta"] * entries**0.5, measure.norm(last_deltas)[:, None]),
         "preactivation_rms": (sizes["preactivation"], measure.rms(logits)[:, None]),
         "activation_rms": (sizes["activation"], nothing),
-        "slope_rms": (measure.rms(slopes), nothing),
+        "slope_rms": (slope, nothing),
         "saturated_fraction": (saturated, nothing),
         "dead_fraction": (dead, nothing),
     }

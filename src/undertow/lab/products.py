@@ -1,7 +1,8 @@
 """Batched matrix products, [R, m, k] x [R, k, n], of many small matrices or of few large ones.
 
 PyTorch's batched routine gives every matrix to one thread: with three matrices on two threads, one
-thread idles half of the time. Large products are then taken one at a time, on all threads.
+thread idles a quarter of the time. Large matrices that are left over are cut into blocks of rows,
+one a thread.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-LARGE = 1 << 24  # multiplications, from which one product keeps several threads busy
+LARGE = 1 << 22  # multiplications, from which one product keeps several threads busy
 
 
 def product(a: Tensor, b: Tensor, *, out: Tensor) -> Tensor:
@@ -23,10 +24,11 @@ def product(a: Tensor, b: Tensor, *, out: Tensor) -> Tensor:
     if b.stride(0) == 0 and out.is_contiguous():  # all a by the same b: one product
         torch.mm(a.flatten(0, 1), b[0], out=out.flatten(0, 1))
         return out
-    if not _one_at_a_time(a, b):
-        return torch.bmm(a, b, out=out)
-    for left, right, result in zip(a.unbind(), b.unbind(), out.unbind(), strict=True):
-        torch.mm(left, right, out=result)
+    whole = _dealt_out(a, b)
+    if whole:
+        torch.bmm(a[:whole], b[:whole], out=out[:whole])
+    for left, right, result in zip(a[whole:], b[whole:], out[whole:], strict=True):
+        torch.bmm(_rows(left), _same(right), out=_rows(result))
     return out
 
 
@@ -37,11 +39,31 @@ def shifted_product(bias: Tensor, a: Tensor, b: Tensor, *, out: Tensor) -> Tenso
     >>> shifted_product(*parts, out=torch.empty(2, 3, 5)).unique()
     tensor([5.])
     """
-    if b.stride(0) != 0 and not _one_at_a_time(a, b):
-        return torch.baddbmm(bias, a, b, out=out)
-    return product(a, b, out=out).add_(bias)
+    if a.shape[2] == 1 or b.stride(0) == 0:
+        return product(a, b, out=out).add_(bias)
+    whole = _dealt_out(a, b)
+    if whole:
+        torch.baddbmm(bias[:whole], a[:whole], b[:whole], out=out[:whole])
+    for shift, *parts, result in zip(bias[whole:], a[whole:], b[whole:], out[whole:], strict=True):
+        left, right = parts
+        torch.baddbmm(_rows(shift), _rows(left), _same(right), out=_rows(result))
+    return out
 
 
-def _one_at_a_time(a: Tensor, b: Tensor) -> bool:
+def _dealt_out(a: Tensor, b: Tensor) -> int:
+    """How many of the matrices keep all threads busy, one each."""
     matrices, m, k = a.shape
-    return m * k * b.shape[2] >= LARGE and matrices % torch.get_num_threads() != 0
+    threads = torch.get_num_threads()
+    left = matrices % threads
+    if left and m % threads == 0 and m * k * b.shape[2] >= LARGE:
+        return matrices - left
+    return matrices
+
+
+def _rows(matrix: Tensor) -> Tensor:
+    """View a matrix as a block of rows a thread."""
+    return matrix.unflatten(0, (torch.get_num_threads(), -1))
+
+
+def _same(matrix: Tensor) -> Tensor:
+    return matrix.expand(torch.get_num_threads(), -1, -1)
