@@ -12,8 +12,10 @@ from undertow.errors import SpecError
 from undertow.theory.activations import Activation, find
 from undertow.theory.arguments import at_least_zero, whole
 from undertow.theory.kernels import TOLERANCE, covariance, kernel_maps
+from undertow.theory.moments import moments
 from undertow.theory.normalised_kernels import normalised_delta, normalised_kernel
 from undertow.theory.output_errors import output_error
+from undertow.theory.sums import Sums
 
 Array = NDArray[np.float64]
 
@@ -54,7 +56,9 @@ def batch_gradients(
     targets: ArrayLike | None = None,
     loss: str = "cross_entropy",
     error_kernel: ArrayLike | None = None,
-    normalisation: str = "none",
+    normalisation: str | Sequence[str] = "none",
+    skips: Sequence[tuple[int, int]] = (),
+    branch_scale: float = 1.0,
     samples: int = 1000,
     tolerance: float = TOLERANCE,
 ) -> BatchGradients:
@@ -83,9 +87,14 @@ def batch_gradients(
         `cross_entropy`, `binary_cross_entropy` or `mean_squared_error`.
     error_kernel : array [B, B], optional
         E[e_a . e_b] for e = d(loss of one sample)/d(outputs); then targets and loss are not used.
-    normalisation : str
+    normalisation : str, or one for each hidden layer
         `none`, `batch`, `layer` or `tensor`, between each hidden layer and its activation. z is
         what goes into the norm. See `normalised_kernels`.
+    skips : sequence of (int, int)
+        (a, b): what the layer above hidden layer a reads is added to what hidden layer b puts out,
+        both of one width, counted from 1. See `sums`.
+    branch_scale : float
+        A hidden layer at which skips end has its own activation multiplied by it.
     samples : int
         Draws of the outputs for cross_entropy; the other losses need none.
     tolerance : float
@@ -106,6 +115,7 @@ def batch_gradients(
     K^l = E phi phi and D^l = E phi' phi' at Q^l. Backward, with E the error kernel,
     Delta^l = sw2^(l+1) Delta^(l+1) o D^l from Delta^(L+1) = E on, where o multiplies entry by entry
     and Delta_ab = E[delta_a . delta_b] sums over units (total norms obey fan_in).
+    What a skip adds correlates with what it is added to; `sums` keeps the account.
     Then E|dE/dW^l|^2 = B^-2 sum_ab Delta^l_ab n_(l-1) K^(l-1)_ab and E|dE/db^l|^2 = B^-2 sum_ab
     Delta^l_ab. Weights met on the way back count as independent of those on the way forward, which
     is exact as widths grow; `finite_width` says how far a narrow network strays.
@@ -117,12 +127,21 @@ def batch_gradients(
     phis = _activations(activation, depth)
     weight = _each_layer("weight_variance", weight_variance, depth + 1)
     bias = _each_layer("bias_variance", bias_variance, depth + 1)
+    norms_ = _normalisations(normalisation, depth)
+    ends = _ends(skips, widths_, depth)
+    scales = [branch_scale if ends.get(layer) else 1.0 for layer in range(depth + 1)]
+    forwards = Sums(keep=[start for starts in ends.values() for start in starts])
     values, slopes, pres, error = [covariance(input_kernel)], [], [], 0.0
+    activations = []
     for layer in range(depth):
         pre = weight[layer] * values[-1] + bias[layer]
         pres.append(pre)
-        maps = kernel_maps(phis[layer], normalised_kernel(pre, normalisation), tolerance)
-        values.append(maps.value)
+        entering = normalised_kernel(pre, norms_[layer])
+        maps = kernel_maps(phis[layer], entering, tolerance)
+        activations.append(maps.value)
+        mean = moments(phis[layer], np.diagonal(entering)).mean
+        here = layer + 1
+        values.append(forwards.add(here, maps.value, mean, ends.get(here, ()), scales[here]))
         slopes.append(maps.slope)
         error = max(error, maps.error)
     logits = weight[-1] * values[-1] + bias[-1]
@@ -136,6 +155,8 @@ def batch_gradients(
             raise SpecError(f"error_kernel of shape {delta.shape}: must be {logits.shape}")
 
     batch = len(logits)
+    starts = _starts(ends)
+    backwards, zero = Sums(keep=list(ends)), np.zeros(batch)
     norms = np.empty((3, depth + 1))
     for layer in reversed(range(depth + 1)):
         squares = (
@@ -145,15 +166,16 @@ def batch_gradients(
         )
         norms[:, layer] = np.sqrt(np.maximum(squares, 0.0)) / batch
         if layer:
-            delta = weight[layer] * delta * slopes[layer - 1]
+            arriving = backwards.add(layer, weight[layer] * delta, zero, starts.get(layer, ()))
+            delta = scales[layer] ** 2 * arriving * slopes[layer - 1]
             units = int(widths_[layer])
-            delta = normalised_delta(delta, pres[layer - 1], normalisation, units)
+            delta = normalised_delta(delta, pres[layer - 1], norms_[layer - 1], units)
     return BatchGradients(
         weight_norm=norms[0],
         bias_norm=norms[1],
         delta_norm=norms[2],
         preactivation_rms=_rms(pres),
-        activation_rms=_rms(values[1:]),
+        activation_rms=_rms(activations),
         slope_rms=_rms(slopes),
         error=error,
     )
@@ -178,6 +200,38 @@ def _activations(
     if len(activation) != depth:
         raise SpecError(f"{len(activation)} activations for {depth} hidden layers: give one each")
     return [find(one) for one in activation]
+
+
+def _normalisations(normalisation: str | Sequence[str], depth: int) -> list[str]:
+    if isinstance(normalisation, str):
+        return [normalisation] * depth
+    if len(normalisation) != depth:
+        raise SpecError(f"{len(normalisation)} normalisations for {depth} hidden layers")
+    return list(normalisation)
+
+
+def _ends(
+    skips: Sequence[tuple[int, int]], widths: NDArray[np.int64], depth: int
+) -> dict[int, list[int]]:
+    """Layers at which skips end, with those where they start."""
+    ends: dict[int, list[int]] = {}
+    for start, end in skips:
+        if not 1 <= start < end <= depth:
+            raise SpecError(
+                f"skip ({start}, {end}): it must run forward between layers 1 to {depth}"
+            )
+        if widths[start] != widths[end]:
+            raise SpecError(f"skip ({start}, {end}): layers of {widths[start]} and {widths[end]}")
+        ends.setdefault(end, []).append(start)
+    return ends
+
+
+def _starts(ends: dict[int, list[int]]) -> dict[int, list[int]]:
+    starts: dict[int, list[int]] = {}
+    for end, of in ends.items():
+        for start in of:
+            starts.setdefault(start, []).append(end)
+    return starts
 
 
 def _each_layer(name: str, value: ArrayLike, layers: int) -> Array:
