@@ -19,7 +19,7 @@ ROOMS = [
     "theory",
     "statistics",
     "trace",
-    "predict",
+    "prediction",
     "lab",
     "watch",
     "explain",
@@ -30,7 +30,7 @@ ROOMS = [
 ]
 FRAMEWORKS = {"torch", "keras", "tensorflow", "jax"}
 FRAMEWORK_ROOMS = {"lab", "watch", "cure"}
-FRAMEWORK_FILES = {"predict/from_torch.py"}
+FRAMEWORK_FILES = {"prediction/from_torch.py"}
 LONGEST = 400
 
 

@@ -7,6 +7,7 @@ Data flows one way through the rooms of this package; a room imports only from r
     theory       closed-form mathematics: moments, critical points, kernel maps, finite width
     statistics   intervals, paired tests, stuck counts
     trace        the record in the middle: schema, store, export
+    prediction   network and a batch -> Trace, before training
     lab          experiment -> many trained networks -> Trace
     show         Trace -> tables, figures, report
     app          the command line
@@ -27,6 +28,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "NetworkSpec": "undertow.spec",
     "TrainingSpec": "undertow.spec",
+    "predict": "undertow.prediction.network",
     "critical": "undertow.theory.critical",
     "Trace": "undertow.trace.record",
     "Store": "undertow.trace.store",

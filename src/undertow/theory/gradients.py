@@ -59,6 +59,7 @@ def batch_gradients(
     normalisation: str | Sequence[str] = "none",
     skips: Sequence[tuple[int, int]] = (),
     branch_scale: float = 1.0,
+    taken_off: float = 0.0,
     samples: int = 1000,
     tolerance: float = TOLERANCE,
 ) -> BatchGradients:
@@ -95,6 +96,9 @@ def batch_gradients(
         both of one width, counted from 1. See `sums`.
     branch_scale : float
         A hidden layer at which skips end has its own activation multiplied by it.
+    taken_off : float
+        phi is an activation less this number, which the biases above take off again: the weights
+        there still multiply the activation itself. 1/2 for a mean-centred sigmoid.
     samples : int
         Draws of the outputs for cross_entropy; the other losses need none.
     tolerance : float
@@ -132,16 +136,17 @@ def batch_gradients(
     scales = [branch_scale if ends.get(layer) else 1.0 for layer in range(depth + 1)]
     forwards = Sums(keep=[start for starts in ends.values() for start in starts])
     values, slopes, pres, error = [covariance(input_kernel)], [], [], 0.0
-    activations = []
+    activations, reads = [], [values[0]]
     for layer in range(depth):
         pre = weight[layer] * values[-1] + bias[layer]
         pres.append(pre)
         entering = normalised_kernel(pre, norms_[layer])
         maps = kernel_maps(phis[layer], entering, tolerance)
-        activations.append(maps.value)
         mean = moments(phis[layer], np.diagonal(entering)).mean
         here = layer + 1
         values.append(forwards.add(here, maps.value, mean, ends.get(here, ()), scales[here]))
+        activations.append(maps.value + _restored(mean, taken_off))
+        reads.append(values[-1] + _restored(mean, taken_off))
         slopes.append(maps.slope)
         error = max(error, maps.error)
     logits = weight[-1] * values[-1] + bias[-1]
@@ -160,7 +165,7 @@ def batch_gradients(
     norms = np.empty((3, depth + 1))
     for layer in reversed(range(depth + 1)):
         squares = (
-            widths_[layer] * np.sum(delta * values[layer]),
+            widths_[layer] * np.sum(delta * reads[layer]),
             np.sum(delta),
             np.trace(delta),
         )
@@ -200,6 +205,11 @@ def _activations(
     if len(activation) != depth:
         raise SpecError(f"{len(activation)} activations for {depth} hidden layers: give one each")
     return [find(one) for one in activation]
+
+
+def _restored(mean: Array, taken_off: float) -> Array:
+    """What E x x gains when a number is added to x again."""
+    return taken_off * (mean[:, None] + mean) + taken_off**2
 
 
 def _normalisations(normalisation: str | Sequence[str], depth: int) -> list[str]:

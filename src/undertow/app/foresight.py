@@ -1,0 +1,99 @@
+"""What `undertow predict` and `undertow critical` do: theory alone, nothing is trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from undertow.errors import NoCriticalPoint, SpecError
+from undertow.spec import NetworkSpec
+
+
+def predict(
+    spec: dict[str, Any], inputs: int | None, data: str | None, batch: int
+) -> dict[str, Any]:
+    """Predict a network's gradients on a batch; return the JSON document."""
+    from undertow.prediction.network import predict as predicted
+
+    if batch < 2:
+        raise SpecError(f"batch = {batch}: at least 2 samples, for example --batch 32")
+    if data is None:
+        network = NetworkSpec(inputs=inputs or 2, **spec)
+        samples = np.random.default_rng(0).standard_normal((batch, network.inputs))
+        targets = None
+    else:
+        samples, targets, classes = _samples(data, batch)
+        network = NetworkSpec(inputs=inputs or samples.shape[1], **spec)
+        if network.inputs != samples.shape[1]:
+            raise SpecError(f"inputs = {inputs}: {data} has {samples.shape[1]}; leave --inputs out")
+        if classes > 2 and network.outputs != classes:
+            raise SpecError(
+                f"outputs = {network.outputs}: {data} has {classes} classes; type  "
+                f"--outputs {classes}"
+            )
+    dataset = predicted(network, samples, targets=targets).to_xarray()
+    grad, delta = (np.log10(dataset[name].values[0, 0]) for name in ("grad_norm", "delta_norm"))
+    sd = dataset["sd_dex"].values[0, 0] if "sd_dex" in dataset else np.full(grad.shape, np.nan)
+    layers = [
+        {
+            "depth": place + 1,
+            "log10_grad_norm": _number(grad[place]),
+            "log10_delta_norm": _number(delta[place]),
+            "sd_dex": _number(sd[place]),
+        }
+        for place in range(len(grad))
+    ]
+    return {
+        "layers": layers,
+        "total_dex": _number(delta[0] - delta[-2]),
+        "caution": dataset.attrs["caution"] or None,
+    }
+
+
+def critical(activation: str, bias_variance: float) -> tuple[dict[str, Any], bool]:
+    """Find the critical point; return the JSON document, and whether there is one."""
+    from undertow.theory.critical import critical as found
+
+    try:
+        point = found(activation, bias_variance)
+    except NoCriticalPoint as error:
+        return {"critical": None, "reason": str(error)}, False
+    return {"activation": activation, **point._asdict()}, True
+
+
+def critical_words(document: dict[str, Any]) -> str:
+    """Say a critical point to people."""
+    if "reason" in document:
+        return document["reason"]
+    settles = document["fixed_point"]
+    return (
+        f"{document['activation']} is critical at weights of variance "
+        f"{document['weight_variance']:.6g} / fan_in and biases of variance "
+        f"{document['bias_variance']:.6g}: there the norm of a gradient neither shrinks nor grows "
+        "from layer to layer.\n"
+        + (
+            "Pre-activations keep whatever variance they have."
+            if settles is None
+            else f"Pre-activations settle at variance {settles:.6g}"
+            + (", and return to it." if document["stable"] else ", but do not return to it.")
+        )
+        + f"\nIn a NetworkSpec: initialisation='scaled_normal({document['weight_variance']:.6g}, "
+        f"{document['bias_variance']:.6g})'"
+    )
+
+
+def _samples(data: str, batch: int) -> tuple[np.ndarray, np.ndarray, int]:
+    from undertow.errors import needs
+
+    needs("torch", "lab")
+    from undertow.lab.data import load
+
+    whole = load(data)
+    if batch > len(whole.train_targets):
+        raise SpecError(f"batch = {batch}: {data} has {len(whole.train_targets)} training samples")
+    return whole.train_inputs[:batch], whole.train_targets[:batch], whole.classes
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,172 @@
+"""`undertow.predict`: the gradient of every layer from theory, before a single step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from undertow.errors import SpecError
+from undertow.prediction.chain import Chain
+from undertow.spec import NetworkSpec
+from undertow.theory.finite_width import finite_width
+from undertow.theory.gradients import BatchGradients, batch_gradients
+from undertow.trace.record import Chunk, Header, Layer, Trace, build, provenance
+
+Array = NDArray[np.float64]
+
+
+def predict(
+    network: Any,
+    inputs: ArrayLike,
+    *,
+    targets: ArrayLike | None = None,
+    loss: str = "cross_entropy",
+) -> Trace:
+    """Predict the gradient norm of every layer, over initialisations, for one batch.
+
+    >>> import numpy as np, undertow as ut
+    >>> spec = ut.NetworkSpec(inputs=2, outputs=1, depth=10, width=10, activation="sigmoid")
+    >>> inputs = np.random.default_rng(0).standard_normal((32, 2))
+    >>> trace = ut.predict(spec, inputs)
+    >>> np.log10(trace.to_xarray()["grad_norm"].values[0, 0]).round(1)
+    array([-7.1, -6.1, -5.4, -4.8, -4.2, -3.5, -2.9, -2.3, -1.7, -1. , -0.5])
+
+    Parameters
+    ----------
+    network : NetworkSpec, or a PyTorch module
+        Of a module the variances are read off its parameters as they are now; `from_torch` says
+        what it may be made of.
+    inputs : array or tensor [batch, ...]
+        What the network would be given; everything but the first dim counts as features.
+    targets : array or tensor, optional
+        As in `theory.gradients.batch_gradients`; left out, labels are drawn evenly at random.
+    loss : str
+        `cross_entropy`, `binary_cross_entropy` or `mean_squared_error`, a mean over the batch.
+        With one output `cross_entropy` is the binary one.
+
+    Returns
+    -------
+    Trace
+        `grad_norm` and `delta_norm` are root mean squares over initialisations. Where there is
+        neither a normalisation nor a skip, `sd_dex` is the standard deviation of log10 grad_norm
+        and `median_shift_dex` what its median lies above (below, if negative) that root mean
+        square. They are those for one input: a batch scatters less, so the band is conservative.
+        The attribute `caution` says where they are an order of magnitude only.
+
+    Raises
+    ------
+    SpecError
+        A network the theory cannot treat, naming the layer; a batch that does not fit it, or that
+        is not finite.
+    """
+    found = _chain(network)
+    rows = _rows(inputs, found.widths[0])
+    if found.widths[-1] == 1 and loss == "cross_entropy":
+        loss = "binary_cross_entropy"
+    gradients = batch_gradients(
+        found.activations,
+        rows @ rows.T / rows.shape[1],
+        found.widths,
+        found.weight_variances,
+        found.bias_variances,
+        targets=None if targets is None else _array("targets", targets),
+        loss=loss,
+        normalisation=found.normalisations,
+        skips=found.skips,
+        branch_scale=found.branch_scale,
+        taken_off=found.taken_off,
+    )
+    arrays, caution = _measured(found, gradients)
+    arrays["input_rms"] = np.sqrt(np.mean(rows**2))
+    header = Header(
+        _layers(found),
+        (0,),
+        provenance(
+            "predicted", batch_size=len(rows), loss=loss, dtype="float64", caution=caution or ""
+        ),
+    )
+    first = np.ones(1, np.int64)
+    return build(header, [Chunk(first, first, {name: _one(part) for name, part in arrays.items()})])
+
+
+def _chain(network: Any) -> Chain:
+    if isinstance(network, NetworkSpec):
+        from undertow.prediction.from_spec import chain
+
+        return chain(network)
+    if hasattr(network, "named_modules"):
+        from undertow.prediction.from_torch import chain as read
+
+        return read(network)
+    raise SpecError(
+        f"network of type {type(network).__name__}: give a NetworkSpec or a PyTorch module"
+    )
+
+
+def _array(name: str, values: Any) -> NDArray[Any]:
+    if hasattr(values, "detach"):  # a tensor; this file knows no framework
+        values = values.detach().cpu()
+    try:
+        array = np.asarray(values)
+        finite = bool(np.all(np.isfinite(array)))
+    except (TypeError, ValueError):
+        raise SpecError(f"{name}: must be numbers, an array or a tensor [batch, ...]") from None
+    if not finite:
+        raise SpecError(f"{name}: has NaN or infinite entries; look at how the batch is made")
+    return array
+
+
+def _rows(inputs: Any, features: int) -> Array:
+    array = _array("inputs", inputs).astype(np.float64)
+    if array.ndim < 2 or not array.size:
+        raise SpecError(f"inputs of shape {array.shape}: must be [batch, features]")
+    rows = array.reshape(len(array), -1)
+    if rows.shape[1] != features:
+        raise SpecError(
+            f"inputs of shape {array.shape}: {rows.shape[1]} features, and the network takes "
+            f"{features}"
+        )
+    return rows
+
+
+def _measured(found: Chain, gradients: BatchGradients) -> tuple[dict[str, Any], str | None]:
+    depth = len(found.activations)
+    nothing = np.full(1, np.nan)  # the output layer has no activation
+    normed = np.array([kind != "none" for kind in (*found.normalisations, "none")])
+    arrays: dict[str, Any] = {
+        "grad_norm": gradients.weight_norm,
+        "delta_norm": gradients.delta_norm,
+        # The theory's z goes into the norm; what comes out has a root mean square of 1.
+        "preactivation_rms": np.where(normed, 1.0, gradients.preactivation_rms),
+        "activation_rms": np.concatenate([gradients.activation_rms, nothing]),
+        "slope_rms": np.concatenate([gradients.slope_rms, nothing]),
+    }
+    plain = not found.skips and set(found.normalisations) <= {"none"}
+    if not (depth and plain and len(set(found.activations)) == 1):
+        return arrays, None
+    scatter = finite_width(
+        found.activations[0],
+        gradients.preactivation_rms[:-1] ** 2,
+        found.widths[1:-1],
+        found.weight_variances[1:],
+        found.bias_variances[1:],
+    )
+    arrays |= {"sd_dex": scatter.weight_sd_dex, "median_shift_dex": scatter.weight_shift_dex}
+    return arrays, scatter.caution
+
+
+def _layers(found: Chain) -> tuple[Layer, ...]:
+    names = [each if isinstance(each, str) else each.name for each in found.activations]
+    return tuple(
+        Layer(name, place + 1, "linear", activation, found.widths[place], found.widths[place + 1])
+        for place, (name, activation) in enumerate(
+            zip(found.names, [*names, "linear"], strict=True)
+        )
+    )
+
+
+def _one(array: Any) -> Array:
+    """One replicate, one step."""
+    return np.asarray(array)[None, None]
