@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from undertow.lab import readings
+from undertow.lab.expected import disagreement
 from undertow.lab.experiment import Experiment, judge
 from undertow.lab.remedies import discussion
 from undertow.statistics.comparison import SIGNIFICANT, Comparison, compare, holm
@@ -61,6 +62,21 @@ def arm_summary(arm: str, run: str, trace: Trace) -> dict[str, Any]:
             "over_learning_rate": _median(readings.absolute_change(trace) / rate),
         },
         "total_dex": _median(readings.total_dex(trace)),
+        "theory": _theory(trace),
+    }
+
+
+def _theory(trace: Trace) -> dict[str, Any] | None:
+    """How far the gradients at step 1 lie from what theory expects of them."""
+    off = disagreement(trace)
+    if off is None:
+        return None
+    return {
+        "log10_grad_norm": [
+            _json(value) for value in np.log10(trace.attributes["predicted"]["grad_norm"])
+        ],
+        "disagreement_dex": [_json(value) for value in off],
+        "median_dex": _median(np.abs(off)),
     }
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from undertow.errors import SpecError
 from undertow.lab import engine
 from undertow.lab.data import Data
+from undertow.lab.expected import expected
 from undertow.lab.experiment import Arm, Experiment
 from undertow.lab.stages import stages
 from undertow.lab.task import TOGETHER, Part, Shard, Task, joined
@@ -234,6 +235,7 @@ class _UnderWay:
             experiment=planned.experiment,
             arm=arm.name,
             note=arm.note,
+            predicted=expected(arm.network, arm.training, data),
         )
         name = f"{planned.experiment} {arm.name}"
         return self.store.begin(self.run, planned.key, name, header)

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from undertow.errors import SpecError
 from undertow.prediction.chain import Chain
 from undertow.spec import NetworkSpec
+from undertow.theory.error_scatter import error_scatter
 from undertow.theory.finite_width import finite_width
 from undertow.theory.gradients import BatchGradients, batch_gradients
 from undertow.trace.record import Chunk, Header, Layer, Trace, build, provenance
@@ -52,8 +53,9 @@ def predict(
         `grad_norm` and `delta_norm` are root mean squares over initialisations. Where there is
         neither a normalisation nor a skip, `sd_dex` is the standard deviation of log10 grad_norm
         and `median_shift_dex` what its median lies above (below, if negative) that root mean
-        square. They are those for one input: a batch scatters less, so the band is conservative.
-        The attribute `caution` says where they are an order of magnitude only.
+        square: what the weights do to one input (a batch scatters less, so that this part is
+        wide), and what the drawn output error adds. The attribute `caution` says where they are
+        an order of magnitude only.
 
     Raises
     ------
@@ -65,20 +67,21 @@ def predict(
     rows = _rows(inputs, found.widths[0])
     if found.widths[-1] == 1 and loss == "cross_entropy":
         loss = "binary_cross_entropy"
+    targets = None if targets is None else _array("targets", targets)
     gradients = batch_gradients(
         found.activations,
         rows @ rows.T / rows.shape[1],
         found.widths,
         found.weight_variances,
         found.bias_variances,
-        targets=None if targets is None else _array("targets", targets),
+        targets=targets,
         loss=loss,
         normalisation=found.normalisations,
         skips=found.skips,
         branch_scale=found.branch_scale,
         taken_off=found.taken_off,
     )
-    arrays, caution = _measured(found, gradients)
+    arrays, caution = _measured(found, gradients, targets, loss)
     arrays["input_rms"] = np.sqrt(np.mean(rows**2))
     header = Header(
         _layers(found),
@@ -131,7 +134,9 @@ def _rows(inputs: Any, features: int) -> Array:
     return rows
 
 
-def _measured(found: Chain, gradients: BatchGradients) -> tuple[dict[str, Any], str | None]:
+def _measured(
+    found: Chain, gradients: BatchGradients, targets: ArrayLike | None, loss: str
+) -> tuple[dict[str, Any], str | None]:
     depth = len(found.activations)
     nothing = np.full(1, np.nan)  # the output layer has no activation
     normed = np.array([kind != "none" for kind in (*found.normalisations, "none")])
@@ -143,8 +148,7 @@ def _measured(found: Chain, gradients: BatchGradients) -> tuple[dict[str, Any], 
         "activation_rms": np.concatenate([gradients.activation_rms, nothing]),
         "slope_rms": np.concatenate([gradients.slope_rms, nothing]),
     }
-    plain = not found.skips and set(found.normalisations) <= {"none"}
-    if not (depth and plain and len(set(found.activations)) == 1):
+    if gradients.forms is None or not depth or len(set(found.activations)) > 1:
         return arrays, None
     scatter = finite_width(
         found.activations[0],
@@ -153,7 +157,13 @@ def _measured(found: Chain, gradients: BatchGradients) -> tuple[dict[str, Any], 
         found.weight_variances[1:],
         found.bias_variances[1:],
     )
-    arrays |= {"sd_dex": scatter.weight_sd_dex, "median_shift_dex": scatter.weight_shift_dex}
+    shift, sd = error_scatter(
+        gradients.forms, gradients.output_kernel, found.widths[-1], targets, loss
+    )
+    arrays |= {
+        "sd_dex": np.hypot(scatter.weight_sd_dex, sd),
+        "median_shift_dex": scatter.weight_shift_dex + shift,
+    }
     return arrays, scatter.caution
 
 

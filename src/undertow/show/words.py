@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import median
 from typing import Any
 
 GLOSSARY = (
@@ -28,6 +29,30 @@ def paragraph(document: dict[str, Any]) -> str:
     if best is not worst:
         sentences += [_arrives(best), *_proxy(worst, best)]
     return " ".join(sentences)
+
+
+def theory(document: dict[str, Any]) -> str:
+    """Say how well theory, before training, gave the gradients of step 1; nothing without it.
+
+    >>> theory({"arms": [{"name": "relu", "theory": None}]})
+    ''
+    """
+    known = [
+        (arm["name"], arm["theory"])
+        for arm in document["arms"]
+        if arm.get("theory") and arm["theory"]["median_dex"] is not None
+    ]
+    if not known:
+        return ""
+    off = [abs(dex) for _, found in known for dex in found["disagreement_dex"] if dex is not None]
+    worst, found = max(known, key=lambda each: each[1]["median_dex"])
+    sentence = (
+        f"Theory alone, before a step, gives the gradient of every layer at step 1 to "
+        f"{median(off):.2f} dex (median over {len(off)} layers)"
+    )
+    if len(known) > 1:
+        sentence += f"; it is least right about {worst} ({found['median_dex']:.2f} dex)"
+    return sentence + "."
 
 
 def plan(

@@ -35,6 +35,11 @@ class BatchGradients(NamedTuple):
         Of phi(z) and phi'(z), over units and samples.
     error : float
         Largest estimated error of any layer's kernel maps, relative.
+    forms : tuple of array [B, B], or None
+        M of each layer: its squared weight norm is sum_ab M_ab e_a . e_b for the errors e of the
+        batch, as `error_scatter` takes it. None with a normalisation or skips.
+    output_kernel : array [B, B]
+        Covariance of one output over the batch.
     """
 
     weight_norm: Array
@@ -44,6 +49,8 @@ class BatchGradients(NamedTuple):
     activation_rms: Array
     slope_rms: Array
     error: float
+    forms: tuple[Array, ...] | None
+    output_kernel: Array
 
 
 def batch_gradients(
@@ -162,7 +169,7 @@ def batch_gradients(
     batch = len(logits)
     starts = _starts(ends)
     backwards, zero = Sums(keep=list(ends)), np.zeros(batch)
-    norms = np.empty((3, depth + 1))
+    norms, carried, forms = np.empty((3, depth + 1)), np.ones_like(delta), []
     for layer in reversed(range(depth + 1)):
         squares = (
             widths_[layer] * np.sum(delta * reads[layer]),
@@ -170,7 +177,9 @@ def batch_gradients(
             np.trace(delta),
         )
         norms[:, layer] = np.sqrt(np.maximum(squares, 0.0)) / batch
+        forms.append(widths_[layer] / batch**2 * carried * reads[layer])
         if layer:
+            carried = weight[layer] * carried * slopes[layer - 1]
             arriving = backwards.add(layer, weight[layer] * delta, zero, starts.get(layer, ()))
             delta = scales[layer] ** 2 * arriving * slopes[layer - 1]
             units = int(widths_[layer])
@@ -183,6 +192,8 @@ def batch_gradients(
         activation_rms=_rms(activations),
         slope_rms=_rms(slopes),
         error=error,
+        forms=None if skips or set(norms_) - {"none"} else tuple(reversed(forms)),
+        output_kernel=logits,
     )
 
 

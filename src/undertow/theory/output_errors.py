@@ -71,6 +71,43 @@ def output_error(
     return pair / outputs**2
 
 
+def gaussian_outputs(cov: Array, draws: int, outputs: int, rng: np.random.Generator) -> Array:
+    """Draw the outputs of a batch, [draws, B, outputs], each unit of covariance `cov`."""
+    variances, vectors = np.linalg.eigh(cov)
+    root = vectors * np.sqrt(np.maximum(variances, 0.0))
+    z = root @ rng.standard_normal((draws * outputs, len(cov))).T
+    return z.reshape(len(cov), draws, outputs).transpose(1, 0, 2)
+
+
+def labels(
+    targets: ArrayLike | None, shape: tuple[int, ...], loss: str, rng: np.random.Generator
+) -> Array:
+    """Return what the outputs [draws, B, outputs] are to be, of a shape that broadcasts to them."""
+    draws, size, outputs = shape
+    if loss == "cross_entropy":
+        classes = _classes(targets, size, outputs)
+        if classes is None:
+            return np.eye(outputs)[rng.integers(outputs, size=(draws, size))]
+        return np.eye(outputs)[classes]
+    if targets is None:
+        return rng.integers(2, size=shape).astype(np.float64)
+    return _numbers(targets, size, outputs)
+
+
+def error_of(z: Array, y: Array, loss: str) -> Array:
+    """Return the slope of one sample's loss by its outputs, of the shape of `z`.
+
+    >>> error_of(np.zeros((1, 1, 2)), np.array([[1.0, 0.0]]), "cross_entropy")
+    array([[[-0.5,  0.5]]])
+    """
+    if loss == "cross_entropy":
+        p = np.exp(z - z.max(axis=-1, keepdims=True))
+        return p / p.sum(axis=-1, keepdims=True) - y
+    if loss == "binary_cross_entropy":
+        return (0.5 + 0.5 * np.tanh(0.5 * z) - y) / z.shape[-1]
+    return 2.0 * (z - y) / z.shape[-1]
+
+
 def _softmax(
     cov: Array, outputs: int, classes: NDArray[np.int64] | None, samples: int, seed: int
 ) -> Array:

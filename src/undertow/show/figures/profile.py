@@ -9,11 +9,16 @@ import numpy as np
 from undertow.show.axes import Decades, decades, log_axis, log_scale, scientific
 from undertow.show.figure import Kind, Traces, numbers, values
 from undertow.show.special import GLYPHS, diverged, kind, legend, underflowed_layers
-from undertow.show.theme import MEASURED, PANEL, REMEDY, alt, columns, finished
+from undertow.show.theme import MEASURED, PANEL, REMEDY, THEORY, alt, columns, finished
 from undertow.statistics.bands import band, last_epoch, lost_decades
 from undertow.trace.record import Trace
 
-START, END = "step 1", "last epoch"
+START, END, THEORY_SAYS = "step 1", "last epoch", "theory, step 1"
+STYLES = {  # colour, marker and dash of each line
+    START: (MEASURED, "circle", [1, 0]),
+    END: (REMEDY, "square", [5, 3]),
+    THEORY_SAYS: (THEORY, "stroke", [2, 2]),
+}
 WORDS = {
     "grad_norm": ("gradient of the weights, |dE/dW| (units of loss)", "weight gradient"),
     "delta_norm": ("delta, |dE/dz| (units of loss)", "delta"),
@@ -36,7 +41,10 @@ DELTAS = Kind("delta-by-layer", ("delta_norm",), (), deltas)
 
 def profile(traces: Traces, variable: str = "grad_norm") -> Any:
     """Draw a norm against the layer: median and band over replicates, at step 1 and at the end."""
-    rows = {arm: _rows(arm, trace, variable) for arm, trace in traces.items()}
+    rows = {
+        arm: [*_rows(arm, trace, variable), *_theory(arm, trace, variable)]
+        for arm, trace in traces.items()
+    }
     everything = [row for part in rows.values() for row in part]
     range_ = decades(row[name] for row in everything for name in ("low", "value", "high"))
     for row in everything:
@@ -44,15 +52,16 @@ def profile(traces: Traces, variable: str = "grad_norm") -> Any:
         for name in ("low", "value", "high"):
             row[name] = row[name] if np.isfinite(row[name]) else None
     deepest = max(row["layer"] for row in everything)
-    panels = [_panel(arm, part, variable, range_, deepest) for arm, part in rows.items()]
+    drawn = [moment for moment in STYLES if any(row["moment"] == moment for row in everything)]
+    panels = [_panel(arm, part, variable, range_, deepest, drawn) for arm, part in rows.items()]
     width = columns(len(panels)) * (PANEL + 60)
     return finished(
         alt.concat(*panels, columns=columns(len(panels))),
         title(traces, variable),
         "Layers from the input (1, below) to the output (above); each line is the median of the "
         "replicates, the band holds the middle 90 %. A line that leans to the left towards the "
-        f"input is a gradient that vanishes; to the right, one that explodes; upright is healthy."
-        f"{legend(row['kind'] for row in everything)}",
+        "input is a gradient that vanishes; to the right, one that explodes; upright is healthy."
+        f"{_theory_words(drawn, variable)}{legend(row['kind'] for row in everything)}",
         f"Line charts, one for each of {numbers(len(traces), 'arm')}: {WORDS[variable][0]} on a "
         f"logarithmic axis against the layer, at step 1 and at the end. {title(traces, variable)}",
         width=width,
@@ -110,8 +119,45 @@ def _rows(arm: str, trace: Trace, variable: str) -> list[dict[str, Any]]:
     return rows
 
 
+def _theory(arm: str, trace: Trace, variable: str) -> list[dict[str, Any]]:
+    """Rows of what theory expects: the median and two standard deviations, or the RMS alone."""
+    theory = trace.attributes.get("predicted")
+    if not theory:
+        return []
+    middle = np.asarray(theory[variable], dtype=np.float64)
+    spread = np.zeros_like(middle)
+    if variable == "grad_norm" and "sd_dex" in theory:
+        middle = middle * 10 ** np.asarray(theory["median_shift_dex"])
+        spread = 2 * np.asarray(theory["sd_dex"])
+    return [
+        {
+            "arm": arm,
+            "moment": THEORY_SAYS,
+            "layer": place + 1,
+            "name": str(name),
+            "low": float(middle[place] / 10 ** spread[place]),
+            "value": float(middle[place]),
+            "high": float(middle[place] * 10 ** spread[place]),
+            "kind": "finite",
+        }
+        for place, name in enumerate(trace.dataset["layer"].values)
+    ]
+
+
+def _theory_words(drawn: list[str], variable: str) -> str:
+    if THEORY_SAYS not in drawn:
+        return ""
+    band = "and its band of two standard deviations, " if variable == "grad_norm" else ""
+    return f" The dotted line, {band}is what theory expects of step 1."
+
+
 def _panel(
-    arm: str, rows: list[dict[str, Any]], variable: str, range_: Decades, deepest: int
+    arm: str,
+    rows: list[dict[str, Any]],
+    variable: str,
+    range_: Decades,
+    deepest: int,
+    drawn: list[str],
 ) -> Any:
     layer = alt.Y(
         "layer:Q",
@@ -120,7 +166,8 @@ def _panel(
         axis=alt.Axis(format="d", tickMinStep=1, tickCount=min(deepest, 6), grid=False),
     )
     norm_title = "|dE/dW| (units of loss)" if variable == "grad_norm" else "|dE/dz| (units of loss)"
-    moments = alt.Scale(domain=[START, END], range=[MEASURED, REMEDY])
+    colours, shapes, dashes = zip(*(STYLES[moment] for moment in drawn), strict=True)
+    moments = alt.Scale(domain=drawn, range=list(colours))
     base = alt.Chart(alt.InlineData(values=[row for row in rows if row["kind"] == "finite"]))
     banded = alt.Chart(alt.InlineData(values=[row for row in rows if _has_band(row)]))
     x = alt.X("value:Q", scale=log_scale(range_), axis=log_axis(norm_title, range_, 4))
@@ -128,12 +175,12 @@ def _panel(
     shape = alt.Shape(
         "moment:N",
         title=None,
-        scale=alt.Scale(domain=[START, END], range=["circle", "square"]),
+        scale=alt.Scale(domain=drawn, range=list(shapes)),
         legend=_legend(),
     )
     dash = alt.StrokeDash(
         "moment:N",
-        scale=alt.Scale(domain=[START, END], range=[[1, 0], [5, 3]]),
+        scale=alt.Scale(domain=drawn, range=list(dashes)),
         legend=None,
     )
     tooltip = [
