@@ -1,0 +1,195 @@
+"""Predicted against measured gradients of untrained networks, layer by layer: nothing is trained.
+
+    python bench/prediction.py                 400 networks of each of 432 kinds: half an hour
+    python bench/prediction.py --networks 100 --widths 10 50 --depths 5 10
+
+Every kind of network sees one batch of 32 of two moons, or of the digits. At depths 5 and 10 the
+root mean square over networks of every layer's |dE/dW| is compared with the predicted one; at
+depth 30, where a few networks make the root mean square, the mean of its log10 with the predicted
+one shifted. The last table asks how often log10 |delta_1| / |delta_L| of ONE input lies within
+two predicted standard deviations of the predicted mean, dead networks apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from itertools import product
+from statistics import median
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+import undertow as ut
+from undertow.lab import measure
+from undertow.lab.batches import Batch
+from undertow.lab.data import Data, load
+from undertow.lab.losses import derivative
+from undertow.lab.network import backward, forward
+from undertow.lab.normalisation import running_statistics
+from undertow.lab.parameters import initial_parameters
+from undertow.lab.passes import passes
+from undertow.prediction.from_spec import chain
+from undertow.theory.finite_width import finite_width
+from undertow.theory.gradients import batch_gradients
+
+ACTIVATIONS = ("sigmoid", "tanh", "relu", "gelu", "selu", "leaky_relu")
+INITIALISATIONS = ("glorot_uniform", "he_normal", "torch_default", "lecun_normal")
+BATCH = 32
+NUMBERS = 40_000_000  # parameters drawn at once
+TARGETS = {200: 0.03, 10: 0.10}  # dex, by width, of the root mean squares at depths 5 and 10
+
+
+class Case(NamedTuple):
+    spec: ut.NetworkSpec
+    data: Data
+
+    @property
+    def loss(self) -> str:
+        return "binary_cross_entropy" if self.spec.outputs == 1 else "cross_entropy"
+
+
+class Found(NamedTuple):
+    case: Case
+    off: np.ndarray  # dex, [layers]: measured less predicted
+    covered: float  # share of networks within the band, of one input
+    caution: str
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--networks", type=int, default=400)
+    parser.add_argument("--depths", type=int, nargs="+", default=[5, 10, 30])
+    parser.add_argument("--widths", type=int, nargs="+", default=[10, 50, 200])
+    arguments = parser.parse_args()
+    found = [
+        compared(case, arguments.networks) for case in cases(arguments.depths, arguments.widths)
+    ]
+    print(f"{arguments.networks} networks of each kind, batches of {BATCH}\n")
+    for apart in (False, True):
+        some = [each for each in found if bool(each.caution) == apart]
+        if not some:
+            continue
+        print("elasticity above 1: the scatter grows with depth" if apart else "all others")
+        print(f"{'depth':>6}{'width':>6}{'kinds':>7}{'median |off|':>14}{'worst':>8}{'target':>8}")
+        for depth, width in product(arguments.depths, arguments.widths):
+            here = [
+                each
+                for each in some
+                if (each.case.spec.depth, each.case.spec.width) == (depth, width)
+            ]
+            if here:
+                offs = np.abs(np.concatenate([each.off for each in here]))
+                target = TARGETS.get(width) if depth < 30 and not apart else None
+                print(
+                    f"{depth:>6}{width:>6}{len(here):>7}{np.median(offs):>14.3f}"
+                    f"{offs.max():>8.2f}{target or '':>8}"
+                )
+        print()
+    print("the kinds that are furthest off, and those apart:")
+    order = sorted(found, key=lambda each: -float(np.median(np.abs(each.off))))
+    for each in order[:12]:
+        print(
+            f"  {name(each.case):<56}{np.median(np.abs(each.off)):>6.2f} dex  {each.caution[:15]}"
+        )
+    covered = [each.covered for each in found if np.isfinite(each.covered)]
+    print("\none input, log10 |delta_1| / |delta_L| within two standard deviations:")
+    print(f"  median over kinds {median(covered):.1%}; between {min(covered):.1%} and", end=" ")
+    print(f"{max(covered):.1%}; {np.mean([0.93 <= c <= 0.98 for c in covered]):.0%} in 93 to 98 %")
+
+
+def cases(depths: list[int], widths: list[int]) -> Iterator[Case]:
+    for data, outputs in ((load("moons"), 1), (load("digits"), 10)):
+        for depth, width, activation, scheme in product(
+            depths, widths, ACTIVATIONS, INITIALISATIONS
+        ):
+            spec = ut.NetworkSpec(
+                inputs=data.train_inputs.shape[1],
+                outputs=outputs,
+                depth=depth,
+                width=width,
+                activation=activation,
+                initialisation=scheme,
+            )
+            yield Case(spec, data.first(BATCH))
+
+
+def compared(case: Case, networks: int) -> Found:
+    weights, _ = measured(case, networks, BATCH)
+    trace = ut.predict(
+        case.spec, case.data.train_inputs, targets=case.data.train_targets, loss=case.loss
+    )
+    theory = {each: trace.dataset[each].values[0, 0] for each in ("grad_norm", "median_shift_dex")}
+    logs = np.log10(np.maximum(weights, 1e-300))
+    if case.spec.depth < 30:
+        off = 0.5 * np.log10(np.mean(weights**2, 0)) - np.log10(theory["grad_norm"])
+    else:
+        alive = (weights > 0).all(1)
+        off = logs[alive].mean(0) - np.log10(theory["grad_norm"]) - theory["median_shift_dex"]
+    return Found(case, off, coverage(case, networks), trace.attributes["caution"])
+
+
+def coverage(case: Case, networks: int) -> float:
+    """Share of networks whose ratio of deltas, of one input, lies in the predicted band."""
+    _, deltas = measured(case, networks, 1)
+    found, x = chain(case.spec), case.data.train_inputs[:1].astype(np.float64)
+    gradients = batch_gradients(
+        found.activations,
+        x @ x.T / x.shape[1],
+        found.widths,
+        found.weight_variances,
+        found.bias_variances,
+        error_kernel=np.ones((1, 1)),
+    )
+    scatter = finite_width(
+        found.activations[0],
+        gradients.preactivation_rms[:-1] ** 2,
+        case.spec.width,
+        found.weight_variances[1:],
+        found.bias_variances[1:],
+    )
+    alive = (deltas > 0).all(1)
+    if not alive.any():
+        return float("nan")
+    ratio = np.log10(deltas[alive, 0]) - np.log10(deltas[alive, -2])
+    centre = np.log10(gradients.delta_norm[0] / gradients.delta_norm[-2])
+    centre += scatter.ratio_shift_dex[0]
+    return float(np.mean(np.abs(ratio - centre) <= 2 * scatter.ratio_sd_dex[0]))
+
+
+@torch.no_grad()
+def measured(case: Case, networks: int, batch: int) -> tuple[np.ndarray, np.ndarray]:
+    """|dE/dW| and |dE/dz| of every layer, [networks, layers] each, in float64."""
+    spec, together = case.spec, max(1, NUMBERS // case.spec.parameters)
+    inputs = torch.from_numpy(case.data.train_inputs[:batch]).double()
+    targets = torch.from_numpy(case.data.train_targets[:batch])
+    weights, deltas = [], []
+    for first in range(0, networks, together):
+        seeds = list(range(first, min(first + together, networks)))
+        count = len(seeds)
+        parameters = initial_parameters(spec, seeds, torch.float64)
+        at = passes(spec, count, batch, torch.float64).each[0]
+        of = Batch(inputs.T.expand(count, -1, -1).contiguous(), targets.expand(count, -1), inputs)
+        running = running_statistics(spec, count, torch.float64)
+        forward(spec, parameters, running, of.inputs, at, training=True)
+        derivative(case.loss, at.logits, of.targets, at.last_delta)
+        backward(spec, parameters, of.inputs, at)
+        weights.append(torch.stack([measure.norm(each) for each in at.gradient.weights], 1))
+        hidden = measure.norm(at.deltas)
+        deltas.append(torch.cat([hidden, measure.norm(at.last_delta)[None]]).T)
+    return torch.cat(weights).numpy(), torch.cat(deltas).numpy()
+
+
+def name(case: Case) -> str:
+    spec = case.spec
+    return (
+        f"{case.data.name} {spec.activation} {spec.initialisation}, depth {spec.depth}, width "
+        f"{spec.width}"
+    )
+
+
+if __name__ == "__main__":
+    main()
