@@ -58,9 +58,8 @@ def error_scatter(
     z = gaussian_outputs(cov, samples, outputs, rng)
     error = error_of(z, labels(targets, z.shape, loss, rng), loss)
     flat = error.transpose(1, 0, 2).reshape(len(cov), -1)
-    squares = np.array(
-        [np.sum((form @ flat * flat).reshape(len(cov), samples, -1), (0, 2)) for form in forms]
-    )
+    columns = np.array([np.einsum("bs,bs->s", form @ flat, flat) for form in forms])
+    squares = columns.reshape(len(forms), samples, -1).sum(-1)
     logs = 0.5 * np.log10(np.maximum(squares, TINY))
     mean = 0.5 * np.log10(np.maximum(squares.mean(1), TINY))
     return np.median(logs, 1) - mean, logs.std(1)
