@@ -82,6 +82,12 @@ def test_norms_of_many_entries_lose_no_digit(shape) -> None:
     close(measure.norm(block), block.double().flatten(2).square().sum(2).sqrt())
 
 
+@pytest.mark.parametrize("size", [4096, 50_001])
+def test_equal_entries_in_long_rows_lose_no_digit(size: int) -> None:
+    block = torch.full((1, 1, 10, size), 0.3)
+    close(measure.norm(block), block.double().flatten(2).square().sum(2).sqrt())
+
+
 def test_the_largest_numbers_do_not_overflow() -> None:
     block = torch.full((1, 1, 4, 4), LARGEST / 8)
     close(measure.norm(block), torch.tensor([[LARGEST / 2]], dtype=torch.float64))

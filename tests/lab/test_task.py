@@ -162,3 +162,65 @@ def test_first_weights_are_drawn_by_the_network_of_each(monkeypatch: pytest.Monk
     engine.train(NETWORK, TRAINING, DATA, [7, 7], chunks.append, drawn_from=drawn)
     ratio = chunks[0].arrays["weight_norm"][0, 0] / chunks[0].arrays["weight_norm"][1, 0]
     assert (ratio > 3).all()
+
+
+def test_what_was_rolled_back_is_not_counted_as_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Ctrl-C while the second arm's shard is written, the other shards of both arriving after."""
+    monkeypatch.setattr(study, "SHARD", 2)
+    monkeypatch.setattr(task, "TOGETHER", 4)
+    plan = study.plan(EXPERIMENT, DATA, arms=["glorot", "he"], replicates=3)
+    finish, train, calls = ut.trace.store.Writer.finish_shard, study.train, []
+
+    def failing(self, *arguments, **options):
+        calls.append(self.run)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        finish(self, *arguments, **options)
+
+    def drained(tasks, data, receive, workers, of):
+        try:
+            train(tasks[:1], data, receive, workers, of=of)
+        finally:
+            train(tasks[1:], data, receive, workers, of=of)
+
+    with ut.open(tmp_path / "runs.db", create=True) as store:
+        with monkeypatch.context() as patch:
+            patch.setattr(ut.trace.store.Writer, "finish_shard", failing)
+            patch.setattr(study, "train", drained)
+            with pytest.raises(KeyboardInterrupt):
+                study.run(plan, DATA, store)
+        assert [run.finished_replicates for run in store.runs()] == [1, 1]
+        assert [run.state for run in store.runs()] == ["interrupted"] * 2
+        for outcome in study.run(plan, DATA, store):
+            assert outcome.trained == 2
+            assert np.isfinite(outcome.trace.dataset["loss"]).all()
+
+
+def test_a_shard_of_which_an_epoch_was_lost_is_trained_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    plan = study.plan(EXPERIMENT, DATA, arms=["glorot", "he"], replicates=2)
+    train = study.train
+
+    def lossy(tasks, data, receive, workers, of):
+        taken = []
+
+        def some(task, result):
+            taken.append(result)
+            if len(taken) != 2:
+                receive(task, result)
+
+        train(tasks, data, some, workers, of=of)
+        raise KeyboardInterrupt
+
+    with ut.open(tmp_path / "runs.db", create=True) as store:
+        with monkeypatch.context() as patch:
+            patch.setattr(study, "train", lossy)
+            with pytest.raises(KeyboardInterrupt):
+                study.run(plan, DATA, store)
+        assert [run.state for run in store.runs()] == ["interrupted"] * 2
+        for outcome in study.run(plan, DATA, store):
+            assert outcome.trained == 2
+            assert np.isfinite(outcome.trace.dataset["loss"]).all()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import undertow as ut
 from undertow.errors import UndertowError, UnknownName
@@ -38,6 +39,20 @@ def test_processes_give_the_same_bits_as_one(tmp_path: Path):
             assert np.array_equal(
                 one.trace.dataset[name], other.trace.dataset[name], equal_nan=True
             ), name
+
+
+def test_threads_do_not_depend_on_what_is_left(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(workers, "cores", lambda: 2)
+    monkeypatch.setattr(workers, "WORTH_A_PROCESS", 0.0)
+    (each,) = study.plan(MOONS, DATA, arms=["relu"], replicates=1, epochs=1)
+    one = Task((Part(0, 0, each.arm.network, (0,)),), each.arm.training)
+    seen = []
+    monkeypatch.setattr(workers, "_train", lambda *_: seen.append(torch.get_num_threads()))
+    before = torch.get_num_threads()
+    workers.train([one], DATA, lambda *_: None, of=[one, one])
+    workers.train([one], DATA, lambda *_: None)
+    assert seen == [1, before]
+    assert torch.get_num_threads() == before
 
 
 def test_a_fault_in_a_worker_reaches_the_caller(tmp_path: Path):

@@ -234,3 +234,26 @@ def test_a_reader_sees_a_run_while_it_is_written(tmp_path: Path):
             writer.append(0, chunk([2]))
             writer.flush()
             assert reader.trace("r").dataset.sizes["step"] == 2
+
+
+def test_a_transaction_interrupted_at_its_beginning_is_not_left_open(tmp_path):
+    """Ctrl-C as soon as SQLite has begun: later writes must not vanish into it."""
+    with ut.open(tmp_path / "runs.db", create=True) as store:
+        begin = store._connection
+
+        class Interrupted:
+            def execute(self, *words):
+                found = begin.execute(*words)
+                if words[0] == "BEGIN IMMEDIATE":
+                    raise KeyboardInterrupt
+                return found
+
+            def __getattr__(self, name):
+                return getattr(begin, name)
+
+        store._connection = Interrupted()
+        with pytest.raises(KeyboardInterrupt), store.at_once():
+            raise AssertionError("not reached")
+        store._connection = begin
+        assert not begin.in_transaction
+        assert not store._at_once

@@ -14,7 +14,7 @@ from undertow.lab.activations import Activation
 SATURATED_BELOW = 0.05
 PART_NUMBERS = 400_000  # 1.6 MB of float32
 SAFE_RMS = (1e-15, 1e15)  # here float32 squares neither underflow nor overflow, to 8 digits
-SUMMED_AT_ONCE = 2_048  # float32 squares; more are summed row by row, so that no digit is lost
+SUMMED_AT_ONCE = 2_048  # float32 squares; of more, pieces are, so that six digits hold
 _norm = torch.linalg.vector_norm
 _ODD = 0x1E3779B97F4A7C15  # any odd number with many bits set
 
@@ -113,12 +113,16 @@ def _root(block: Tensor) -> Tensor:
 
     In float32, four times as fast, where its squares are safe, and in float64 elsewhere.
     """
-    found = torch.cat([_summed(part) for part in _parts(block)]).view(block.shape[:-2])
-    if block.element_size() < 8:
-        low, high = (limit * _entries(block) ** 0.5 for limit in SAFE_RMS)
+    return torch.cat([_part_root(part) for part in _parts(block)]).view(block.shape[:-2])
+
+
+def _part_root(part: Tensor) -> Tensor:
+    found = _summed(part)
+    if part.element_size() < 8:
+        low, high = (limit * _entries(part) ** 0.5 for limit in SAFE_RMS)
         doubtful = ~((found > low) & (found < high))  # NaN is in no range
         if doubtful.any():
-            found[doubtful] = _norm(block[doubtful], dim=(-2, -1), dtype=torch.float64)
+            found[doubtful] = _norm(part[doubtful], dim=(-2, -1), dtype=torch.float64)
     return found
 
 
@@ -126,7 +130,8 @@ def _summed(block: Tensor) -> Tensor:
     """Root of the sum of squares in the block's own precision, as float64."""
     if _entries(block) <= SUMMED_AT_ONCE:
         return _norm(block.flatten(-2), dim=-1).double()
-    return _norm(_norm(block, dim=-1).double(), dim=-1)
+    pieces = [_norm(piece, dim=-1).double() for piece in block.split(SUMMED_AT_ONCE // 2, -1)]
+    return _norm(torch.stack(pieces, -1), dim=(-2, -1))
 
 
 def _parts(block: Tensor) -> tuple[Tensor, ...]:

@@ -131,10 +131,13 @@ def run(
     def receive(task: Task, result: Chunk | Shard) -> None:
         shares = [(under_way[part.run], part, share) for part, share in task.shares(result)]
         if isinstance(result, Shard):
+            if not all(each.has_every_epoch(part) for each, part, _ in shares):
+                return  # it is trained again
             with store.at_once():  # or an interruption between two would join the rest otherwise
                 for each, part, share in shares:
                     each.receive(part, share, data)
-            for each, _, _ in shares:
+            for each, part, share in shares:
+                each.finished(part, share)
                 each.close_if_whole(data)
             return
         for each, part, share in shares:
@@ -144,7 +147,7 @@ def run(
     try:
         for each in under_way:
             each.close_if_whole(data)
-        train(tasks, data, receive, workers)
+        train(tasks, data, receive, workers, of=_whole(planned))
     except BaseException:
         for each in under_way:
             each.abandon()
@@ -160,6 +163,15 @@ def tasks_left(planned: Sequence[Planned], store: Store, *, fresh: bool = False)
 def _under_way(planned: Sequence[Planned], store: Store, fresh: bool) -> list[_UnderWay]:
     known = [None if fresh else store.latest(each.key) for each in planned]
     return [_UnderWay(each, found, store) for each, found in zip(planned, known, strict=True)]
+
+
+def _whole(planned: Sequence[Planned]) -> list[Task]:
+    """Return the passes of a study of which nothing is there yet."""
+    return joined(
+        Task((Part(number, first, each.arm.network, seeds),), each.arm.training, each.every)
+        for number, each in enumerate(planned)
+        for first, seeds in each.shards
+    )
 
 
 def _tasks(under_way: Sequence[_UnderWay]) -> list[Task]:
@@ -187,6 +199,8 @@ class _UnderWay:
             self.shards_left = []
         self.trained, self.seconds = 0, 0.0
         a_shard = planned.arm.training.epochs * max(1, len(planned.arm.training.stages))
+        self._a_shard = a_shard
+        self._taken: dict[int, int] = {}  # epochs of each shard on its way
         self.epochs = a_shard * len(planned.shards)
         self.epochs_done = a_shard * len(finished)
         self.trace: Trace | None = None
@@ -197,8 +211,16 @@ class _UnderWay:
         if isinstance(result, Chunk):
             self.epochs_done += 1
             writer.append(part.first, result)
+            self._taken[part.first] = self._taken.get(part.first, 0) + 1
             return
         writer.finish_shard(part.first, len(part.seeds), result.seconds, result.artefacts)
+
+    def has_every_epoch(self, part: Part) -> bool:
+        """Tell whether an interruption, between two writes, left no epoch of a shard out."""
+        return self._taken.get(part.first) == self._a_shard
+
+    def finished(self, part: Part, result: Shard) -> None:
+        """Count a shard that the store holds for good."""
         self.trained += len(part.seeds)
         self.seconds += result.seconds
         self.shards_left = [shard for shard in self.shards_left if shard[0] != part.first]

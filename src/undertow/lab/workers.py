@@ -14,7 +14,7 @@ import queue
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 from undertow.errors import SpecError, UndertowError
@@ -67,11 +67,18 @@ def seconds_of(tasks: Sequence[Task], data: Data) -> float:
     return seconds
 
 
-def train(tasks: Sequence[Task], data: Data, receive: Receive, workers: int | None = None) -> None:
+def train(
+    tasks: Sequence[Task],
+    data: Data,
+    receive: Receive,
+    workers: int | None = None,
+    of: Sequence[Task] | None = None,
+) -> None:
     """Train shards, and hand over their chunks as they come, then the shard itself.
 
     `workers` is by default one a core, and one in all where the work is short. With one, all
-    happens in this process.
+    happens in this process. Threads are dealt out as if all tasks `of` a study were to be trained:
+    products on two threads round otherwise than on one, and what is resumed must not.
 
     Raises
     ------
@@ -80,16 +87,18 @@ def train(tasks: Sequence[Task], data: Data, receive: Receive, workers: int | No
     UndertowError
         A worker was killed, for example for want of memory.
     """
+    whole_workers = workers_for(tasks if of is None else of, data, workers)
+    threads = max(1, cores() // whole_workers)
     workers = workers_for(tasks, data, workers)
     if workers <= 1:
-        for task in tasks:
-            _train(task, data, receive)
+        with one_core(threads) if whole_workers > 1 else nullcontext():
+            for task in tasks:
+                _train(task, data, receive)
         return
     context = multiprocessing.get_context("spawn")
     waiting, results = context.Queue(), context.Queue(maxsize=100)
     for number in (*range(len(tasks)), *[None] * workers):
         waiting.put(number)
-    threads = max(1, cores() // workers)
     arguments = (list(tasks), data, waiting, results, threads, os.getpid())
     helpers = [
         context.Process(target=_work, args=arguments, daemon=True) for _ in range(workers - 1)

@@ -57,6 +57,7 @@ class Store:
     def __init__(self, path: Path, connection: sqlite3.Connection):
         self.path = path
         self._connection = connection
+        self._at_once = False
 
     def __enter__(self) -> Store:
         return self
@@ -211,21 +212,25 @@ class Store:
     def at_once(self) -> Iterator[None]:
         """Write all that is written inside, or none of it."""
         with self._writing():
-            yield
+            self._at_once = True
+            try:
+                yield
+            finally:
+                self._at_once = False
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        if self._connection.in_transaction:  # of `at_once`, which commits
+        if self._at_once:  # which commits
             yield self._connection
             return
         with one_line(self.path):
-            self._connection.execute("BEGIN IMMEDIATE")
             try:
+                self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
+                self._connection.commit()
             except BaseException:
                 self._connection.rollback()
                 raise
-            self._connection.commit()
 
 
 class Writer:
