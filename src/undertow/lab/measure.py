@@ -62,12 +62,10 @@ def of_slopes(activation: Activation, z: Tensor, x: Tensor) -> tuple[Tensor, Ten
 
     `z` and `x` are [..., units, batch], before and after the activation.
     """
-    found = []
-    for before, after in zip(_parts(z), _parts(x), strict=True):
-        slopes = activation.slope(before, after)
-        found.append((rms(slopes), *unit_shares(activation, slopes)))
-    whole = [torch.cat(each).view(z.shape[:-2]) for each in zip(*found, strict=True)]
-    return whole[0], whole[1], whole[2]
+    slopes = activation.slope(z, x)
+    shares = [unit_shares(activation, part) for part in _parts(slopes)]
+    saturated, dead = (torch.cat(each).view(z.shape[:-2]) for each in zip(*shares, strict=True))
+    return rms(slopes), saturated, dead
 
 
 def unit_shares(activation: Activation, slopes: Tensor) -> tuple[Tensor, Tensor]:
@@ -113,17 +111,18 @@ def _root(block: Tensor) -> Tensor:
 
     In float32, four times as fast, where its squares are safe, and in float64 elsewhere.
     """
-    return torch.cat([_part_root(part) for part in _parts(block)]).view(block.shape[:-2])
-
-
-def _part_root(part: Tensor) -> Tensor:
-    found = _summed(part)
-    if part.element_size() < 8:
-        low, high = (limit * _entries(part) ** 0.5 for limit in SAFE_RMS)
+    parts = _parts(block)
+    roots = [_summed(part) for part in parts]
+    found, counts = torch.cat(roots), [len(root) for root in roots]
+    if block.element_size() < 8:
+        low, high = (limit * _entries(block) ** 0.5 for limit in SAFE_RMS)
         doubtful = ~((found > low) & (found < high))  # NaN is in no range
         if doubtful.any():
-            found[doubtful] = _norm(part[doubtful], dim=(-2, -1), dtype=torch.float64)
-    return found
+            for part, root, odd in zip(
+                parts, found.split(counts), doubtful.split(counts), strict=True
+            ):
+                root[odd] = _norm(part[odd], dim=(-2, -1), dtype=torch.float64)
+    return found.view(block.shape[:-2])
 
 
 def _summed(block: Tensor) -> Tensor:

@@ -25,6 +25,8 @@ def product(a: Tensor, b: Tensor, *, out: Tensor) -> Tensor:
         torch.mm(a.flatten(0, 1), b[0], out=out.flatten(0, 1))
         return out
     whole = _dealt_out(a, b)
+    if whole == len(a):  # as nearly always: a step of small networks is too short for slicing
+        return torch.bmm(a, b, out=out)
     if whole:
         torch.bmm(a[:whole], b[:whole], out=out[:whole])
     for left, right, result in zip(a[whole:], b[whole:], out[whole:], strict=True):
@@ -42,6 +44,8 @@ def shifted_product(bias: Tensor, a: Tensor, b: Tensor, *, out: Tensor) -> Tenso
     if a.shape[2] == 1 or b.stride(0) == 0:
         return product(a, b, out=out).add_(bias)
     whole = _dealt_out(a, b)
+    if whole == len(a):
+        return torch.baddbmm(bias, a, b, out=out)
     if whole:
         torch.baddbmm(bias[:whole], a[:whole], b[:whole], out=out[:whole])
     for shift, *parts, result in zip(bias[whole:], a[whole:], b[whole:], out[whole:], strict=True):
@@ -53,11 +57,11 @@ def shifted_product(bias: Tensor, a: Tensor, b: Tensor, *, out: Tensor) -> Tenso
 def _dealt_out(a: Tensor, b: Tensor) -> int:
     """How many of the matrices keep all threads busy, one each."""
     matrices, m, k = a.shape
+    if m * k * b.shape[2] < LARGE:
+        return matrices
     threads = torch.get_num_threads()
     left = matrices % threads
-    if left and m % threads == 0 and m * k * b.shape[2] >= LARGE:
-        return matrices - left
-    return matrices
+    return matrices - left if m % threads == 0 else matrices
 
 
 def _rows(matrix: Tensor) -> Tensor:
