@@ -31,8 +31,8 @@ from undertow.lab.normalisation import running_statistics
 from undertow.lab.parameters import initial_parameters
 from undertow.lab.passes import passes
 from undertow.prediction.from_spec import chain
+from undertow.prediction.network import gradients_of
 from undertow.theory.finite_width import finite_width
-from undertow.theory.gradients import batch_gradients
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "gelu", "selu", "leaky_relu")
 INITIALISATIONS = ("glorot_uniform", "he_normal", "torch_default", "lecun_normal")
@@ -136,14 +136,7 @@ def coverage(case: Case, networks: int) -> float:
     """Share of networks whose ratio of deltas, of one input, lies in the predicted band."""
     _, deltas = measured(case, networks, 1)
     found, x = chain(case.spec), case.data.train_inputs[:1].astype(np.float64)
-    gradients = batch_gradients(
-        found.activations,
-        x @ x.T / x.shape[1],
-        found.widths,
-        found.weight_variances,
-        found.bias_variances,
-        error_kernel=np.ones((1, 1)),
-    )
+    gradients = gradients_of(found, x, error_kernel=np.ones((1, 1)))
     scatter = finite_width(
         found.activations[0],
         gradients.preactivation_rms[:-1] ** 2,

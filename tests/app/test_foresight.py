@@ -58,6 +58,14 @@ def test_where_nothing_is_known_of_the_scatter_there_is_none():
     assert " - " in run("predict", "--normalisation", "batch").stdout
 
 
+def test_a_gradient_below_every_number_is_null_and_no_warning():
+    done = run("predict", "--depth", "600", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    document = json.loads(done.stdout)
+    assert document["layers"][0]["log10_grad_norm"] is None
+    assert document["total_dex"] is None
+
+
 def test_critical_json():
     done = run("critical", "tanh", "--bias-variance", "0.05", "--json")
     document = json.loads(done.stdout)
@@ -92,7 +100,8 @@ def test_no_critical_point():
         (["predict", "--activation", "foo"], "unknown activation 'foo'"),
         (["predict", "--init", "he"], "unknown initialisation 'he'"),
         (["predict", "--data", "moon"], "unknown data set 'moon': did you mean 'moons'?"),
-        (["predict", "--batch", "1"], "batch = 1: at least 2 samples"),
+        (["predict", "--batch", "0"], "batch = 0: at least 1 sample"),
+        (["predict", "--inputs", "0"], "inputs = 0"),
         (["predict", "--data", "moons", "--batch", "999"], "batch = 999: moons has 200 training"),
         (["predict", "--data", "digits", "--inputs", "3"], "inputs = 3: digits has 64"),
         (["predict", "--data", "digits"], "outputs = 1: digits has 10 classes; type  --outputs 10"),

@@ -81,6 +81,16 @@ def test_a_prediction_of_a_module_against_its_own_gradients():
     assert list(trace.to_xarray()["layer"].values) == ["1", "3", "5", "7"]
 
 
+@pytest.mark.parametrize(
+    "flat", [lambda x: x.view(x.size(0), -1), lambda x: x.reshape(x.shape[0], -1)]
+)
+def test_inputs_may_be_flattened_by_their_size(flat):
+    def forward(self, x):
+        return self.two(torch.tanh(self.one(flat(x))))
+
+    assert chain(functional(forward)).activations == ("tanh",)
+
+
 def test_nothing_of_the_module_changes():
     model = stack(nn.BatchNorm1d, nn.Tanh)
     before = {name: value.clone() for name, value in model.state_dict().items()}

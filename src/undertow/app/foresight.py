@@ -16,15 +16,15 @@ def predict(
     """Predict a network's gradients on a batch; return the JSON document."""
     from undertow.prediction.network import predict as predicted
 
-    if batch < 2:
-        raise SpecError(f"batch = {batch}: at least 2 samples, for example --batch 32")
+    if batch < 1:
+        raise SpecError(f"batch = {batch}: at least 1 sample, for example --batch 32")
     if data is None:
-        network = NetworkSpec(inputs=inputs or 2, **spec)
+        network = NetworkSpec(inputs=2 if inputs is None else inputs, **spec)
         samples = np.random.default_rng(0).standard_normal((batch, network.inputs))
         targets = None
     else:
         samples, targets, classes = _samples(data, batch)
-        network = NetworkSpec(inputs=inputs or samples.shape[1], **spec)
+        network = NetworkSpec(inputs=samples.shape[1] if inputs is None else inputs, **spec)
         if network.inputs != samples.shape[1]:
             raise SpecError(f"inputs = {inputs}: {data} has {samples.shape[1]}; leave --inputs out")
         if classes > 2 and network.outputs != classes:
@@ -33,7 +33,9 @@ def predict(
                 f"--outputs {classes}"
             )
     dataset = predicted(network, samples, targets=targets).to_xarray()
-    grad, delta = (np.log10(dataset[name].values[0, 0]) for name in ("grad_norm", "delta_norm"))
+    with np.errstate(divide="ignore", invalid="ignore"):  # a norm of 0 has no logarithm: null
+        grad, delta = np.log10([dataset[name].values[0, 0] for name in ("grad_norm", "delta_norm")])
+        total = delta[0] - delta[-2]
     sd = dataset["sd_dex"].values[0, 0] if "sd_dex" in dataset else np.full(grad.shape, np.nan)
     layers = [
         {
@@ -46,7 +48,7 @@ def predict(
     ]
     return {
         "layers": layers,
-        "total_dex": _number(delta[0] - delta[-2]),
+        "total_dex": _number(total),
         "caution": dataset.attrs["caution"] or None,
     }
 

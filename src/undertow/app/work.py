@@ -109,7 +109,7 @@ def print_document(document: dict[str, Any]) -> None:
     console.print(terminal.arms(document))
     console.print(words.GLOSSARY, style="dim")
     console.print()
-    console.print(" ".join(filter(None, [words.paragraph(document), words.theory(document)])))
+    console.print(words.paragraph(document))
     console.print(terminal.claims(document))
     trained, seconds = document["networks"], document["seconds"]
     console.print(
@@ -200,7 +200,7 @@ def _write_report(
         {label: trace for label, (_, trace) in runs.items()},
         title=experiment(document["experiment"]).title,
         command=command,
-        words=" ".join(filter(None, [words.paragraph(document), words.theory(document)])),
+        words=words.paragraph(document),
     )
 
 

@@ -30,7 +30,7 @@ from undertow.lab.passes import Pass, Passes, passes
 from undertow.lab.randomness import batch_orders, generator
 from undertow.lab.recorder import Recorder
 from undertow.lab.stages import freeze, keep_trained, stages
-from undertow.spec import NetworkSpec, TrainingSpec, changed
+from undertow.spec import NetworkSpec, TrainingSpec
 from undertow.trace.record import Chunk, Header, Layer, provenance
 
 VERSION = 2  # goes up when the same seed no longer gives the same numbers, to round-off
@@ -157,7 +157,7 @@ def _networks(
     trained: Networks | None,
 ) -> Networks:
     """Make the networks of a stage; what an earlier one trained is kept."""
-    drawn_from = [changed(each, depth=spec.depth) for each in drawn_from]
+    drawn_from = [each.model_copy(update={"depth": spec.depth}) for each in drawn_from]
     parameters = initial_parameters(spec, seeds, dtype, stage, drawn_from)
     running = running_statistics(spec, len(seeds), dtype)
     if trained:

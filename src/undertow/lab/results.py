@@ -71,10 +71,10 @@ def _theory(trace: Trace) -> dict[str, Any] | None:
     off = disagreement(trace)
     if off is None:
         return None
+    with np.errstate(divide="ignore"):
+        logs = np.log10(trace.attributes["predicted"]["grad_norm"])
     return {
-        "log10_grad_norm": [
-            _json(value) for value in np.log10(trace.attributes["predicted"]["grad_norm"])
-        ],
+        "log10_grad_norm": [_json(value) for value in logs],
         "disagreement_dex": [_json(value) for value in off],
         "median_dex": _median(np.abs(off)),
     }

@@ -37,7 +37,8 @@ def stages(spec: NetworkSpec, training: TrainingSpec) -> list[Stage]:
     if last != spec.depth:
         raise SpecError(
             f"stages {training.stages} end at depth {last}: the network has {spec.depth} hidden "
-            "layers, and the last stage must have them all, for example ({spec.depth}, {last})"
+            "layers, and the last stage must have them all, for example "
+            f"({spec.depth}, 0)"
         )
     if training.clip is not None:
         raise SpecError("stages: clipping would count frozen layers; leave clip or stages out")

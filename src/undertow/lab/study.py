@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from undertow.errors import SpecError
@@ -126,28 +126,26 @@ def run(
     An interruption of any kind leaves what was trained in the store, listed as interrupted.
     """
     under_way = _under_way(planned, store, fresh)
-    tasks = _tasks(under_way)
+    tasks, whole = _tasks(under_way), _passes((each, each.shards) for each in planned)
 
     def receive(task: Task, result: Chunk | Shard) -> None:
         shares = [(under_way[part.run], part, share) for part, share in task.shares(result)]
-        if isinstance(result, Shard):
-            if not all(each.has_every_epoch(part) for each, part, _ in shares):
-                return  # it is trained again
+        if isinstance(result, Chunk):
+            for each, part, chunk in shares:
+                each.take_epoch(part, chunk, data)
+                progress(Progress(each.planned.arm.name, each.epochs_done, each.epochs))
+        elif all(each.has_every_epoch(part) for each, part, _ in shares):  # else trained again
             with store.at_once():  # or an interruption between two would join the rest otherwise
-                for each, part, share in shares:
-                    each.receive(part, share, data)
-            for each, part, share in shares:
-                each.finished(part, share)
+                for each, part, shard in shares:
+                    each.keep(part, shard)
+            for each, part, shard in shares:
+                each.count(part, shard)
                 each.close_if_whole(data)
-            return
-        for each, part, share in shares:
-            each.receive(part, share, data)
-            progress(Progress(each.planned.arm.name, each.epochs_done, each.epochs))
 
     try:
         for each in under_way:
             each.close_if_whole(data)
-        train(tasks, data, receive, workers, of=_whole(planned))
+        train(tasks, data, receive, workers, of=whole)
     except BaseException:
         for each in under_way:
             each.abandon()
@@ -165,24 +163,16 @@ def _under_way(planned: Sequence[Planned], store: Store, fresh: bool) -> list[_U
     return [_UnderWay(each, found, store) for each, found in zip(planned, known, strict=True)]
 
 
-def _whole(planned: Sequence[Planned]) -> list[Task]:
-    """Return the passes of a study of which nothing is there yet."""
-    return joined(
-        Task((Part(number, first, each.arm.network, seeds),), each.arm.training, each.every)
-        for number, each in enumerate(planned)
-        for first, seeds in each.shards
-    )
-
-
 def _tasks(under_way: Sequence[_UnderWay]) -> list[Task]:
+    return _passes((each.planned, each.shards_left) for each in under_way)
+
+
+def _passes(study: Iterable[tuple[Planned, list[tuple[int, tuple[int, ...]]]]]) -> list[Task]:
+    """Return the passes that train these shards of each run."""
     return joined(
-        Task(
-            (Part(number, first, each.planned.arm.network, seeds),),
-            each.planned.arm.training,
-            each.planned.every,
-        )
-        for number, each in enumerate(under_way)
-        for first, seeds in each.shards_left
+        Task((Part(number, first, run.arm.network, seeds),), run.arm.training, run.every)
+        for number, (run, shards) in enumerate(study)
+        for first, seeds in shards
     )
 
 
@@ -198,32 +188,33 @@ class _UnderWay:
         if self.whole:
             self.shards_left = []
         self.trained, self.seconds = 0, 0.0
-        a_shard = planned.arm.training.epochs * max(1, len(planned.arm.training.stages))
-        self._a_shard = a_shard
+        self._a_shard = planned.arm.training.epochs * max(1, len(planned.arm.training.stages))
         self._taken: dict[int, int] = {}  # epochs of each shard on its way
-        self.epochs = a_shard * len(planned.shards)
-        self.epochs_done = a_shard * len(finished)
+        self.epochs = self._a_shard * len(planned.shards)
+        self.epochs_done = self._a_shard * len(finished)
         self.trace: Trace | None = None
         self._writer: Writer | None = None
 
-    def receive(self, part: Part, result: Chunk | Shard, data: Data) -> None:
-        writer = self._writer = self._writer or self._begin(data)
-        if isinstance(result, Chunk):
-            self.epochs_done += 1
-            writer.append(part.first, result)
-            self._taken[part.first] = self._taken.get(part.first, 0) + 1
-            return
-        writer.finish_shard(part.first, len(part.seeds), result.seconds, result.artefacts)
+    def take_epoch(self, part: Part, chunk: Chunk, data: Data) -> None:
+        self._writer = self._writer or self._begin(data)
+        self.epochs_done += 1
+        self._writer.append(part.first, chunk)
+        self._taken[part.first] = self._taken.get(part.first, 0) + 1
 
     def has_every_epoch(self, part: Part) -> bool:
         """Tell whether an interruption, between two writes, left no epoch of a shard out."""
         return self._taken.get(part.first) == self._a_shard
 
-    def finished(self, part: Part, result: Shard) -> None:
+    def keep(self, part: Part, shard: Shard) -> None:
+        """Write a whole shard."""
+        assert self._writer is not None
+        self._writer.finish_shard(part.first, len(part.seeds), shard.seconds, shard.artefacts)
+
+    def count(self, part: Part, shard: Shard) -> None:
         """Count a shard that the store holds for good."""
         self.trained += len(part.seeds)
-        self.seconds += result.seconds
-        self.shards_left = [shard for shard in self.shards_left if shard[0] != part.first]
+        self.seconds += shard.seconds
+        self.shards_left = [left for left in self.shards_left if left[0] != part.first]
 
     def close_if_whole(self, data: Data) -> None:
         """Finish a run without a shard left, also one that was killed just before its end."""
@@ -247,7 +238,7 @@ class _UnderWay:
 
     def _begin(self, data: Data) -> Writer:
         planned, arm = self.planned, self.planned.arm
-        self.run = self.run or self.store.new_id(planned.stem)
+        new, self.run = not self.run, self.run or self.store.new_id(planned.stem)
         header = engine.header(
             arm.network,
             arm.training,
@@ -257,7 +248,8 @@ class _UnderWay:
             experiment=planned.experiment,
             arm=arm.name,
             note=arm.note,
-            predicted=expected(arm.network, arm.training, data),
+            # The header of a run that is taken up again is there already.
+            predicted=expected(arm.network, arm.training, data) if new else None,
         )
         name = f"{planned.experiment} {arm.name}"
         return self.store.begin(self.run, planned.key, name, header)

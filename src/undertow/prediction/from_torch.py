@@ -32,6 +32,7 @@ FUNCTIONS: dict[Any, str] = {
     F.softplus: "softplus",
     F.hardtanh: "hard_tanh",
 }
+SIZES = ("size", getattr, operator.getitem)
 METHODS = {"sigmoid": "sigmoid", "tanh": "tanh", "relu": "relu"}
 MODULES: dict[type[nn.Module], tuple[str, dict[str, Any]]] = {
     nn.Sigmoid: ("sigmoid", {}),
@@ -109,6 +110,8 @@ class _Reader:
             self.end = self._value(node, node.args[0])
         elif node.op == "call_module":
             self.values[node] = self._module(node, str(node.target))
+        elif node.target in SIZES:  # x.view(x.size(0), -1): numbers, not part of the network
+            pass
         elif node.op in ("call_function", "call_method"):
             self.values[node] = self._function(node)
         else:

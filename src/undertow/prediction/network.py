@@ -68,19 +68,7 @@ def predict(
     if found.widths[-1] == 1 and loss == "cross_entropy":
         loss = "binary_cross_entropy"
     targets = None if targets is None else _array("targets", targets)
-    gradients = batch_gradients(
-        found.activations,
-        rows @ rows.T / rows.shape[1],
-        found.widths,
-        found.weight_variances,
-        found.bias_variances,
-        targets=targets,
-        loss=loss,
-        normalisation=found.normalisations,
-        skips=found.skips,
-        branch_scale=found.branch_scale,
-        taken_off=found.taken_off,
-    )
+    gradients = gradients_of(found, rows, targets=targets, loss=loss)
     arrays, caution = _measured(found, gradients, targets, loss)
     arrays["input_rms"] = np.sqrt(np.mean(rows**2))
     header = Header(
@@ -92,6 +80,22 @@ def predict(
     )
     first = np.ones(1, np.int64)
     return build(header, [Chunk(first, first, {name: _one(part) for name, part in arrays.items()})])
+
+
+def gradients_of(found: Chain, rows: Array, **options: Any) -> BatchGradients:
+    """Hand a chain and a batch [B, features] to the theory; options as in `batch_gradients`."""
+    return batch_gradients(
+        found.activations,
+        rows @ rows.T / rows.shape[1],
+        found.widths,
+        found.weight_variances,
+        found.bias_variances,
+        normalisation=found.normalisations,
+        skips=found.skips,
+        branch_scale=found.branch_scale,
+        taken_off=found.taken_off,
+        **options,
+    )
 
 
 def _chain(network: Any) -> Chain:

@@ -28,7 +28,7 @@ def paragraph(document: dict[str, Any]) -> str:
     sentences = [_arrives(worst)]
     if best is not worst:
         sentences += [_arrives(best), *_proxy(worst, best)]
-    return " ".join(sentences)
+    return " ".join([*sentences, *filter(None, [theory(document)])])
 
 
 def theory(document: dict[str, Any]) -> str:

@@ -14,7 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from undertow.errors import UnknownName
 from undertow.theory.kernels import covariance
-from undertow.theory.output_errors import LOSSES, error_of, gaussian_outputs, labels
+from undertow.theory.output_errors import (
+    LOSSES,
+    draws_of,
+    error_of,
+    gaussian_outputs,
+    labels,
+)
 
 Array = NDArray[np.float64]
 
@@ -55,6 +61,7 @@ def error_scatter(
     if loss not in LOSSES:
         raise UnknownName("loss", str(loss), LOSSES)
     rng = np.random.default_rng(seed)
+    samples = draws_of(samples, len(cov), outputs)
     z = gaussian_outputs(cov, samples, outputs, rng)
     error = error_of(z, labels(targets, z.shape, loss, rng), loss)
     flat = error.transpose(1, 0, 2).reshape(len(cov), -1)

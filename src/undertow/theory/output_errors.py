@@ -108,25 +108,23 @@ def error_of(z: Array, y: Array, loss: str) -> Array:
     return 2.0 * (z - y) / z.shape[-1]
 
 
+def draws_of(samples: int, size: int, outputs: int) -> int:
+    """How many draws to take; many outputs average over themselves, and memory is bounded."""
+    return int(np.clip(AT_ONCE // (size * outputs), 4, samples))
+
+
 def _softmax(
     cov: Array, outputs: int, classes: NDArray[np.int64] | None, samples: int, seed: int
 ) -> Array:
     size = len(cov)
-    variances, vectors = np.linalg.eigh(cov)
-    root = vectors * np.sqrt(np.maximum(variances, 0.0))
-    # Many outputs average over themselves: fewer draws then do, and memory stays bounded.
-    draws = int(np.clip(AT_ONCE // (size * outputs), 4, samples))
-    z = root @ np.random.default_rng(seed).standard_normal((draws * outputs, size)).T
-    z = z.reshape(size, draws, outputs)
-    z -= z.max(axis=-1, keepdims=True)
-    p = np.exp(z)
-    p /= p.sum(axis=-1, keepdims=True)
+    draws = draws_of(samples, size, outputs)
+    z = gaussian_outputs(cov, draws, outputs, np.random.default_rng(seed))
+    y = np.zeros(outputs) if classes is None else np.eye(outputs)[classes]
+    flat = error_of(z, y, "cross_entropy").transpose(1, 0, 2).reshape(size, -1)
+    found = flat @ flat.T / draws
     if classes is None:
-        flat = p.reshape(size, -1)
-        return flat @ flat.T / draws - 1.0 / outputs + (1.0 - 1.0 / outputs) * np.eye(size)
-    p[np.arange(size), :, classes] -= 1.0
-    flat = p.reshape(size, -1)
-    return flat @ flat.T / draws
+        found += (1.0 - 1.0 / outputs) * np.eye(size) - 1.0 / outputs
+    return found
 
 
 def _classes(targets: ArrayLike | None, size: int, outputs: int) -> NDArray[np.int64] | None:

@@ -141,14 +141,15 @@ def _theory(arm: str, trace: Trace, variable: str) -> list[dict[str, Any]]:
             "kind": "finite",
         }
         for place, name in enumerate(trace.dataset["layer"].values)
+        if middle[place] > 0
     ]
 
 
 def _theory_words(drawn: list[str], variable: str) -> str:
     if THEORY_SAYS not in drawn:
         return ""
-    band = "and its band of two standard deviations, " if variable == "grad_norm" else ""
-    return f" The dotted line, {band}is what theory expects of step 1."
+    band = ", and its band of two standard deviations," if variable == "grad_norm" else ""
+    return f" The dotted line{band} is what theory expects of step 1."
 
 
 def _panel(
