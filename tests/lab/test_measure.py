@@ -118,7 +118,8 @@ def test_a_norm_of_zero_is_a_gradient_of_zero() -> None:
 def test_nonfinite_entries_are_counted(shape, seed: int) -> None:
     random = np.random.default_rng(seed)
     kinds = random.choice([0.0, 1.0, 1e38, np.nan, np.inf, -np.inf], size=shape)
-    found = measure.nonfinite(torch.from_numpy(kinds.astype(np.float32)))
+    block = torch.from_numpy(kinds.astype(np.float32))
+    found = measure.nonfinite(block, measure.norm(block))
     for layer in range(shape[0]):
         for replicate in range(shape[1]):
             entries = kinds[layer, replicate].ravel().tolist()
@@ -132,7 +133,7 @@ def test_saturated_and_dead_shares_against_a_loop(shape, seed: int, name: str, s
     # A shift for each unit, so that some units are dead for the whole batch.
     z = drawn(shape, seed, scale) + torch.linspace(-scale, scale, shape[2])[:, None]
     slopes = activation.slope(z, activation.function(z))
-    saturated, dead = measure.unit_shares(activation, slopes)
+    saturated, dead = measure.unit_shares(activation, slopes.clone())
     for layer in range(shape[0]):
         for replicate in range(shape[1]):
             units = slopes[layer, replicate].tolist()

@@ -51,8 +51,10 @@ def mean_abs(block: Tensor) -> Tensor:
     return (block.flatten(-2).abs() / _entries(block)).sum(-1)
 
 
-def nonfinite(block: Tensor) -> Tensor:
-    """How many entries are NaN or Inf."""
+def nonfinite(block: Tensor, norms: Tensor) -> Tensor:
+    """How many entries are NaN or Inf; none where the norm is finite."""
+    if norms.isfinite().all():
+        return torch.zeros_like(norms)
     zeros = block.flatten(-2) * 0  # NaN where an entry is NaN or Inf
     return zeros.ne_(zeros).sum(-1)
 
@@ -62,19 +64,26 @@ def of_slopes(activation: Activation, z: Tensor, x: Tensor) -> tuple[Tensor, Ten
 
     `z` and `x` are [..., units, batch], before and after the activation.
     """
-    slopes = activation.slope(z, x)
-    shares = [unit_shares(activation, part) for part in _parts(slopes)]
-    saturated, dead = (torch.cat(each).view(z.shape[:-2]) for each in zip(*shares, strict=True))
-    return rms(slopes), saturated, dead
+    found = []
+    for before, after in zip(_parts(z), _parts(x), strict=True):
+        slopes = activation.slope(before, after)
+        found.append((_summed(slopes), *unit_shares(activation, slopes)))
+    root, saturated, dead = (
+        torch.cat(each).view(z.shape[:-2]) for each in zip(*found, strict=True)
+    )
+    if not _safe(root, z):
+        root = _root(activation.slope(z, x))
+    return (root / _entries(z) ** 0.5).to(z.dtype), saturated, dead
 
 
 def unit_shares(activation: Activation, slopes: Tensor) -> tuple[Tensor, Tensor]:
     """Return the saturated share of (unit, sample) pairs and the share of dead units.
 
-    `slopes` is [..., units, batch]. A unit is dead if its slope is 0 for every sample.
+    `slopes` is [..., units, batch], and is used up. A unit is dead if its slope is 0 for every
+    sample, and then only is the sum of their sizes 0, which takes half as long as the largest.
     """
-    sizes = slopes.abs()
-    dead = sizes.amax(-1).eq_(0.0).mean(-1)
+    sizes = slopes.abs_()
+    dead = sizes.sum(-1).eq_(0.0).mean(-1)
     return sizes.lt_(SATURATED_BELOW * activation.steepest).mean((-2, -1)), dead
 
 
@@ -113,16 +122,28 @@ def _root(block: Tensor) -> Tensor:
     """
     parts = _parts(block)
     roots = [_summed(part) for part in parts]
-    found, counts = torch.cat(roots), [len(root) for root in roots]
-    if block.element_size() < 8:
-        low, high = (limit * _entries(block) ** 0.5 for limit in SAFE_RMS)
-        doubtful = ~((found > low) & (found < high))  # NaN is in no range
-        if doubtful.any():
-            for part, root, odd in zip(
-                parts, found.split(counts), doubtful.split(counts), strict=True
-            ):
-                root[odd] = _norm(part[odd], dim=(-2, -1), dtype=torch.float64)
+    found = torch.cat(roots)
+    if not _safe(found, block):
+        counts = [len(root) for root in roots]
+        low, high = _range(block)
+        doubtful = ~((found > low) & (found < high))
+        for part, root, odd in zip(parts, found.split(counts), doubtful.split(counts), strict=True):
+            root[odd] = _norm(part[odd], dim=(-2, -1), dtype=torch.float64)
     return found.view(block.shape[:-2])
+
+
+def _safe(roots: Tensor, block: Tensor) -> bool:
+    """Tell whether no sum of the block's squares can have lost anything."""
+    if block.element_size() == 8:
+        return True
+    low, high = _range(block)
+    least, most = roots.aminmax()  # NaN where there is one, which is in no range
+    return bool(least > low and most < high)
+
+
+def _range(block: Tensor) -> tuple[float, float]:
+    low, high = (limit * _entries(block) ** 0.5 for limit in SAFE_RMS)
+    return low, high
 
 
 def _summed(block: Tensor) -> Tensor:

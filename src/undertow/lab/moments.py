@@ -55,7 +55,8 @@ def measured(
     truth = torch.stack(list(targets))
     # Gradients, weights and updates go through the same calls: [3, steps, layers, R, out, in].
     blocks = weight_blocks(passes.flats[:, :steps], spec, networks.replicates)
-    norms = torch.cat([measure.norm(block) for block in blocks], 2)
+    of_blocks = [measure.norm(block) for block in blocks]
+    norms = torch.cat(of_blocks, 2)
     hidden = dict(zip(KINDS, passes.hidden[:, :steps], strict=True))  # each lies in one piece
     slope, saturated, dead = measure.of_slopes(
         ACTIVATIONS[spec.activation], hidden["preactivation"], hidden["activation"]
@@ -79,7 +80,13 @@ def measured(
         "weight_norm": norms[1],
         "update_norm": norms[2],
         "grad_mean_abs": torch.cat([measure.mean_abs(block[0]) for block in blocks], 1),
-        "nonfinite": torch.cat([measure.nonfinite(block[0]) for block in blocks], 1),
+        "nonfinite": torch.cat(
+            [
+                measure.nonfinite(block[0], norm[0])
+                for block, norm in zip(blocks, of_blocks, strict=True)
+            ],
+            1,
+        ),
         **{name: torch.cat(parts, 1) for name, parts in of_layers.items()},
         "input_rms": torch.stack(list(squares)).sqrt().to(loss.dtype),
         "output_spread": measure.spread(logits),

@@ -24,13 +24,14 @@ def product(a: Tensor, b: Tensor, *, out: Tensor) -> Tensor:
     if b.stride(0) == 0 and out.is_contiguous():  # all a by the same b: one product
         torch.mm(a.flatten(0, 1), b[0], out=out.flatten(0, 1))
         return out
-    whole = _dealt_out(a, b)
-    if whole == len(a):  # as nearly always: a step of small networks is too short for slicing
+    left = _left_over(a, b)
+    if not left:
         return torch.bmm(a, b, out=out)
+    whole = len(a) - left
     if whole:
         torch.bmm(a[:whole], b[:whole], out=out[:whole])
-    for left, right, result in zip(a[whole:], b[whole:], out[whole:], strict=True):
-        torch.bmm(_rows(left), _same(right), out=_rows(result))
+    for one, other, result in zip(a[whole:], b[whole:], out[whole:], strict=True):
+        torch.bmm(_rows(one), _same(other), out=_rows(result))
     return out
 
 
@@ -43,25 +44,26 @@ def shifted_product(bias: Tensor, a: Tensor, b: Tensor, *, out: Tensor) -> Tenso
     """
     if a.shape[2] == 1 or b.stride(0) == 0:
         return product(a, b, out=out).add_(bias)
-    whole = _dealt_out(a, b)
-    if whole == len(a):
+    left = _left_over(a, b)
+    if not left:
         return torch.baddbmm(bias, a, b, out=out)
+    whole = len(a) - left
     if whole:
         torch.baddbmm(bias[:whole], a[:whole], b[:whole], out=out[:whole])
     for shift, *parts, result in zip(bias[whole:], a[whole:], b[whole:], out[whole:], strict=True):
-        left, right = parts
-        torch.baddbmm(_rows(shift), _rows(left), _same(right), out=_rows(result))
+        one, other = parts
+        torch.baddbmm(_rows(shift), _rows(one), _same(other), out=_rows(result))
     return out
 
 
-def _dealt_out(a: Tensor, b: Tensor) -> int:
-    """How many of the matrices keep all threads busy, one each."""
-    matrices, m, k = a.shape
-    if m * k * b.shape[2] < LARGE:
-        return matrices
+def _left_over(a: Tensor, b: Tensor) -> int:
+    """How many large matrices are left when every thread has had as many as the others."""
     threads = torch.get_num_threads()
-    left = matrices % threads
-    return matrices - left if m % threads == 0 else matrices
+    if threads == 1:  # asked first: small networks have one, and steps too short for more
+        return 0
+    matrices, m, k = a.shape
+    large = m * k * b.shape[2] >= LARGE
+    return matrices % threads if large and m % threads == 0 else 0
 
 
 def _rows(matrix: Tensor) -> Tensor:

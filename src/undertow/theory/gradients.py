@@ -12,7 +12,6 @@ from undertow.errors import SpecError
 from undertow.theory.activations import Activation, find
 from undertow.theory.arguments import at_least_zero, whole
 from undertow.theory.kernels import TOLERANCE, covariance, kernel_maps
-from undertow.theory.moments import moments
 from undertow.theory.normalised_kernels import normalised_delta, normalised_kernel
 from undertow.theory.output_errors import output_error
 from undertow.theory.sums import Sums
@@ -147,13 +146,11 @@ def batch_gradients(
     for layer in range(depth):
         pre = weight[layer] * values[-1] + bias[layer]
         pres.append(pre)
-        entering = normalised_kernel(pre, norms_[layer])
-        maps = kernel_maps(phis[layer], entering, tolerance)
-        mean = moments(phis[layer], np.diagonal(entering)).mean
+        maps = kernel_maps(phis[layer], normalised_kernel(pre, norms_[layer]), tolerance)
         here = layer + 1
-        values.append(forwards.add(here, maps.value, mean, ends.get(here, ()), scales[here]))
-        activations.append(maps.value + _restored(mean, taken_off))
-        reads.append(values[-1] + _restored(mean, taken_off))
+        values.append(forwards.add(here, maps.value, maps.mean, ends.get(here, ()), scales[here]))
+        activations.append(maps.value + _restored(maps.mean, taken_off))
+        reads.append(values[-1] + _restored(maps.mean, taken_off))
         slopes.append(maps.slope)
         error = max(error, maps.error)
     logits = weight[-1] * values[-1] + bias[-1]

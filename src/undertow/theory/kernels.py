@@ -35,6 +35,8 @@ class KernelMaps(NamedTuple):
         K_ab = E phi(u_a) phi(u_b).
     slope : array [B, B]
         D_ab = E phi'(u_a) phi'(u_b).
+    mean : array [B]
+        E phi(u_a).
     error : float
         Estimate of the largest error of any entry, relative to sqrt(K_aa K_bb) or
         sqrt(D_aa D_bb); 0 for a closed form.
@@ -42,6 +44,7 @@ class KernelMaps(NamedTuple):
 
     value: Array
     slope: Array
+    mean: Array
     error: float
 
 
@@ -101,7 +104,7 @@ def kernel_maps(
     value, slope = np.diag(averages.square), np.diag(averages.slope_square)
     value[first, second] = value[second, first] = pairs[0]
     slope[first, second] = slope[second, first] = pairs[1]
-    return KernelMaps(value, slope, pairs[2])
+    return KernelMaps(value, slope, averages.mean, pairs[2])
 
 
 def pair_means(
