@@ -20,10 +20,10 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from undertow.lab import engine
 from undertow.lab.data import Data, load
 from undertow.lab.experiments import experiment
-from undertow.lab.memory import keep_freed_memory
+from undertow.lab.task import Part, Task
+from undertow.lab.training import train
 from undertow.spec import NetworkSpec, changed
 
 REPLICATES = 3
@@ -32,19 +32,15 @@ RATE, FASTER, MEMORY = 0.58, 4.0, 3.0  # the targets: share of the rate, times t
 
 
 def main(folder: str, rounds: int, epochs: int) -> None:
-    keep_freed_memory()
     study = experiment("fashion-remedies")
     data = load(study.data, folder).first(study.train_samples)
     arm = study.arm("baseline")
     training = changed(arm.training, epochs=epochs)
 
     def undertow() -> float:
-        seeds = range(REPLICATES)
-        return timed(
-            lambda: engine.train(
-                arm.network, training, data, seeds, lambda _: None, every=study.every
-            )
-        )
+        part = Part(0, 0, arm.network, tuple(range(REPLICATES)))
+        task = Task((part,), training, study.every)
+        return timed(lambda: train(task, data, lambda _: None))
 
     programs: dict[str, Callable[[], float]] = {
         "products": products,

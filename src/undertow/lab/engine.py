@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import cache
 from typing import cast
 
@@ -30,6 +29,7 @@ from undertow.lab.passes import Pass, Passes, passes
 from undertow.lab.randomness import batch_orders, generator
 from undertow.lab.recorder import Recorder
 from undertow.lab.stages import freeze, keep_trained, stages
+from undertow.lab.threads import torch_threads
 from undertow.spec import NetworkSpec, TrainingSpec
 from undertow.trace.record import Chunk, Header, Layer, provenance
 
@@ -39,7 +39,9 @@ GRID = 60  # points along each side of the decision grid
 KEPT_WEIGHTS = 2_000  # a first layer of more numbers, of one network, is not kept whole
 TENSOR_SAMPLES = 512  # answered together where answers depend on one another
 EVEN = 64  # samples, of which parts are multiples: products of odd lengths are slower
-TEST_NUMBERS = 250_000  # samples are tested together up to so many activations of a layer
+# Tested together: so many activations of a layer, or of few networks so many samples, which keep
+# a layer in the cache.
+TEST_NUMBERS, CACHED_NUMBERS, TEST_SAMPLES = 250_000, 64_000, 512
 
 
 def header(
@@ -88,6 +90,7 @@ def train(
     every: int = 1,
     drawn_from: Sequence[NetworkSpec] | None = None,
     dtype: torch.dtype = torch.float32,
+    before_step: Callable[[], None] = lambda: None,
 ) -> dict[str, np.ndarray]:
     """Train one network a seed; hand over a chunk an epoch; return the artefacts.
 
@@ -101,11 +104,12 @@ def train(
     Steps 1 to 10, every `every`-th and the last of each epoch are recorded; the test set is
     measured at the end of each epoch. The same seed gives the same network whatever its
     neighbours, to float32 round-off. `drawn_from` has, for each seed, the network whose first
-    weights it gets, where that is not `spec` itself: all else is as `spec` says.
+    weights it gets, where that is not `spec` itself: all else is as `spec` says. `before_step` is
+    called before every step, and may hold the training up.
     """
     seeds, planned = list(seeds), stages(spec, training)
     drawn_from = list(drawn_from or [spec] * len(seeds))
-    with _threads(spec, training), torch.no_grad():
+    with torch_threads(_threads(spec, training)), torch.no_grad():
         orders = [generator(seed, "order") for seed in seeds]
         train_set = samples(data.train_inputs, data.train_targets, dtype)
         test_set = samples(data.test_inputs, data.test_targets, dtype)
@@ -126,6 +130,7 @@ def train(
                 epoch += 1
                 order = torch.from_numpy(batch_orders(orders, len(data.train_targets)))
                 for places in order.split(training.batch_size, dim=1):
+                    before_step()
                     step += 1
                     wanted = step <= FIRST_STEPS or 0 in (step % every, step % steps_an_epoch)
                     chosen = batch(train_set, places)
@@ -225,7 +230,9 @@ def _logits(networks: Networks, inputs: Tensor, rooms: Callable[[int], Passes]) 
     over the whole tensor an answer depends on its part, which must then depend on nothing else.
     """
     spec, replicates = networks.spec, networks.replicates
-    together = max(1, TEST_NUMBERS // (replicates * spec.width))
+    a_sample = replicates * spec.width
+    cached = max(TEST_SAMPLES, CACHED_NUMBERS // a_sample)
+    together = max(1, min(TEST_NUMBERS // a_sample, cached))
     together -= together % EVEN if together > EVEN else 0
     for part in inputs.split(TENSOR_SAMPLES if spec.normalisation == "tensor" else together):
         shared, at = part.T.expand(replicates, -1, -1), rooms(len(part)).each[0]
@@ -302,13 +309,7 @@ def _plane_artefacts(
     }
 
 
-@contextmanager
-def _threads(spec: NetworkSpec, training: TrainingSpec) -> Iterator[None]:
+def _threads(spec: NetworkSpec, training: TrainingSpec) -> int:
     """One thread for small nets: on a busy machine two made them 10 to 50 times slower."""
     products = max(fan_in * fan_out for fan_in, fan_out in spec.layer_shapes)
-    before = torch.get_num_threads()
-    torch.set_num_threads(before if products * training.batch_size >= 1 << 20 else 1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    return torch.get_num_threads() if products * training.batch_size >= 1 << 20 else 1

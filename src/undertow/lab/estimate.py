@@ -6,10 +6,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from undertow.lab import engine
 from undertow.lab.data import Data
 from undertow.lab.task import Task, shape
-from undertow.lab.workers import cores, one_core, seconds_of, workers_for
+from undertow.lab.threads import torch_threads
+from undertow.lab.training import train
+from undertow.lab.workers import cores, seconds_of, workers_for
 
 WORTH_TIMING = 20.0  # seconds of guessed work; below, nobody waits for an estimate
 FEW, MORE = 11, 21  # steps, beyond the first ten, which are all recorded
@@ -25,7 +26,7 @@ def seconds_left(tasks: Sequence[Task], data: Data, workers: int | None = None) 
     used = workers_for(tasks, data, workers)
     known: dict[tuple[object, ...], float] = {}
     total = 0.0
-    with one_core(max(1, cores() // used)):
+    with torch_threads(max(1, cores() // used)):
         for task in tasks:
             kind = _kind(task)
             if kind not in known:
@@ -55,5 +56,5 @@ def _training_seconds(task: Task, data: Data, steps: int) -> float:
     part = replace(part, test_inputs=part.test_inputs[:1], test_targets=part.test_targets[:1])
     training = task.training.model_copy(update={"epochs": 1, "stages": ()})
     began = time.perf_counter()
-    engine.train(task.network, training, part, task.seeds, lambda _: None, every=task.every)
+    train(task._replace(training=training), part, lambda _: None)
     return time.perf_counter() - began

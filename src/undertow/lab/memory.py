@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import sys
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # mallopt's parameters in glibc
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # mallopt's parameters in glibc
 _LARGEST = 1 << 30
 
 
@@ -13,7 +13,8 @@ def keep_freed_memory() -> bool:
     """Ask glibc to reuse freed blocks of any size; tell whether it will.
 
     Tensors above 128 kB are otherwise mapped anew for every operation, and the kernel clears each
-    page again: hundreds of page faults a step, a tenth of the time and more.
+    page again: hundreds of page faults a step, a tenth of the time and more. All threads share one
+    arena, because the others' memory goes back whatever is asked.
 
     >>> keep_freed_memory() in (True, False)
     True
@@ -24,4 +25,5 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
     except (OSError, AttributeError):  # another C library
         return False
-    return bool(mallopt(_MMAP_THRESHOLD, _LARGEST)) and bool(mallopt(_TRIM_THRESHOLD, _LARGEST))
+    settings = {_ARENA_MAX: 1, _MMAP_THRESHOLD: _LARGEST, _TRIM_THRESHOLD: _LARGEST}
+    return all([mallopt(name, value) for name, value in settings.items()])

@@ -6,7 +6,7 @@ they have alone, to float32 round-off.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -103,6 +103,24 @@ def joined(tasks: Iterable[Task]) -> list[Task]:
     return passes
 
 
+def side_by_side(results: Sequence[Chunk | Shard]) -> Chunk | Shard:
+    """Join what networks brought that were trained each by itself, in the order of their seeds.
+
+    >>> one, other = (Shard({"decision_grid": np.ones((1, 60, 60))}, 2.0) for _ in range(2))
+    >>> side_by_side([one, other]).artefacts["decision_grid"].shape
+    (2, 60, 60)
+    """
+    first = results[0]
+    if isinstance(first, Shard):
+        dims = {name: artefact.dims for name, artefact in ARTEFACTS.items()}
+        shards = [each for each in results if isinstance(each, Shard)]
+        artefacts = _joined([each.artefacts for each in shards], dims)
+        return Shard(artefacts, sum(each.seconds for each in shards))
+    dims = {name: variable.dims for name, variable in VARIABLES.items()}
+    chunks = [each for each in results if isinstance(each, Chunk)]
+    return Chunk(first.steps, first.epochs, _joined([each.arrays for each in chunks], dims))
+
+
 def _fits(one: Task, other: Task) -> bool:
     networks = len(one.seeds) + len(other.seeds)
     return networks <= min(TOGETHER, TOGETHER_PARAMETERS // one.network.parameters)
@@ -127,3 +145,14 @@ def _along(array: np.ndarray, dims: tuple[str, ...], rows: slice) -> np.ndarray:
     if "replicate" not in dims:
         return array
     return array[(slice(None),) * dims.index("replicate") + (rows,)]
+
+
+def _joined(
+    each: Sequence[Mapping[str, np.ndarray]], dims: Mapping[str, tuple[str, ...]]
+) -> dict[str, np.ndarray]:
+    return {
+        name: np.concatenate([arrays[name] for arrays in each], dims[name].index("replicate"))
+        if "replicate" in dims[name]
+        else array
+        for name, array in each[0].items()
+    }

@@ -14,13 +14,13 @@ import queue
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
 from undertow.errors import SpecError, UndertowError
 from undertow.lab.data import Data
-from undertow.lab.memory import keep_freed_memory
 from undertow.lab.task import Shard, Task
+from undertow.lab.threads import torch_threads
 from undertow.trace.record import Chunk
 
 WORTH_A_PROCESS = 4.0  # seconds of training; below, starting a process takes longer than it saves
@@ -91,7 +91,7 @@ def train(
     threads = max(1, cores() // whole_workers)
     workers = workers_for(tasks, data, workers)
     if workers <= 1:
-        with one_core(threads) if whole_workers > 1 else nullcontext():
+        with torch_threads(threads) if whole_workers > 1 else nullcontext():
             for task in tasks:
                 _train(task, data, receive)
         return
@@ -121,7 +121,7 @@ def train(
     try:
         for helper in helpers:
             helper.start()
-        with one_core(threads):
+        with torch_threads(threads):
             while (number := waiting.get()) is not None:
                 _train(tasks[number], data, take_own)
         while whole < len(tasks):
@@ -162,19 +162,6 @@ def _arrived(
             f"a training process ended with status {dead[0]}, perhaps for want of memory: "
             "what is done is kept; try fewer --replicates, or --workers 1"
         )
-
-
-@contextmanager
-def one_core(threads: int = 1) -> Iterator[None]:
-    """Leave PyTorch so many threads, for others train beside."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _work(
@@ -225,17 +212,6 @@ def _sendable(error: Exception) -> Exception:
 
 
 def _train(task: Task, data: Data, receive: Receive) -> None:
-    from undertow.lab import engine
+    from undertow.lab import training
 
-    keep_freed_memory()
-    began = time.perf_counter()
-    artefacts = engine.train(
-        task.network,
-        task.training,
-        data,
-        task.seeds,
-        lambda chunk: receive(task, chunk),
-        every=task.every,
-        drawn_from=task.drawn_from,
-    )
-    receive(task, Shard(artefacts, time.perf_counter() - began))
+    training.train(task, data, lambda result: receive(task, result))
