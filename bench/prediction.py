@@ -1,6 +1,6 @@
 """Predicted against measured gradients of untrained networks, layer by layer: nothing is trained.
 
-    python bench/prediction.py                 400 networks of each of 432 kinds: half an hour
+    python bench/prediction.py                 400 networks of each of 432 kinds
     python bench/prediction.py --networks 100 --widths 10 50 --depths 5 10
 
 Every kind of network sees one batch of 32 of two moons, or of the digits. At depths 5 and 10 the
@@ -14,7 +14,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from itertools import product
+from multiprocessing import get_context
 from statistics import median
 from typing import NamedTuple
 
@@ -23,7 +26,6 @@ import torch
 
 import undertow as ut
 from undertow.lab import measure
-from undertow.lab.batches import Batch
 from undertow.lab.data import Data, load
 from undertow.lab.losses import derivative
 from undertow.lab.network import backward, forward
@@ -65,9 +67,9 @@ def main() -> None:
     parser.add_argument("--depths", type=int, nargs="+", default=[5, 10, 30])
     parser.add_argument("--widths", type=int, nargs="+", default=[10, 50, 200])
     arguments = parser.parse_args()
-    found = [
-        compared(case, arguments.networks) for case in cases(arguments.depths, arguments.widths)
-    ]
+    kinds = list(cases(arguments.depths, arguments.widths))
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as processes:
+        found = list(processes.map(partial(compared, networks=arguments.networks), kinds))
     print(f"{arguments.networks} networks of each kind, batches of {BATCH}\n")
     for apart in (False, True):
         some = [each for each in found if bool(each.caution) == apart]
@@ -118,7 +120,8 @@ def cases(depths: list[int], widths: list[int]) -> Iterator[Case]:
 
 
 def compared(case: Case, networks: int) -> Found:
-    weights, _ = measured(case, networks, BATCH)
+    torch.set_num_threads(1)  # a process a core
+    weights, ratios = measured(case, networks)
     trace = ut.predict(
         case.spec, case.data.train_inputs, targets=case.data.train_targets, loss=case.loss
     )
@@ -129,12 +132,11 @@ def compared(case: Case, networks: int) -> Found:
     else:
         alive = (weights > 0).all(1)
         off = logs[alive].mean(0) - np.log10(theory["grad_norm"]) - theory["median_shift_dex"]
-    return Found(case, off, coverage(case, networks), trace.attributes["caution"])
+    return Found(case, off, coverage(case, ratios), trace.attributes["caution"])
 
 
-def coverage(case: Case, networks: int) -> float:
+def coverage(case: Case, ratios: np.ndarray) -> float:
     """Share of networks whose ratio of deltas, of one input, lies in the predicted band."""
-    _, deltas = measured(case, networks, 1)
     found, x = chain(case.spec), case.data.train_inputs[:1].astype(np.float64)
     gradients = gradients_of(found, x, error_kernel=np.ones((1, 1)))
     scatter = finite_width(
@@ -144,36 +146,41 @@ def coverage(case: Case, networks: int) -> float:
         found.weight_variances[1:],
         found.bias_variances[1:],
     )
-    alive = (deltas > 0).all(1)
-    if not alive.any():
-        return float("nan")
-    ratio = np.log10(deltas[alive, 0]) - np.log10(deltas[alive, -2])
     centre = np.log10(gradients.delta_norm[0] / gradients.delta_norm[-2])
     centre += scatter.ratio_shift_dex[0]
-    return float(np.mean(np.abs(ratio - centre) <= 2 * scatter.ratio_sd_dex[0]))
+    alive = np.isfinite(ratios)
+    if not alive.any():
+        return float("nan")
+    return float(np.mean(np.abs(ratios[alive] - centre) <= 2 * scatter.ratio_sd_dex[0]))
 
 
 @torch.no_grad()
-def measured(case: Case, networks: int, batch: int) -> tuple[np.ndarray, np.ndarray]:
-    """|dE/dW| and |dE/dz| of every layer, [networks, layers] each, in float64."""
+def measured(case: Case, networks: int) -> tuple[np.ndarray, np.ndarray]:
+    """|dE/dW| of the batch, [networks, layers], and log10 |delta_1| / |delta_L| of its first input.
+
+    In float64; a network that is dead at some layer has no ratio, NaN.
+    """
     spec, together = case.spec, max(1, NUMBERS // case.spec.parameters)
-    inputs = torch.from_numpy(case.data.train_inputs[:batch]).double()
-    targets = torch.from_numpy(case.data.train_targets[:batch])
-    weights, deltas = [], []
+    inputs = torch.from_numpy(case.data.train_inputs).double()
+    targets = torch.from_numpy(case.data.train_targets)
+    weights, ratios = [], []
     for first in range(0, networks, together):
         seeds = list(range(first, min(first + together, networks)))
-        count = len(seeds)
         parameters = initial_parameters(spec, seeds, torch.float64)
-        at = passes(spec, count, batch, torch.float64).each[0]
-        of = Batch(inputs.T.expand(count, -1, -1).contiguous(), targets.expand(count, -1), inputs)
-        running = running_statistics(spec, count, torch.float64)
-        forward(spec, parameters, running, of.inputs, at, training=True)
-        derivative(case.loss, at.logits, of.targets, at.last_delta)
-        backward(spec, parameters, of.inputs, at)
-        weights.append(torch.stack([measure.norm(each) for each in at.gradient.weights], 1))
-        hidden = measure.norm(at.deltas)
-        deltas.append(torch.cat([hidden, measure.norm(at.last_delta)[None]]).T)
-    return torch.cat(weights).numpy(), torch.cat(deltas).numpy()
+        for batch in (len(inputs), 1):
+            at = passes(spec, len(seeds), batch, torch.float64).each[0]
+            given = inputs[:batch].T.expand(len(seeds), -1, -1).contiguous()
+            running = running_statistics(spec, len(seeds), torch.float64)
+            forward(spec, parameters, running, given, at, training=True)
+            truth = targets[:batch].expand(len(seeds), -1)
+            derivative(case.loss, at.logits, truth, at.last_delta)
+            backward(spec, parameters, given, at)
+            if batch > 1:
+                weights.append(torch.stack([measure.norm(w) for w in at.gradient.weights], 1))
+        deltas = measure.norm(at.deltas)  # [layers, R]
+        ratio = torch.log10(deltas[0] / deltas[-1])
+        ratios.append(torch.where((deltas > 0).all(0), ratio, torch.nan))
+    return torch.cat(weights).numpy(), torch.cat(ratios).numpy()
 
 
 def name(case: Case) -> str:

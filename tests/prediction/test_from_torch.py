@@ -127,13 +127,19 @@ def scaled() -> nn.Sequential:
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (nn.Sequential(nn.Tanh()), "'0': an activation that does not follow a Linear"),
-        (nn.Sequential(nn.Flatten()), "no Linear layer: the theory knows Linear, Sigmoid"),
+        (nn.Sequential(nn.Tanh()), "'0': an activation that does not follow a layer of weights"),
+        (nn.Sequential(nn.Flatten()), "no Linear or Conv2d layer: the theory knows Linear, Conv2d"),
         (seq(nn.Dropout(0.5)), "'1': Dropout at rate 0.5; the theory knows rate 0"),
-        (seq(nn.MultiheadAttention(4, 1)), "'1' is a MultiheadAttention: the theory knows"),
-        (seq(nn.MaxPool1d(2)), "'1' is a MaxPool1d: the theory knows"),
+        (
+            seq(nn.MultiheadAttention(4, 1)),
+            "'1' is a MultiheadAttention (its weights depend on the sample): the theory",
+        ),
+        (
+            seq(nn.MaxPool1d(2)),
+            "'1' is a MaxPool1d (the largest of several numbers is not Gaussian): the",
+        ),
         (seq(nn.ELU(alpha=2.0)), "'1': ELU with alpha = 2.0; the theory knows 1.0"),
-        (seq(nn.Tanh(), nn.BatchNorm1d(4)), "'2': the theory knows a norm right after a Linear"),
+        (seq(nn.Tanh(), nn.BatchNorm1d(4)), "'2': the theory knows a norm right after a layer of"),
         (seq(nn.BatchNorm1d(4).eval()), "'1' is in eval mode: type  model.train()"),
         (scaled(), "'1': its weight is not 1 everywhere"),
         (shared(), "'0' is used twice"),

@@ -5,19 +5,21 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from undertow.theory.activations import Activation
+from undertow.theory.positions import Reading
 
 
 class Chain(NamedTuple):
-    """A fully connected network at its birth, L hidden layers and an output layer.
+    """A feed-forward network at its birth, L hidden layers and an output layer.
 
     Fields
     ------
     names : of the L + 1 layers that hold weights
-    widths : n_0 inputs, n_1 ... n_L hidden units, outputs
+    widths : n_0 inputs, n_1 ... n_L hidden units, outputs; of a convolution, channels
     activations, normalisations : of the L hidden layers
     weight_variances, bias_variances : fan_in Var W and Var b of the L + 1 layers
     skips, branch_scale : as in `undertow.NetworkSpec`
-    taken_off : as in `theory.gradients.batch_gradients`
+    taken_off, readings : as in `theory.gradients.batch_gradients`; no reading, no convolution
+    kinds : of the L + 1 layers, linear or conv; left out, all are linear
     """
 
     names: tuple[str, ...]
@@ -29,3 +31,5 @@ class Chain(NamedTuple):
     skips: tuple[tuple[int, int], ...] = ()
     branch_scale: float = 1.0
     taken_off: float = 0.0
+    readings: tuple[Reading | None, ...] = ()
+    kinds: tuple[str, ...] = ()

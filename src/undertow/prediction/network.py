@@ -16,6 +16,7 @@ from undertow.theory.gradients import BatchGradients, batch_gradients
 from undertow.trace.record import Chunk, Header, Layer, Trace, build, provenance
 
 Array = NDArray[np.float64]
+POSITIONS = 2_048  # samples times positions; time and memory grow with its square
 
 
 def predict(
@@ -40,7 +41,8 @@ def predict(
         Of a module the variances are read off its parameters as they are now; `from_torch` says
         what it may be made of.
     inputs : array or tensor [batch, ...]
-        What the network would be given; everything but the first dim counts as features.
+        What the network would be given; everything but the first dim counts as features. For a
+        network that begins with a convolution, [batch, channels, height, width].
     targets : array or tensor, optional
         As in `theory.gradients.batch_gradients`; left out, labels are drawn evenly at random.
     loss : str
@@ -51,11 +53,11 @@ def predict(
     -------
     Trace
         `grad_norm` and `delta_norm` are root mean squares over initialisations. Where there is
-        neither a normalisation nor a skip, `sd_dex` is the standard deviation of log10 grad_norm
+        no normalisation, skip or convolution, `sd_dex` is the standard deviation of log10 grad_norm
         and `median_shift_dex` what its median lies above (below, if negative) that root mean
         square: what the weights do to one input (a batch scatters less, so that this part is
-        wide), and what the drawn output error adds. The attribute `caution` says where they are
-        an order of magnitude only.
+        wide), and what the drawn output error adds. The attribute `caution` says where the tails
+        are long.
 
     Raises
     ------
@@ -63,8 +65,9 @@ def predict(
         A network the theory cannot treat, naming the layer; a batch that does not fit it, or that
         is not finite.
     """
-    found = _chain(network)
-    rows = _rows(inputs, found.widths[0])
+    given = _array("inputs", inputs)
+    found = _chain(network, given.shape)
+    rows = _rows(given, found)
     if found.widths[-1] == 1 and loss == "cross_entropy":
         loss = "binary_cross_entropy"
     targets = None if targets is None else _array("targets", targets)
@@ -94,11 +97,12 @@ def gradients_of(found: Chain, rows: Array, **options: Any) -> BatchGradients:
         skips=found.skips,
         branch_scale=found.branch_scale,
         taken_off=found.taken_off,
+        readings=found.readings,
         **options,
     )
 
 
-def _chain(network: Any) -> Chain:
+def _chain(network: Any, shape: tuple[int, ...]) -> Chain:
     if isinstance(network, NetworkSpec):
         from undertow.prediction.from_spec import chain
 
@@ -106,7 +110,7 @@ def _chain(network: Any) -> Chain:
     if hasattr(network, "named_modules"):
         from undertow.prediction.from_torch import chain as read
 
-        return read(network)
+        return read(network, shape)
     raise SpecError(
         f"network of type {type(network).__name__}: give a NetworkSpec or a PyTorch module"
     )
@@ -125,15 +129,25 @@ def _array(name: str, values: Any) -> NDArray[Any]:
     return array
 
 
-def _rows(inputs: Any, features: int) -> Array:
-    array = _array("inputs", inputs).astype(np.float64)
+def _rows(array: NDArray[Any], found: Chain) -> Array:
+    """Bring a batch into [samples, features], or [samples x positions, channels]."""
+    array, features, pictures = array.astype(np.float64), found.widths[0], any(found.readings[:1])
     if array.ndim < 2 or not array.size:
         raise SpecError(f"inputs of shape {array.shape}: must be [batch, features]")
-    rows = array.reshape(len(array), -1)
+    rows = np.moveaxis(array, 1, -1).reshape(-1, array.shape[1]) if pictures else array
+    rows = rows.reshape(len(rows), -1)
     if rows.shape[1] != features:
+        what = "channels" if pictures else "features"
         raise SpecError(
-            f"inputs of shape {array.shape}: {rows.shape[1]} features, and the network takes "
+            f"inputs of shape {array.shape}: {rows.shape[1]} {what}, and the network takes "
             f"{features}"
+        )
+    positions = max([each.inputs for each in found.readings if each], default=1)
+    if pictures and len(array) * positions > POSITIONS:
+        raise SpecError(
+            f"{len(array)} samples of {positions} positions: at most {POSITIONS:,} in all, since "
+            f"every pair is predicted; give the first {max(1, POSITIONS // positions)} samples, or "
+            "smaller pictures"
         )
     return rows
 
@@ -172,13 +186,18 @@ def _measured(
 
 
 def _layers(found: Chain) -> tuple[Layer, ...]:
-    names = [each if isinstance(each, str) else each.name for each in found.activations]
-    return tuple(
-        Layer(name, place + 1, "linear", activation, found.widths[place], found.widths[place + 1])
-        for place, (name, activation) in enumerate(
-            zip(found.names, [*names, "linear"], strict=True)
-        )
-    )
+    activations = [each if isinstance(each, str) else each.name for each in found.activations]
+    kinds = found.kinds or ("linear",) * len(found.names)
+    readings = found.readings or (None,) * len(found.names)
+    layers = []
+    for place, (name, activation) in enumerate(
+        zip(found.names, [*activations, "linear"], strict=True)
+    ):
+        taps = len(each.places) if (each := readings[place]) else 1
+        fan_in, fan_out = found.widths[place] * taps, found.widths[place + 1]
+        fan_out *= taps if kinds[place] == "conv" else 1
+        layers.append(Layer(name, place + 1, kinds[place], activation, fan_in, fan_out))
+    return tuple(layers)
 
 
 def _one(array: Any) -> Array:

@@ -14,6 +14,7 @@ from undertow.theory.arguments import at_least_zero, whole
 from undertow.theory.kernels import TOLERANCE, covariance, kernel_maps
 from undertow.theory.normalised_kernels import normalised_delta, normalised_kernel
 from undertow.theory.output_errors import output_error
+from undertow.theory.positions import Reading, read, returned
 from undertow.theory.sums import Sums
 
 Array = NDArray[np.float64]
@@ -27,7 +28,7 @@ class BatchGradients(NamedTuple):
     weight_norm, bias_norm : array [L + 1]
         Frobenius norm of dE/dW and dE/db, for the loss averaged over the batch.
     delta_norm : array [L + 1]
-        Frobenius norm of dE/dz over the whole batch, [B, n_l], same loss.
+        Frobenius norm of dE/dz over the whole batch, [B, n_l] and positions, same loss.
     preactivation_rms : array [L + 1]
         Of z, over units and samples.
     activation_rms, slope_rms : array [L]
@@ -36,7 +37,7 @@ class BatchGradients(NamedTuple):
         Largest estimated error of any layer's kernel maps, relative.
     forms : tuple of array [B, B], or None
         M of each layer: its squared weight norm is sum_ab M_ab e_a . e_b for the errors e of the
-        batch, as `error_scatter` takes it. None with a normalisation or skips.
+        batch, as `error_scatter` takes it. None with a normalisation, skips or positions.
     output_kernel : array [B, B]
         Covariance of one output over the batch.
     """
@@ -66,6 +67,7 @@ def batch_gradients(
     skips: Sequence[tuple[int, int]] = (),
     branch_scale: float = 1.0,
     taken_off: float = 0.0,
+    readings: Sequence[Reading | None] | None = None,
     samples: int = 1000,
     tolerance: float = TOLERANCE,
 ) -> BatchGradients:
@@ -82,9 +84,10 @@ def batch_gradients(
     ----------
     activation : str, Activation, or one for each hidden layer
     input_kernel : array [B, B]
-        K0_ab = x_a . x_b / n_0.
+        K0_ab = x_a . x_b / n_0. Where the first layer is a convolution, B counts samples times
+        positions, the positions of a sample side by side, and n_0 the channels.
     widths : sequence of L + 2 int
-        n_0 inputs, n_1 ... n_L hidden units, outputs.
+        n_0 inputs, n_1 ... n_L hidden units, outputs; of a convolution, channels.
     weight_variance, bias_variance : float, or array [L + 1]
         fan_in Var W_ij and Var b of each layer, the output layer last.
     targets : array [B] or [B, outputs], optional
@@ -105,6 +108,8 @@ def batch_gradients(
     taken_off : float
         phi is an activation less this number, which the biases above take off again: the weights
         there still multiply the activation itself. 1/2 for a mean-centred sigmoid.
+    readings : sequence of Reading or None, L + 1, optional
+        How each layer reads the positions below, of convolutions and what follows them.
     samples : int
         Draws of the outputs for cross_entropy; the other losses need none.
     tolerance : float
@@ -125,8 +130,9 @@ def batch_gradients(
     K^l = E phi phi and D^l = E phi' phi' at Q^l. Backward, with E the error kernel,
     Delta^l = sw2^(l+1) Delta^(l+1) o D^l from Delta^(L+1) = E on, where o multiplies entry by entry
     and Delta_ab = E[delta_a . delta_b] sums over units (total norms obey fan_in).
-    What a skip adds correlates with what it is added to; `sums` keeps the account.
-    Then E|dE/dW^l|^2 = B^-2 sum_ab Delta^l_ab n_(l-1) K^(l-1)_ab and E|dE/db^l|^2 = B^-2 sum_ab
+    What a skip adds correlates with what it is added to; `sums` keeps the account. Convolutions
+    read and return covariances between positions, which are as samples then; see `positions`.
+    Then E|dE/dW^l|^2 = B^-2 sum_ab Delta^l_ab fan_in K^(l-1)_ab and E|dE/db^l|^2 = B^-2 sum_ab
     Delta^l_ab. Weights met on the way back count as independent of those on the way forward, which
     is exact as widths grow; `finite_width` says how far a narrow network strays.
     Schoenholz et al. (2017), doi:10.48550/arXiv.1611.01232; Yang: Tensor programs III (2020),
@@ -140,20 +146,22 @@ def batch_gradients(
     norms_ = _normalisations(normalisation, depth)
     ends = _ends(skips, widths_, depth)
     scales = [branch_scale if ends.get(layer) else 1.0 for layer in range(depth + 1)]
+    reading = list(readings or [None] * (depth + 1))
     forwards = Sums(keep=[start for starts in ends.values() for start in starts])
-    values, slopes, pres, error = [covariance(input_kernel)], [], [], 0.0
-    activations, reads = [], [values[0]]
+    value, pres, error = covariance(input_kernel), [], 0.0
+    slopes, activations, reads = [], [], [read(value, reading[0])]
     for layer in range(depth):
-        pre = weight[layer] * values[-1] + bias[layer]
+        pre = weight[layer] * read(value, reading[layer]) + bias[layer]
         pres.append(pre)
         maps = kernel_maps(phis[layer], normalised_kernel(pre, norms_[layer]), tolerance)
         here = layer + 1
-        values.append(forwards.add(here, maps.value, maps.mean, ends.get(here, ()), scales[here]))
-        activations.append(maps.value + _restored(maps.mean, taken_off))
-        reads.append(values[-1] + _restored(maps.mean, taken_off))
+        value = forwards.add(here, maps.value, maps.mean, ends.get(here, ()), scales[here])
+        restored = _restored(maps.mean, taken_off)
+        activations.append(maps.value + restored)
+        reads.append(read(value + restored, reading[here]))
         slopes.append(maps.slope)
         error = max(error, maps.error)
-    logits = weight[-1] * values[-1] + bias[-1]
+    logits = weight[-1] * read(value, reading[-1]) + bias[-1]
     pres.append(logits)
     if error_kernel is None:
         outputs = int(widths_[-1])
@@ -165,19 +173,19 @@ def batch_gradients(
 
     batch = len(logits)
     starts = _starts(ends)
-    backwards, zero = Sums(keep=list(ends)), np.zeros(batch)
+    backwards = Sums(keep=list(ends))
+    plain = not skips and set(norms_) <= {"none"} and not any(reading)
     norms, carried, forms = np.empty((3, depth + 1)), np.ones_like(delta), []
     for layer in reversed(range(depth + 1)):
-        squares = (
-            widths_[layer] * np.sum(delta * reads[layer]),
-            np.sum(delta),
-            np.trace(delta),
-        )
+        fan_in = widths_[layer] * (len(each.places) if (each := reading[layer]) else 1)
+        squares = (fan_in * np.sum(delta * reads[layer]), np.sum(delta), np.trace(delta))
         norms[:, layer] = np.sqrt(np.maximum(squares, 0.0)) / batch
-        forms.append(widths_[layer] / batch**2 * carried * reads[layer])
+        if plain:
+            forms.append(widths_[layer] / batch**2 * carried * reads[layer])
+            carried = weight[layer] * carried * slopes[layer - 1] if layer else carried
         if layer:
-            carried = weight[layer] * carried * slopes[layer - 1]
-            arriving = backwards.add(layer, weight[layer] * delta, zero, starts.get(layer, ()))
+            own = weight[layer] * returned(delta, reading[layer])
+            arriving = backwards.add(layer, own, np.zeros(len(own)), starts.get(layer, ()))
             delta = scales[layer] ** 2 * arriving * slopes[layer - 1]
             units = int(widths_[layer])
             delta = normalised_delta(delta, pres[layer - 1], norms_[layer - 1], units)
@@ -189,7 +197,7 @@ def batch_gradients(
         activation_rms=_rms(activations),
         slope_rms=_rms(slopes),
         error=error,
-        forms=None if skips or set(norms_) - {"none"} else tuple(reversed(forms)),
+        forms=tuple(reversed(forms)) if plain else None,
         output_kernel=logits,
     )
 
