@@ -34,7 +34,7 @@ def test_a_run_keeps_what_theory_expects_and_bears_it_out(outcomes):
     for outcome in outcomes:
         off = disagreement(outcome.trace)
         assert off.shape == (11,)
-        assert np.median(np.abs(off)) < (0.45 if "batch-norm" in outcome.arm else 0.2)
+        assert np.median(np.abs(off)) < 0.2
 
 
 def test_this_comparison_can_fail(outcomes):

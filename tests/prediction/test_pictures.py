@@ -32,12 +32,14 @@ def stack(activation: type[nn.Module], mode: str = "circular") -> nn.Sequential:
     return nn.Sequential(*body, nn.Flatten(), nn.Linear(16 * CHANNELS, 10))
 
 
-def normed() -> nn.Sequential:
+def normed(*, averaged: bool = False) -> nn.Sequential:
     body = [
         part
         for inputs in (1, CHANNELS)
         for part in (conv(inputs), nn.BatchNorm2d(CHANNELS), nn.ReLU())
     ]
+    if averaged:
+        return nn.Sequential(*body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(CHANNELS, 10))
     return nn.Sequential(*body, nn.Flatten(), nn.Linear(64 * CHANNELS, 10))
 
 
@@ -62,6 +64,7 @@ NETS: dict[str, Callable[[], nn.Module]] = {
     "tanh": lambda: stack(nn.Tanh),
     "relu, zeros around": lambda: stack(nn.ReLU, "zeros"),
     "batch norm": normed,
+    "batch norm, averaged": lambda: normed(averaged=True),
     "residual": Residual,
 }
 

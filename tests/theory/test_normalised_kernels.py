@@ -47,6 +47,26 @@ def test_batch_normalised_deltas_against_draws():
     assert np.trace(found) == pytest.approx(np.trace(expected), rel=0.03)
 
 
+@pytest.mark.parametrize("name", ["relu", "tanh"])
+@pytest.mark.parametrize("alike", [0.0, 0.9], ids=["errors apart", "errors alike"])
+def test_deltas_that_depend_on_what_was_normalised(name, alike):
+    """As behind an average: v is nearly the same for all samples, and delta follows xh."""
+    x, _ = mixture(12, 9)
+    kernel, rng, phi = x @ x.T / 9 + 0.3, np.random.default_rng(1), find(name)
+    value = alike + (1 - alike) * np.eye(12)
+    draws = np.linalg.cholesky(kernel + 1e-12 * np.eye(12)) @ rng.standard_normal((12, 200_000))
+    v = np.linalg.cholesky(value) @ rng.standard_normal((12, 200_000))
+    draws -= draws.mean(axis=0)
+    xh, sd = draws / draws.std(axis=0), draws.std(axis=0)
+    g = v * phi.slope(xh)
+    back = (g - g.mean(axis=0) - xh * (g * xh).mean(axis=0)) / sd
+    expected = back @ back.T / 200_000
+    options = {"activation": name, "arriving": value, "units": 10_000}
+    found = normalised_delta(value * (g @ g.T / 200_000), kernel, "batch", **options)
+    assert found == pytest.approx(expected, abs=0.06 * np.max(expected))
+    assert np.trace(found) == pytest.approx(np.trace(expected), rel=0.03)
+
+
 @pytest.mark.parametrize("size", [8, 32])
 def test_a_linear_layer_has_the_exact_gain(size):
     """E[1 / s^2] and the two directions taken off give (B - 2) / (B - 3)."""

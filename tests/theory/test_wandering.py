@@ -14,7 +14,7 @@ NETWORKS = 3_000
 
 
 def networks(name, widths, sw2, sb2, q):
-    """ln |delta^l|^2 and ln |x^l|^2, less what infinitely wide networks have, by matrices."""
+    """Ln |delta^l|^2 and ln |x^l|^2, less what infinitely wide networks have, by matrices."""
     phi, at = find(name), moments(name, q)
     rng = np.random.default_rng(1)
     zs, xs, ws = [], [], []

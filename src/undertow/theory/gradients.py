@@ -186,9 +186,15 @@ def batch_gradients(
         if layer:
             own = weight[layer] * returned(delta, reading[layer])
             arriving = backwards.add(layer, own, np.zeros(len(own)), starts.get(layer, ()))
-            delta = scales[layer] ** 2 * arriving * slopes[layer - 1]
-            units = int(widths_[layer])
-            delta = normalised_delta(delta, pres[layer - 1], norms_[layer - 1], units)
+            arriving = scales[layer] ** 2 * arriving
+            delta = normalised_delta(
+                arriving * slopes[layer - 1],
+                pres[layer - 1],
+                norms_[layer - 1],
+                int(widths_[layer]),
+                activation=phis[layer - 1],
+                arriving=arriving,
+            )
     return BatchGradients(
         weight_norm=norms[0],
         bias_norm=norms[1],

@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from undertow.errors import SpecError, UnknownName
+from undertow.theory.activations import Activation, find
 from undertow.theory.kernels import covariance
 from undertow.theory.moments import gauss_legendre
 
 Array = NDArray[np.float64]
 
+DRAWN_NUMBERS, DRAWS = 1_000_000, (2_000, 20_000)  # samples x draws of a unit, and how many
 KINDS = ("none", "batch", "layer", "tensor")
 
 
@@ -58,7 +60,15 @@ def normalised_kernel(kernel: ArrayLike, kind: str) -> Array:
     return cov / np.mean(power)
 
 
-def normalised_delta(delta: ArrayLike, kernel: ArrayLike, kind: str, units: int) -> Array:
+def normalised_delta(
+    delta: ArrayLike,
+    kernel: ArrayLike,
+    kind: str,
+    units: int,
+    *,
+    activation: str | Activation | None = None,
+    arriving: ArrayLike | None = None,
+) -> Array:
     """Carry E[delta_a . delta_b] back through a norm, from its output to its input.
 
     >>> normalised_delta(np.eye(2), [[4.0, 0.0], [0.0, 1.0]], "layer", units=100)
@@ -73,13 +83,18 @@ def normalised_delta(delta: ArrayLike, kernel: ArrayLike, kind: str, units: int)
         At the norm's INPUT, as given to `normalised_kernel`.
     units : int
         In the layer.
+    activation, arriving : str or Activation, array [B, B]
+        The activation that follows, and E[v_a . v_b] of v = dE/dx above it, so that
+        delta = v phi'(xh). Left out, the activation counts as linear, and v = delta.
 
     Notes
     -----
-    The backward pass of batch norm is (P - xh xh^T / B) delta / s for each unit. Its mean square
-    is E[1 / s^2] (P D P - (R D P + P D R) / B + tr(R D) R / B^2), R the normalised kernel. With
-    fewer than three directions in the batch E[1 / s^2] is infinite: it is cut off where one unit
-    in units^2 would lie.
+    The backward pass of batch norm is (P delta - xh t) / s for each unit, with t = xh . delta / B
+    and delta = v phi'(xh): where v is much the same for all samples, t is most of delta. Its mean
+    square is an average over draws of xh, of which each takes in all v at once:
+    E[t delta_b | xh] = phi'_b sum_c psi_c V_cb / B and E[t^2 | xh] = sum_cd psi_c V_cd psi_d / B^2
+    with psi = xh phi'(xh). With fewer than three directions in the batch E[1 / s^2] is infinite:
+    it is cut off where one unit in units^2 would lie. The generator's seed is fixed.
     """
     cov, back = covariance(kernel), np.asarray(delta, dtype=np.float64)
     _known(kind)
@@ -90,12 +105,28 @@ def normalised_delta(delta: ArrayLike, kernel: ArrayLike, kind: str, units: int)
         return back / np.sqrt(power[:, None] * power)
     if kind == "tensor":
         return back / np.mean(power)
+    value = back if arriving is None else np.asarray(arriving, dtype=np.float64)
+    return _batch_normalised(value, cov, find(activation or "linear"), units)
+
+
+def _batch_normalised(value: Array, cov: Array, phi: Activation, units: int) -> Array:
     size = len(cov)
-    inverse = size * _inverse_square(np.linalg.eigh(_centred(cov))[0], units)
-    seen = normalised_kernel(cov, "batch")
-    mixed = _centred_left(back @ seen) / size
-    rest = np.sum(seen * back) / size**2 * seen
-    return inverse * (_centred(back) - mixed - mixed.T + rest)
+    draws = int(np.clip(DRAWN_NUMBERS // size, *DRAWS))
+    variances, vectors = np.linalg.eigh(_centred(cov))
+    variances = _clean(variances)
+    drawn = np.random.default_rng(0).standard_normal((size, draws))
+    drawn = vectors @ (np.sqrt(variances)[:, None] * drawn)
+    square = np.mean(drawn**2, axis=0)
+    kept = square >= np.quantile(square, min(0.5, 1.0 / units**2), method="lower")
+    weight = kept / square
+    weight *= size * _inverse_square(variances, units) / np.sum(weight)  # E[1 / s^2] exactly
+    xh = drawn / np.sqrt(square)
+    slope = phi.slope(xh)
+    reaching = value @ (xh * slope) / size  # sum_c V_bc psi_c / B
+    taken = (slope * reaching * weight) @ xh.T  # E[t delta_b xh_a]
+    squared = np.sum(xh * slope * reaching, axis=0) / size
+    left = _centred(value * ((slope * weight) @ slope.T)) - _centred_left(taken)
+    return left - _centred_left(taken).T + (xh * (squared * weight)) @ xh.T
 
 
 def _known(kind: str) -> None:
@@ -111,12 +142,21 @@ def _centred(array: Array) -> Array:
     return _centred_left(_centred_left(array).T).T
 
 
-def _laplace(variances: Array, reach: float) -> tuple[Array, Array, Array, Array]:
-    """Nodes t, weights dt, E exp(-t |y|^2) and the variances cleared of noise."""
+def _total(variances: Array) -> float:
     total = float(np.sum(np.maximum(variances, 0.0)))
     if not total > 0:
         raise SpecError("kernel: the same for every sample: batch norm would divide by 0")
-    clean = np.where(variances > 1e-12 * total, variances, 0.0)
+    return total
+
+
+def _clean(variances: Array) -> Array:
+    return np.where(variances > 1e-12 * _total(variances), variances, 0.0)
+
+
+def _laplace(variances: Array, reach: float) -> tuple[Array, Array, Array, Array]:
+    """Nodes t, weights dt, E exp(-t |y|^2) and the variances cleared of noise."""
+    total = _total(variances)
+    clean = _clean(variances)
     node, weight = gauss_legendre(16)
     starts = np.arange(-36.0, reach)
     u = (starts[:, None] + 0.5 * (node + 1.0)).ravel() - math.log(total)
