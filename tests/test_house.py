@@ -30,7 +30,7 @@ ROOMS = [
 ]
 FRAMEWORKS = {"torch", "keras", "tensorflow", "jax"}
 FRAMEWORK_ROOMS = {"lab", "watch", "cure"}
-FRAMEWORK_FILES = {"prediction/from_torch.py"}
+FRAMEWORK_FILES = {"prediction/from_torch.py", "prediction/torch_pictures.py"}
 LONGEST = 400
 
 

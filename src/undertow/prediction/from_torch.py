@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from undertow.errors import SpecError
 from undertow.prediction.chain import Chain
-from undertow.prediction.pictures import (
+from undertow.prediction.torch_pictures import (
     Picture,
     averaged,
     conv_reading,

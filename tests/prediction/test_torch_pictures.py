@@ -14,7 +14,7 @@ import undertow as ut
 from undertow.errors import SpecError
 from undertow.lab.data import load
 from undertow.prediction.from_torch import chain
-from undertow.prediction.pictures import averaged, conv_reading, picture
+from undertow.prediction.torch_pictures import averaged, conv_reading, picture
 
 DIGITS = load("digits").first(12)
 X = torch.from_numpy(DIGITS.train_inputs).view(12, 1, 8, 8)
