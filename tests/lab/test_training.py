@@ -138,6 +138,21 @@ def test_an_error_of_one_ends_all_and_reaches_the_caller():
     assert (threading.active_count(), torch.get_num_threads()) == before
 
 
+def test_an_interruption_while_threads_start_is_the_callers(monkeypatch: pytest.MonkeyPatch):
+    start, begun = threading.Thread.start, []
+
+    def interrupted(thread: threading.Thread) -> None:
+        if len(begun) == 2:
+            raise KeyboardInterrupt
+        begun.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        training.train(TASK, DATA, lambda _: None)
+    assert not any(thread.is_alive() for thread in begun)
+
+
 def test_an_interruption_ends_all_at_once():
     before = threading.active_count(), torch.get_num_threads()
     received: list[Chunk | Shard] = []

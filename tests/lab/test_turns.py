@@ -81,5 +81,7 @@ def test_a_stop_ends_those_that_wait_and_those_that_ask():
     assert ended == [True]
     with pytest.raises(Stopped):
         turns.check()
+    with pytest.raises(Stopped):  # and not a place in a queue that nobody serves
+        turns.next()
     with pytest.raises(Stopped), turns:
         pass

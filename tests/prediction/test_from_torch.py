@@ -118,6 +118,12 @@ def shared() -> nn.Sequential:
     return nn.Sequential(linear, nn.Tanh(), linear)
 
 
+def tied() -> nn.Sequential:
+    model = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4))
+    model[2].weight = model[0].weight
+    return model
+
+
 def scaled() -> nn.Sequential:
     model = seq(nn.BatchNorm1d(4), nn.Tanh())
     model[1].weight.data.fill_(2.0)
@@ -145,6 +151,17 @@ def scaled() -> nn.Sequential:
         (shared(), "'0' is used twice"),
         (nn.Sequential(nn.Linear(4, 1), nn.Sigmoid()), "after '0': the network ends in a sigmoid"),
         (Residual(early=True), "add: the theory knows an activation plus what an earlier"),
+        (seq(nn.Tanh(), nn.Linear(5, 3)), "'2' takes 5 inputs, and 4 come from below"),
+        (seq(nn.Softplus(threshold=0)), "'1': Softplus with threshold = 0"),
+        (tied(), "'2' is used twice"),
+        (
+            functional(lambda self, x: torch.add(h := self.one(x).relu(), self.two(h), alpha=0.1)),
+            "add: the theory knows a sum of two layers only",
+        ),
+        (
+            functional(lambda self, x: (torch.relu(z := self.one(x)), self.two(torch.tanh(z)))[1]),
+            "'tanh': a second use of what 'one' puts out",
+        ),
         (nn.LSTM(4, 4), "LSTM: torch.fx cannot follow its forward"),
         (
             functional(lambda self, x: self.two(F.softmax(self.one(x), dim=1))),

@@ -43,6 +43,14 @@ def normed(*, averaged: bool = False) -> nn.Sequential:
     return nn.Sequential(*body, nn.Flatten(), nn.Linear(64 * CHANNELS, 10))
 
 
+def wrapped() -> nn.Sequential:
+    """Circular padding wider than the kernel: some positions are read twice by one tap."""
+    first = nn.Conv2d(1, CHANNELS, 3, padding=3, padding_mode="circular", stride=2)
+    second = nn.Conv2d(CHANNELS, CHANNELS, 1, padding=2, padding_mode="circular", stride=2)
+    body = [first, nn.Tanh(), second, nn.Tanh(), nn.Flatten()]
+    return nn.Sequential(*body, nn.Linear(25 * CHANNELS, 10))
+
+
 class Residual(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -66,6 +74,7 @@ NETS: dict[str, Callable[[], nn.Module]] = {
     "batch norm": normed,
     "batch norm, averaged": lambda: normed(averaged=True),
     "residual": Residual,
+    "padding read twice": wrapped,
 }
 
 
@@ -142,6 +151,31 @@ def test_a_linear_layer_on_pictures_takes_all_numbers_alike():
     assert ut.predict(flat, X).to_xarray()["grad_norm"].equals(by_features["grad_norm"])
 
 
+class Reshaped(nn.Module):
+    def __init__(self, reshape: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.first, self.last, self.reshape = conv(1), nn.Linear(64 * CHANNELS, 10), reshape
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last(self.reshape(torch.relu(self.first(x))))
+
+
+@pytest.mark.parametrize(
+    "reshape",
+    [
+        lambda x: x.view(x.size(0), -1),
+        lambda x: x.reshape(x.shape[0], -1),
+        lambda x: x.view(-1, 64 * CHANNELS),
+        lambda x: x.view(12, -1),
+        lambda x: x.flatten(1),
+        lambda x: torch.flatten(x, start_dim=1),
+    ],
+)
+def test_a_picture_may_be_flattened_in_any_way(reshape):
+    readings = chain(Reshaped(reshape), X.shape).readings
+    assert readings[1].places.shape == (64, 1)
+
+
 class Shrinking(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -163,6 +197,19 @@ class Shrinking(nn.Module):
         (nn.Sequential(nn.AvgPool2d(2), nn.Flatten(), nn.Linear(16, 9)), "average them beforehand"),
         (nn.Sequential(nn.Flatten(), conv(1)), "a Conv2d reads [batch"),
         (nn.Sequential(conv(1), nn.Flatten(), nn.AvgPool2d(2)), "averages what is not"),
+        (nn.Sequential(conv(1), nn.ReLU(), nn.Flatten(2), nn.Linear(64, 10)), "a Flatten of other"),
+        (
+            nn.Sequential(conv(1), nn.ReLU(), nn.Flatten(), nn.Linear(77, 10)),
+            "takes 77 inputs",
+        ),
+        (nn.Sequential(conv(1), nn.ReLU(), conv(5)), "takes 5 inputs, and 64 come from below"),
+        (nn.Sequential(conv(1), nn.BatchNorm1d(CHANNELS)), "asks for a BatchNorm2d(64)"),
+        (nn.Sequential(conv(1), nn.BatchNorm2d(3)), "asks for a BatchNorm2d(64)"),
+        (nn.Sequential(nn.Conv2d(1, 8, 11)), "'0': "),
+        (nn.Sequential(conv(1), nn.ReLU(), nn.AvgPool2d(16)), "'2': "),
+        (Reshaped(lambda x: x.view(3, -1)), "reshapes what is inside"),
+        (Reshaped(lambda x: x.view(x.size(1), -1)), "reshapes what is inside"),
+        (Reshaped(lambda x: torch.flatten(input=x, start_dim=1)), "takes other than one tensor"),
         (Shrinking(), "a sum of pictures of one size"),
     ],
 )
@@ -177,6 +224,7 @@ def test_what_it_cannot_treat_it_names(module: nn.Module, said: str):
     ("inputs", "said"),
     [
         (X.expand(-1, 3, -1, -1), "3 channels, and the network takes 1"),
+        (torch.zeros(2, 1, 224, 224), "50,176 positions: at most 2,048 in all"),
         (X.repeat(4, 1, 1, 1), "48 samples of 64 positions: at most 2,048"),
         (X[:, 0], "reads [batch, channels, height, width]"),
     ],

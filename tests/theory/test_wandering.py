@@ -87,3 +87,9 @@ def test_dead_networks_are_left_out():
     drawn, _ = wander(find("relu"), moments("relu", q), q, np.full(4, 2), 2 * q, 0 * q)
     assert len(drawn) == pytest.approx(2_000 * 0.75**4, rel=0.1)
     assert np.isfinite(drawn).all()
+
+
+def test_where_nearly_all_are_dead_the_first_order_stays_and_is_said():
+    found = finite_width("tanh", np.full(3, 1e20), 10, 2.0)
+    assert np.isfinite(found.ratio_sd_dex).all()
+    assert found.caution.startswith("nearly all such networks are dead")

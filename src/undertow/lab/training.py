@@ -118,4 +118,5 @@ def _by_turns(task: Task, data: Data, receive: Callable[[Chunk], None]) -> dict[
         finally:
             turns.stop()
             for thread in each:
-                thread.join()
+                if thread.ident is not None:  # an interruption may leave some unstarted
+                    thread.join()

@@ -47,6 +47,7 @@ class Turns:
     def next(self) -> None:
         """End a turn, and wait for another."""
         with self._lock:
+            self.check()  # under the lock: who queues after a stop is never called
             if not self._waiting:
                 return
             mine = self._queue()
@@ -60,6 +61,7 @@ class Turns:
             self._stopped = True
             for event in self._waiting:
                 event.set()
+            self._waiting.clear()
 
     def check(self) -> None:
         """Raise Stopped where all are to end."""

@@ -15,9 +15,11 @@ from undertow.prediction.chain import Chain
 from undertow.prediction.torch_pictures import (
     Picture,
     averaged,
+    check_size,
     conv_reading,
     flat_reading,
     mean_over_positions,
+    named,
     picture,
 )
 from undertow.theory.positions import Reading
@@ -59,7 +61,7 @@ MODULES: dict[type[nn.Module], tuple[str, dict[str, Any]]] = {
     nn.SELU: ("selu", {}),
     nn.GELU: ("gelu", {"approximate": "none"}),
     nn.SiLU: ("silu", {}),
-    nn.Softplus: ("softplus", {"beta": 1.0}),
+    nn.Softplus: ("softplus", {"beta": 1.0, "threshold": 20.0}),
     nn.Hardtanh: ("hard_tanh", {"min_val": -1.0, "max_val": 1.0}),
 }
 
@@ -116,6 +118,7 @@ class _Reader:
 
     def __init__(self, modules: dict[str, nn.Module], shape: Sequence[int]) -> None:
         self.modules = modules
+        self.batch = shape[0] if len(shape) else 0
         self.picture = picture((shape[2], shape[3])) if len(shape) == 4 else None
         self.values: dict[fx.Node, Value] = {}
         self.layers: list[Hidden] = []
@@ -181,6 +184,8 @@ class _Reader:
         if isinstance(module, nn.Dropout) and module.p > 0:
             raise SpecError(f"'{name}': Dropout at rate {module.p}; the theory knows rate 0")
         if kind is nn.Flatten:
+            if (module.start_dim, module.end_dim) != (1, -1):
+                raise SpecError(f"'{name}': a Flatten of other than everything but the batch")
             return _flat(value)
         if kind in (nn.Identity, nn.Dropout):
             return value
@@ -203,9 +208,9 @@ class _Reader:
         target: Callable[..., Any] | str = node.target
         if target in (operator.add, operator.iadd, torch.add, "add", "add_"):
             return self._added(node)
-        value = self._value(node, node.args[0])
+        value = self._value(node, *node.args[:1])
         if target in (torch.flatten, "flatten", "view", "reshape"):
-            if value.layer and not (value.picture and _keeps_samples(node)):
+            if value.layer and not (value.picture and _keeps_samples(node, self.batch)):
                 raise SpecError(f"{node.name}: reshapes what is inside the network")
             return _flat(value)
         if target in (torch.mean, "mean") and value.picture and _over_positions(node):
@@ -217,7 +222,7 @@ class _Reader:
         return self._activated(node.name, activation, value)
 
     def _linear(self, name: str, linear: nn.Linear | nn.Conv2d, value: Value) -> Value:
-        if any(layer.linear is linear for layer in self.layers):
+        if any(layer.linear.weight is linear.weight for layer in self.layers):
             raise SpecError(f"'{name}' is used twice: the theory wants weights of its own a layer")
         if value.layer != len(self.layers):
             raise SpecError(f"'{name}' reads layer {value.layer}, not the one before: a branch")
@@ -228,11 +233,24 @@ class _Reader:
         if isinstance(linear, nn.Conv2d):
             if value.picture is None or value.picture.flat:
                 raise SpecError(f"'{name}': a Conv2d reads [batch, channels, height, width]")
-            reading, above = conv_reading(name, linear, value.picture)
+            check_size(self.batch, value.picture.now)
+            with named(name):
+                reading, above = conv_reading(name, linear, value.picture)
+            check_size(self.batch, above.size)
+            self._check_fan_in(name, linear.in_channels, 1)
             self.layers.append(Hidden(name, linear, reading))
             return Value(len(self.layers), "z", above)
-        self.layers.append(Hidden(name, linear, self._read_flat(name, value)))
+        flat = self._read_flat(name, value)
+        self._check_fan_in(name, linear.in_features, len(flat.places) if flat else 1)
+        self.layers.append(Hidden(name, linear, flat))
         return Value(len(self.layers), "z")
+
+    def _check_fan_in(self, name: str, fan_in: int, positions: int) -> None:
+        """Compare a layer with what is below; the inputs are compared with the batch elsewhere."""
+        if self.layers:
+            below = _channels(self.layers[-1].linear)[1] * positions
+            if fan_in != below:
+                raise SpecError(f"'{name}' takes {fan_in} inputs, and {below} come from below")
 
     def _read_flat(self, name: str, value: Value) -> Reading | None:
         if value.picture is None or (value.layer == 0 and value.picture.pooled is None):
@@ -250,7 +268,9 @@ class _Reader:
             value = self._activated(name, "linear", value)
         if not self._is_whole(value):
             raise SpecError(f"'{name}' reads what a later addition changes")
-        return value._replace(picture=averaged(value.picture, average, flat=flat))
+        check_size(self.batch, value.picture.now)
+        with named(name):
+            return value._replace(picture=averaged(value.picture, average, flat=flat))
 
     def _norm(self, name: str, norm: Any, value: Value) -> Value:
         if value.stage != "z" or value.layer != len(self.layers):
@@ -261,6 +281,11 @@ class _Reader:
         layer_norm = isinstance(norm, nn.LayerNorm)
         if layer_norm and (norm.normalized_shape != (width,) or value.picture):
             raise SpecError(f"'{name}': LayerNorm over {norm.normalized_shape}, not ({width},)")
+        batch_norm = nn.BatchNorm2d if value.picture else nn.BatchNorm1d
+        if not layer_norm and (type(norm) is not batch_norm or norm.num_features != width):
+            raise SpecError(f"'{name}': what it norms asks for a {batch_norm.__name__}({width})")
+        if self.layers[-1].normalisation != "none":
+            raise SpecError(f"'{name}': a second norm of one layer's output")
         if not layer_norm and not norm.training:
             raise SpecError(f"'{name}' is in eval mode: type  model.train()")
         for option, allowed in (("weight", 1.0), ("bias", 0.0)):
@@ -274,11 +299,14 @@ class _Reader:
     def _activated(self, name: str, activation: str, value: Value) -> Value:
         if value.layer != len(self.layers) or value.stage not in ("z", "normed"):
             raise SpecError(f"'{name}': an activation that does not follow a layer of weights")
-        self.layers[-1] = self.layers[-1]._replace(activation=activation)
+        last = self.layers[-1]
+        if last.activation or (last.normalisation != "none") != (value.stage == "normed"):
+            raise SpecError(f"'{name}': a second use of what '{last.name}' puts out: a branch")
+        self.layers[-1] = last._replace(activation=activation)
         return value._replace(stage="x")
 
     def _added(self, node: fx.Node) -> Value:
-        if len(node.args) != 2 or not all(arg in self.values for arg in node.args):
+        if len(node.args) != 2 or node.kwargs or not all(arg in self.values for arg in node.args):
             raise SpecError(f"{node.name}: the theory knows a sum of two layers only")
         one, other = sorted((self.values[arg] for arg in node.args), key=lambda value: value[:2])
         newest, pictures = (len(self.layers), "x"), (one.picture, other.picture)
@@ -319,12 +347,25 @@ def _flat(value: Value) -> Value:
     return value._replace(picture=value.picture and value.picture._replace(flat=True))
 
 
-def _keeps_samples(node: fx.Node) -> bool:
+def _keeps_samples(node: fx.Node, batch: int) -> bool:
     """Tell whether a reshape leaves [batch, everything else]."""
     start = node.kwargs.get("start_dim", node.args[1] if len(node.args) > 1 else 0)
     if node.target in (torch.flatten, "flatten"):
         return start == 1 and len(node.args) + len(node.kwargs) <= 2
-    return len(node.args) == 3 and node.args[2] == -1
+    if len(node.args) != 3:
+        return False
+    first, rest = node.args[1:]
+    # What `rest` says of the size is compared with the layer that reads it.
+    return first in (-1, batch) if isinstance(first, int) else _is_batch(first) and rest == -1
+
+
+def _is_batch(number: Any) -> bool:
+    """Tell whether a node is x.size(0), x.shape[0] or x.size()[0]."""
+    if not isinstance(number, fx.Node):
+        return False
+    if number.target == "size":
+        return number.args[1:] == (0,)
+    return number.target is operator.getitem and number.args[1] == 0
 
 
 def _over_positions(node: fx.Node) -> bool:

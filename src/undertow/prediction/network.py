@@ -16,7 +16,6 @@ from undertow.theory.gradients import BatchGradients, batch_gradients
 from undertow.trace.record import Chunk, Header, Layer, Trace, build, provenance
 
 Array = NDArray[np.float64]
-POSITIONS = 2_048  # samples times positions; time and memory grow with its square
 
 
 def predict(
@@ -52,12 +51,12 @@ def predict(
     Returns
     -------
     Trace
-        `grad_norm` and `delta_norm` are root mean squares over initialisations. Where there is
-        no normalisation, skip or convolution, `sd_dex` is the standard deviation of log10 grad_norm
-        and `median_shift_dex` what its median lies above (below, if negative) that root mean
-        square: what the weights do to one input (a batch scatters less, so that this part is
-        wide), and what the drawn output error adds. The attribute `caution` says where the tails
-        are long.
+        `grad_norm` and `delta_norm` are root mean squares over initialisations. Of hidden layers
+        that are all alike, without normalisation, skip or convolution, `sd_dex` is the standard
+        deviation of log10 grad_norm and `median_shift_dex` what its median lies above (below, if
+        negative) that root mean square: what the weights do to one input (a batch scatters less,
+        so that this part is wide), and what the drawn output error adds. The attribute `caution`
+        says where the tails are long.
 
     Raises
     ------
@@ -141,13 +140,6 @@ def _rows(array: NDArray[Any], found: Chain) -> Array:
         raise SpecError(
             f"inputs of shape {array.shape}: {rows.shape[1]} {what}, and the network takes "
             f"{features}"
-        )
-    positions = max([each.inputs for each in found.readings if each], default=1)
-    if pictures and len(array) * positions > POSITIONS:
-        raise SpecError(
-            f"{len(array)} samples of {positions} positions: at most {POSITIONS:,} in all, since "
-            f"every pair is predicted; give the first {max(1, POSITIONS // positions)} samples, or "
-            "smaller pictures"
         )
     return rows
 

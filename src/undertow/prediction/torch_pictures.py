@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +17,7 @@ from undertow.theory.positions import Reading, flattened
 
 Array = NDArray[np.float64]
 PADDING = ("zeros", "circular")
+POSITIONS = 2_048  # samples times positions; time and memory grow with its square
 
 
 class Picture(NamedTuple):
@@ -37,6 +40,29 @@ def picture(size: tuple[int, int]) -> Picture:
     True
     """
     return Picture(size, size)
+
+
+def check_size(batch: int, size: tuple[int, int]) -> None:
+    """Refuse more pairs of positions than can be followed.
+
+    >>> check_size(2, (32, 32))
+    """
+    positions = size[0] * size[1]
+    if batch * positions > POSITIONS:
+        some = f"the first {POSITIONS // positions} samples, or " if positions <= POSITIONS else ""
+        raise SpecError(
+            f"{batch} samples of {positions:,} positions: at most {POSITIONS:,} in all, since "
+            f"every pair is predicted; give {some}smaller pictures"
+        )
+
+
+@contextmanager
+def named(name: str) -> Iterator[None]:
+    """Say in one line what PyTorch says of a layer that does not fit."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise SpecError(f"'{name}': {str(error).splitlines()[0]}") from None
 
 
 def averaged(before: Picture, average: Any, *, flat: bool = False) -> Picture:

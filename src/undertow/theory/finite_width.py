@@ -26,6 +26,7 @@ Array = NDArray[np.float64]
 
 DEX = 2.0 * math.log(10.0)
 FEW_UNITS = 1_000  # in all, of which networks are drawn in a tenth of a second
+ENOUGH = 40  # draws of networks that are not dead
 WITHIN_TWO = 0.9545  # of a normal distribution, within two standard deviations
 
 
@@ -44,7 +45,8 @@ class FiniteWidth(NamedTuple):
     elasticity : array [L]
         d ln V / d ln q at each layer.
     caution : str or None
-        Set where an elasticity is above 1: tails are long then.
+        Set where an elasticity is above 1, for tails are long then, and where nearly all networks
+        are dead.
     """
 
     delta_shift_dex: Array
@@ -121,7 +123,7 @@ def finite_width(
 
     noise = np.empty((3, depth))
     noise[0] = (3.0 * at.slope_fourth / np.maximum(at.slope_square, 1e-300) ** 2 - 1.0) / n
-    noise[1] = (at.fourth / squares**2 - 1.0) / n
+    noise[1] = (at.fourth / squares / squares - 1.0) / n
     noise[2] = (at.square_slope_square / np.maximum(squares * at.slope_square, 1e-300) - 1.0) / n
     means = -0.5 * noise[:2]
     slope = two_slopes(phi)
@@ -148,10 +150,13 @@ def finite_width(
     kinds = delta, delta + forward, delta[:, :depth] - delta[:, depth - 1 : depth]
     if drawn is None:
         drawn = caution is not None or (slope is None and n.sum() <= FEW_UNITS)
-    if not drawn:
-        scatter = [_shift_and_sd(kind, noise, means, slope is not None) for kind in kinds]
-    else:
-        scatter = _drawn(*wander(phi, at, q, n, sw2, sb2))
+    scatter = [_shift_and_sd(kind, noise, means, slope is not None) for kind in kinds]
+    if drawn:
+        draws = wander(phi, at, q, n, sw2, sb2)
+        if len(draws[0]) >= ENOUGH:
+            scatter = _drawn(*draws)
+        else:
+            caution = "nearly all such networks are dead: the scatter is that of the few others"
     (shift, sd), (weight_shift, weight_sd), (ratio_shift, ratio_sd) = scatter
     return FiniteWidth(
         shift, sd, weight_shift, weight_sd, ratio_shift, ratio_sd, elasticity, caution
@@ -166,8 +171,6 @@ def _drawn(delta: Array, activations: Array) -> list[tuple[Array, Array]]:
 
 
 def _middle_and_reach(draws: Array) -> tuple[Array, Array]:
-    if not len(draws):  # every network is dead
-        return np.full(draws.shape[1], np.nan), np.full(draws.shape[1], np.nan)
     middle = draws.mean(0)
     reach = np.quantile(np.abs(draws - middle), WITHIN_TWO, axis=0)
     return middle / DEX, 0.5 * reach / DEX
