@@ -189,3 +189,13 @@ def test_a_layer_that_is_read_before_something_is_added_to_it():
 
     with pytest.raises(SpecError, match="reads what a later addition changes"):
         chain(functional(forward))
+
+
+def test_a_batch_in_any_precision():
+    model, x = stack(nn.Tanh), torch.randint(0, 3, (8, 64))
+    norms = [
+        ut.predict(model, x.to(dtype)).to_xarray()["grad_norm"].values
+        for dtype in (torch.float32, torch.bfloat16, torch.float16)
+    ]
+    assert np.array_equal(norms[0], norms[1])
+    assert np.array_equal(norms[0], norms[2])

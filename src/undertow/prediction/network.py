@@ -118,6 +118,7 @@ def _chain(network: Any, shape: tuple[int, ...]) -> Chain:
 def _array(name: str, values: Any) -> NDArray[Any]:
     if hasattr(values, "detach"):  # a tensor; this file knows no framework
         values = values.detach().cpu()
+        values = values.double() if values.is_floating_point() else values  # NumPy has no bfloat16
     try:
         array = np.asarray(values)
         finite = bool(np.all(np.isfinite(array)))
