@@ -156,7 +156,7 @@ def finite_width(
         if len(draws[0]) >= ENOUGH:
             scatter = _drawn(*draws)
         else:
-            caution = "nearly all such networks are dead: the scatter is that of the few others"
+            caution = "nearly all such networks are dead: the scatter is of first order"
     (shift, sd), (weight_shift, weight_sd), (ratio_shift, ratio_sd) = scatter
     return FiniteWidth(
         shift, sd, weight_shift, weight_sd, ratio_shift, ratio_sd, elasticity, caution

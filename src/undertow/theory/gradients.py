@@ -182,8 +182,9 @@ def batch_gradients(
         norms[:, layer] = np.sqrt(np.maximum(squares, 0.0)) / batch
         if plain:
             forms.append(widths_[layer] / batch**2 * carried * reads[layer])
-            carried = weight[layer] * carried * slopes[layer - 1] if layer else carried
         if layer:
+            if plain:
+                carried = weight[layer] * carried * slopes[layer - 1]
             own = weight[layer] * returned(delta, reading[layer])
             arriving = backwards.add(layer, own, np.zeros(len(own)), starts.get(layer, ()))
             arriving = scales[layer] ** 2 * arriving
