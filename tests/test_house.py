@@ -21,15 +21,15 @@ ROOMS = [
     "trace",
     "prediction",
     "lab",
-    "watch",
-    "explain",
-    "diagnose",
+    "watching",
+    "explanation",
+    "diagnosis",
     "cure",
     "show",
     "app",
 ]
 FRAMEWORKS = {"torch", "keras", "tensorflow", "jax"}
-FRAMEWORK_ROOMS = {"lab", "watch", "cure"}
+FRAMEWORK_ROOMS = {"lab", "watching", "cure"}
 FRAMEWORK_FILES = {"prediction/from_torch.py", "prediction/torch_pictures.py"}
 LONGEST = 400
 

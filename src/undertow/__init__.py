@@ -9,6 +9,7 @@ Data flows one way through the rooms of this package; a room imports only from r
     trace        the record in the middle: schema, store, export
     prediction   network and a batch -> Trace, before training
     lab          experiment -> many trained networks -> Trace
+    watching     your training loop -> Trace
     show         Trace -> tables, figures, report
     app          the command line
 
@@ -30,6 +31,8 @@ _HOMES = {
     "TrainingSpec": "undertow.spec",
     "predict": "undertow.prediction.network",
     "critical": "undertow.theory.critical",
+    "watch": "undertow.watching.watch",
+    "probe": "undertow.watching.probe",
     "Trace": "undertow.trace.record",
     "Store": "undertow.trace.store",
     "open": "undertow.trace.store",

@@ -180,9 +180,9 @@ import undertow as ut
 from undertow.lab import study
 from undertow.lab.data import load
 from undertow.lab.experiments import experiment
-from undertow.trace import store as store_module
+from undertow.trace import writer as writer_module
 
-store_module.FLUSH_SECONDS = 0.0
+writer_module.FLUSH_SECONDS = 0.0
 (planned,) = study.plan(experiment("moons"), load("moons"), arms=["relu"], replicates=2, epochs=6)
 
 def die(progress):

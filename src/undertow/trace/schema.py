@@ -32,6 +32,11 @@ VARIABLES: dict[str, Variable] = {
     ),
     "weight_norm": Variable(_PER_LAYER, "1", "Frobenius norm of W before the update"),
     "update_norm": Variable(_PER_LAYER, "1", "Frobenius norm of the change applied to W"),
+    "update_norm_se": Variable(
+        _PER_LAYER,
+        "1",
+        "standard error of update_norm, where it is estimated from some entries of W; else 0",
+    ),
     "activation_rms": Variable(
         _PER_LAYER, "1", "root mean square after the activation function, over units and samples"
     ),
@@ -121,4 +126,5 @@ EVENTS = {
     "nothing arrives",
     "clipped": "a gradient was clipped before the update",
     "skipped": "an update was left out because a scaled gradient was not finite",
+    "lost": "recorded steps that could not be written to the store",
 }

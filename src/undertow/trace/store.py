@@ -12,8 +12,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,12 +21,11 @@ import numpy as np
 
 from undertow.errors import RunMissing, StoreError
 from undertow.trace.database import connect, one_line
-from undertow.trace.packing import packed, unpacked
+from undertow.trace.packing import unpacked
 from undertow.trace.process import Process, is_alive, this_process
 from undertow.trace.record import Chunk, Event, Header, Layer, Trace, build
-from undertow.trace.schema import ARTEFACTS, VARIABLES
-
-FLUSH_SECONDS = 0.5
+from undertow.trace.schema import ARTEFACTS
+from undertow.trace.writer import Writer, header_json
 
 
 class Run(NamedTuple):
@@ -118,45 +116,57 @@ class Store:
         """Read a run, as far as it has been flushed."""
         run = self.run(run).id
         header = self._header(run)
-        chunks = self._all(
-            "SELECT shard, step, variable, type, shape, data FROM chunks WHERE run = ? "
-            "ORDER BY shard, rowid",
-            run,
-        )
         artefacts: dict[str, dict[int, np.ndarray]] = {}
         for shard, name, type_, shape, data in self._all(
             "SELECT shard, name, type, shape, data FROM artefacts WHERE run = ? ORDER BY shard", run
         ):
             artefacts.setdefault(name, {})[shard] = unpacked(type_, shape, data)
-        events = self._all(
+        return build(
+            header,
+            self.chunks(run),
+            self.events(run),
+            {name: _joined(name, of, len(header.seeds)) for name, of in artefacts.items()},
+        )
+
+    def chunks(self, run: str) -> list[Chunk]:
+        """Read the arrays of a run, by its whole id, in the order in which they were written."""
+        rows = self._all(
+            "SELECT shard, step, variable, type, shape, data FROM chunks WHERE run = ? "
+            "ORDER BY shard, rowid",
+            run,
+        )
+        return _chunks(rows)
+
+    def events(self, run: str) -> list[Event]:
+        """Read the events of a run, by its whole id."""
+        rows = self._all(
             "SELECT kind, step, layer, replicate, detail FROM events WHERE run = ? ORDER BY rowid",
             run,
         )
-        return build(
-            header,
-            _chunks(chunks),
-            [Event(*event) for event in events],
-            {name: _joined(name, of, len(header.seeds)) for name, of in artefacts.items()},
-        )
+        return [Event(*row) for row in rows]
 
     def latest(self, key: str) -> Run | None:
         """Return the newest run with this key: the same networks, training, data and seeds."""
         rows = self._all("SELECT id FROM runs WHERE key = ? ORDER BY created, rowid", key)
         return self.run(rows[-1][0]) if rows else None
 
-    def begin(self, run: str, key: str, name: str, header: Header) -> Writer:
-        """Start a run, or take up one that was interrupted.
+    def begin(self, run: str, key: str, name: str, header: Header, *, again: bool = True) -> Writer:
+        """Start a run, or take up one that was interrupted if `again` allows it.
 
         Raises
         ------
         StoreError
-            The run is being written by another process.
+            The run is being written by another process, or is there and is not to be taken up.
         """
         here = this_process()
-        with self._writing() as connection:
+        with self.writing() as connection:
             row = connection.execute(
                 "SELECT state, host, pid, born FROM runs WHERE id = ?", (run,)
             ).fetchone()
+            if row and not again:
+                raise StoreError(
+                    f"run '{run}' is in {self.path} already: give another name, or none"
+                )
             if row and row[0] == "running" and row[1:] != here and is_alive(Process(*row[1:])):
                 raise StoreError(
                     f"run {run} is being written by process {row[2]} on {row[1]}: wait for it, or "
@@ -167,7 +177,7 @@ class Store:
                 "INSERT INTO runs VALUES (?, ?, ?, ?, 'running', ?, ?, ?, ?) "
                 "ON CONFLICT (id) DO UPDATE SET state = 'running', host = excluded.host, "
                 "pid = excluded.pid, born = excluded.born",
-                (run, key, name, now, *here, _header_json(header)),
+                (run, key, name, now, *here, header_json(header)),
             )
             for table in ("chunks", "artefacts"):
                 connection.execute(
@@ -211,7 +221,7 @@ class Store:
     @contextmanager
     def at_once(self) -> Iterator[None]:
         """Write all that is written inside, or none of it."""
-        with self._writing():
+        with self.writing():
             self._at_once = True
             try:
                 yield
@@ -219,7 +229,7 @@ class Store:
                 self._at_once = False
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self) -> Iterator[sqlite3.Connection]:
         if self._at_once:  # which commits
             yield self._connection
             return
@@ -231,72 +241,6 @@ class Store:
             except BaseException:
                 self._connection.rollback()
                 raise
-
-
-class Writer:
-    """The one writer of a run: takes chunks, flushes them every half second."""
-
-    def __init__(self, store: Store, run: str):
-        self.store, self.run = store, run
-        self._waiting: list[tuple[int, Chunk]] = []
-        self._last_step = 0
-        self._flushed = time.monotonic()
-
-    def append(self, shard: int, chunk: Chunk) -> None:
-        """Take a chunk of the shard that begins at replicate `shard`."""
-        self._waiting.append((shard, chunk))
-        self._last_step = int(chunk.steps[-1])
-        if time.monotonic() - self._flushed > FLUSH_SECONDS:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what waits, in one transaction."""
-        arrays = [
-            ((self.run, shard, int(chunk.steps[0]), name), array)
-            for shard, chunk in _merged(self._waiting)
-            for name, array in (
-                ("step", chunk.steps),
-                ("epoch", chunk.epochs),
-                *chunk.arrays.items(),
-            )
-        ]
-        with ThreadPoolExecutor() as pool:  # zlib lets other threads run
-            packs = pool.map(packed, [array for _, array in arrays])
-            rows = [(*names, *pack) for (names, _), pack in zip(arrays, packs, strict=True)]
-        with self.store._writing() as connection:
-            connection.executemany("INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
-        self._waiting.clear()
-        self._flushed = time.monotonic()
-
-    def finish_shard(
-        self, shard: int, replicates: int, seconds: float, artefacts: Mapping[str, np.ndarray]
-    ) -> None:
-        """Flush, and mark a shard as whole; what is whole is never trained again."""
-        self.flush()
-        with self.store._writing() as connection:
-            connection.executemany(
-                "INSERT INTO artefacts VALUES (?, ?, ?, ?, ?, ?)",
-                [(self.run, shard, name, *packed(array)) for name, array in artefacts.items()],
-            )
-            connection.execute(
-                "INSERT INTO shards VALUES (?, ?, ?, 1, ?)", (self.run, shard, replicates, seconds)
-            )
-
-    def abandon(self) -> None:
-        """Keep what there is and list the run as interrupted; never hide what interrupted it."""
-        with suppress(StoreError):
-            self.finish("interrupted", (Event("interrupted", self._last_step),))
-
-    def finish(self, state: str = "finished", events: tuple[Event, ...] = ()) -> None:
-        """Close the run as `finished` or `interrupted`."""
-        self.flush()
-        with self.store._writing() as connection:
-            connection.execute("DELETE FROM events WHERE run = ?", (self.run,))
-            connection.executemany(
-                "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)",
-                [(self.run, *event) for event in events],
-            )
-            connection.execute("UPDATE runs SET state = ? WHERE id = ?", (state, self.run))
 
 
 def open(path: str | Path, *, create: bool = False) -> Store:
@@ -319,22 +263,6 @@ def open(path: str | Path, *, create: bool = False) -> Store:
     """
     path = Path(path)
     return Store(path, connect(path, create=create))
-
-
-def _merged(waiting: list[tuple[int, Chunk]]) -> Iterator[tuple[int, Chunk]]:
-    """Join the waiting chunks of each shard along their steps."""
-    for shard in sorted({shard for shard, _ in waiting}):
-        chunks = [chunk for of, chunk in waiting if of == shard and len(chunk.steps)]
-        if not chunks:
-            continue
-        arrays = {
-            name: np.concatenate(
-                [chunk.arrays[name] for chunk in chunks], VARIABLES[name].dims.index("step")
-            )
-            for name in chunks[0].arrays
-        }
-        steps = np.concatenate([chunk.steps for chunk in chunks])
-        yield shard, Chunk(steps, np.concatenate([chunk.epochs for chunk in chunks]), arrays)
 
 
 def _chunks(rows: list[tuple[Any, ...]]) -> list[Chunk]:
@@ -365,12 +293,3 @@ def _joined(name: str, shards: Mapping[int, np.ndarray], replicates: int) -> np.
         place = [slice(None)] * axis + [slice(first, first + part.shape[axis])]
         whole[tuple(place)] = part
     return whole
-
-
-def _header_json(header: Header) -> str:
-    return json.dumps(
-        {
-            "layers": [layer._asdict() for layer in header.layers],
-            **{name: value for name, value in asdict(header).items() if name != "layers"},
-        }
-    )

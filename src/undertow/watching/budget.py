@@ -1,0 +1,98 @@
+"""Which steps are recorded: the first ones, then as many as the budget and the size limit allow."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from statistics import median
+
+FIRST = 10  # steps that are always recorded
+DENSE = 10  # steps that are recorded one after the other once something is wrong
+REST = 200  # steps before anything but a non-finite number is again a reason for that
+OCTAVES = 20  # doublings of a run's length for which the second half of the size limit lasts
+NEVER = 2**62
+
+
+class Schedule:
+    """Decides, when a step has ended, which step to record next.
+
+    With `every="auto"` the cost of the recorded steps so far is compared with what all steps took
+    without it. As long as the first steps' cost is more than the budget, half the budget goes to
+    paying it back; after that the mean cost stays at the budget.
+
+    >>> schedule = Schedule("auto", budget=0.02)
+    >>> for step in range(1, 11):
+    ...     schedule.took(step, seconds=0.011, own=0.001, recorded=True, size=1000 * step)
+    >>> schedule.next(10)
+    20
+    """
+
+    def __init__(self, every: int | str, budget: float, limit: float = math.inf) -> None:
+        self.every, self.budget, self.limit = every, budget, limit
+        self.own = 0.0  # seconds spent measuring
+        self.elapsed = 0.0  # seconds of all steps, without what measuring took
+        self.steps = self.recorded = 0
+        self.size = 0.0  # bytes
+        self._costs: deque[float] = deque(maxlen=50)
+        self._bare: deque[float] = deque(maxlen=50)
+        self._dense_until = 0
+        self._calm_from = 0
+
+    @property
+    def share(self) -> float:
+        """Return what measuring took so far, as a share of what the steps took without it."""
+        return self.own / self.elapsed if self.elapsed else 0.0
+
+    def took(self, step: int, *, seconds: float, own: float, recorded: bool, size: float) -> None:
+        """Note that a step has ended: its time, of that ours, and the run's bytes so far."""
+        self.steps = step
+        self.own += own
+        self.elapsed += max(seconds - own, 0.0)
+        self._bare.append(max(seconds - own, 1e-9))
+        self.size = size
+        if recorded:
+            self.recorded += 1
+            self._costs.append(own)
+
+    def alarm(self, step: int, *, severe: bool) -> None:
+        """Record the next steps one after the other; of what is not severe not again at once."""
+        if severe or step >= self._calm_from:
+            self._dense_until = step + DENSE
+            self._calm_from = step + REST
+
+    def next(self, step: int) -> int:
+        """Return the next step to record when `step` has ended."""
+        step += 1
+        if self.size >= self.limit:
+            return NEVER
+        if step <= max(FIRST, self._dense_until):
+            return step
+        interval = self.interval()
+        if self.every == "auto":
+            return step - 1 + interval
+        return math.ceil(step / interval) * interval
+
+    def interval(self) -> int:
+        """Return the distance of recorded steps that is kept now."""
+        return max(self._by_budget(), self._by_size())
+
+    def _by_budget(self) -> int:
+        if self.every != "auto":
+            return int(self.every)
+        if not self._costs:
+            return 1
+        in_debt = self.own > self.budget * self.elapsed
+        share = self.budget / 2 if in_debt else self.budget
+        interval = median(self._costs) / (share * median(self._bare))
+        return max(1, min(math.ceil(round(interval, 6)), NEVER))  # 10.000000001 is 10
+
+    def _by_size(self) -> int:
+        """Return the distance at which the run may double in length twenty times more.
+
+        Past half of the limit it is in proportion to the steps so far, so it doubles as they do.
+        """
+        if self.size < self.limit / 2 or not self.recorded:
+            return 1
+        each = self.size / self.recorded
+        left = self.limit / 2 / each  # steps that the second half holds
+        return max(1, math.ceil(self.steps * OCTAVES * math.log(2) / left))

@@ -1,0 +1,242 @@
+"""What passes through the layers: outputs on the way forward, deltas on the way back.
+
+A forward hook on each layer measures its output and puts a hook on that tensor, which sees dE/dz
+whatever is done to the tensor later, in place too. (Module backward hooks break on in-place
+operations.) A call counts only when a backward pass has come through it and reached weights: a
+forward pass without one, an evaluation or a call of `torch.autograd.grad` leaves nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from undertow.watching.hooks import Guard, Hook
+from undertow.watching.layers import Module
+from undertow.watching.norms import Number, norm
+from undertow.watching.slopes import CURVES, Node, Slopes, slopes
+
+# Nodes that leave every number as it is and only number it otherwise.
+VIEWS = {"ViewBackward0", "UnsafeViewBackward0", "ReshapeAliasBackward0", "UnsqueezeBackward0"}
+_UNCALLED = (nn.MultiheadAttention,)  # calls no child; its output is its `out_proj`'s
+FAR = 16  # nodes that are looked at, between a layer and the activation before it
+
+
+class Call:
+    """One call of one layer, number `number` since the last backward pass; `order` counts all."""
+
+    __slots__ = (
+        "delta",
+        "input_norm",
+        "layer",
+        "number",
+        "order",
+        "output_norm",
+        "packed",
+        "scale",
+        "size",
+        "slopes",
+    )
+
+    def __init__(self, layer: int, number: int, order: int, output: Tensor) -> None:
+        self.layer, self.number, self.order = layer, number, order
+        self.output_norm: Number = norm(output)
+        self.size = output.numel()
+        self.input_norm: Number | None = None
+        self.slopes: Slopes | None = None
+        self.delta: Number = 0.0
+        self.scale = 1.0  # of the loss, by mixed precision, when the delta came
+        self.packed = _packed()
+
+
+class Calls:
+    """Watches the layers' calls while attached.
+
+    `began` is called at the first sign of each backward pass; `take` then hands over the calls
+    that it came through.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        modules: Sequence[Module],
+        guard: Guard,
+        began: Callable[[], None],
+        *,
+        always: bool = False,
+    ) -> None:
+        self._always = always  # in eval mode and under a probe too
+        self._model, self._modules, self._guard, self._began = model, modules, guard, began
+        self._handles: list[Any] = []
+        self._numbers: dict[int, int] = {}
+        self._producers: dict[int, Call] = {}  # by the number of the node that made the output
+        self._looked_at: set[int] = set()
+        self._passed: list[Call] = []
+        self._order = 0
+        self.unseen: dict[int, str] = {}
+        self.input_norm: Number | None = None
+        self.input_size = self.batch_size = 0
+
+    def attach(self) -> None:
+        """Put the hooks on."""
+        if self._handles:
+            return
+        for place, module in enumerate(self._modules):
+            hook = Hook(self._guard, partial(self._called, place))
+            self._handles.append(module.module.register_forward_hook(hook))
+        looking = Hook(self._guard, self._look_back)
+        ours = {id(module.module) for module in self._modules}
+        for module in self._model.modules():
+            if not list(module.children()) and id(module) not in ours:
+                self._handles.append(module.register_forward_hook(looking))
+
+    def detach(self) -> None:
+        """Take the hooks off; a call whose backward pass is still to come is forgotten."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        self._forget()
+        self._passed.clear()
+
+    def take(self) -> list[Call]:
+        """Return the calls that the backward pass which ends now came through."""
+        passed, self._passed = self._passed, []
+        self._forget()
+        return passed
+
+    def _forget(self) -> None:
+        self._numbers.clear()
+        self._producers.clear()
+        self._looked_at.clear()
+
+    def _trains(self) -> bool:
+        return torch.is_grad_enabled() and (self._always or self._model.training)
+
+    def _called(self, place: int, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        if not self._trains():
+            return
+        if module is not self._modules[place].module:  # a replica, as DataParallel makes them
+            self.unseen[place] = "it runs as a replica"
+            return
+        given = first_tensor(inputs)
+        if given is not None:
+            self._find_activations(given)
+        found = first_tensor(output)
+        if found is None or found.grad_fn is None:
+            self.unseen.setdefault(place, "its output needs no gradient")
+            return
+        if self._order == 0 and given is not None and given.is_floating_point():
+            self.input_norm, self.input_size = norm(given), given.numel()
+            self.batch_size = len(given) if given.dim() else 1
+        number = self._numbers[place] = self._numbers.get(place, 0) + 1
+        call = Call(place, number, self._order, found)
+        self._order += 1
+        if given is not None and given.is_floating_point() and _may_be_bad(call.output_norm):
+            call.input_norm = norm(given)
+        self._producers[_number(found.grad_fn)] = call
+        found.register_hook(partial(self._guard.run, self._came_back, call))
+
+    def _came_back(self, call: Call, delta: Tensor) -> None:
+        self._began()
+        call.delta = norm(delta)
+        self._passed.append(call)
+
+    def _look_back(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        found = first_tensor(output) if self._trains() else None
+        if found is not None:
+            self._find_activations(found)
+
+    def _find_activations(self, tensor: Tensor) -> None:
+        """Measure the activations between this tensor and the layers before it."""
+        nodes, left = [tensor.grad_fn], FAR
+        while nodes and left:
+            node = nodes.pop()
+            if node is None or (number := _number(node)) in self._looked_at:
+                continue
+            if number in self._producers:
+                continue
+            self._looked_at.add(number)
+            left -= 1
+            curve = CURVES.get(node.name())
+            if curve is None:
+                nodes.extend(before for before, _ in node.next_functions)
+                continue
+            call = self._producer(node)
+            if call and not call.slopes and not call.packed and not _packed():
+                unit_dim = self._modules[call.layer].unit_dim
+                call.slopes = slopes(curve, node, unit_dim)
+
+    def _producer(self, node: Node) -> Call | None:
+        """Return the call whose output an activation's node reads, if it is a layer's."""
+        node = node.next_functions[0][0]
+        while node is not None and _number(node) not in self._producers:
+            if node.name() not in VIEWS:
+                return None
+            node = node.next_functions[0][0]
+        return None if node is None else self._producers[_number(node)]
+
+    def why_unseen(self, layer: int) -> str:
+        """Say why no call of a layer was seen, though hooks were on."""
+        if is_compiled(self._model):
+            return "the model is compiled, and hooks do not run in compiled code"
+        if not self._model.training:
+            return "the model is in eval mode"
+        parents = [module for module in self._model.modules() if isinstance(module, _UNCALLED)]
+        if any(parent.out_proj is self._modules[layer].module for parent in parents):
+            return "its parent uses its weight without calling it"
+        return self.unseen.get(
+            layer, "no call was seen: not called, compiled, or without a way back"
+        )
+
+    def begin_step(self) -> None:
+        """Count calls and inputs anew."""
+        self._order = 0
+        self.input_norm, self.input_size = None, 0
+
+
+def is_compiled(model: nn.Module) -> bool:
+    """Tell whether `torch.compile` or `module.compile()` stands before a model or in it."""
+    return any(
+        hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None
+        for module in model.modules()
+    )
+
+
+def first_tensor(value: Any) -> Tensor | None:
+    """Return the first tensor in a module's inputs or output: a tensor, or nested in containers."""
+    if isinstance(value, Tensor):
+        return value
+    return next(_tensors(value), None)
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _tensors(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _tensors(each)
+
+
+def _number(node: Node) -> int:
+    return node._sequence_nr()
+
+
+def _may_be_bad(value: Number) -> bool:
+    """Tell whether a norm is not finite, or, where that is not known yet, may be so."""
+    return isinstance(value, Tensor) or not math.isfinite(value)
+
+
+def _packed() -> bool:
+    """Tell whether tensors that are kept for the backward pass are packed away just now.
+
+    To look at one would unpack it, which under checkpointing computes its layer again.
+    """
+    return torch._C._autograd._top_saved_tensors_default_hooks(True) is not None

@@ -1,0 +1,52 @@
+"""What is said of a watched run beside its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from undertow.trace.record import Header, provenance
+from undertow.watching.amp import Scale
+from undertow.watching.budget import FIRST, Schedule
+
+if TYPE_CHECKING:
+    from undertow.watching.instruments import Instruments
+
+
+def header(
+    instruments: Instruments,
+    optimizers: Sequence[Any],
+    schedule: Schedule,
+    scale: Scale,
+    unseen: Mapping[str, str] | None,
+) -> Header:
+    """Return the header of a run, as far as it is known by now."""
+    weight = instruments.parameters[0]
+    attributes = provenance(
+        "watched",
+        device=str(weight.device),
+        dtype=str(weight.dtype).removeprefix("torch."),
+        batch_size=instruments.batch_size or "",
+        loss_reduction="as in the user's loop",
+        amp_scale=scale.now(),
+        clipping="recorded before any",
+        accumulation=instruments.accumulation,
+        optimizers=", ".join(type(each).__name__ for each in optimizers) or "not watched",
+        sampling=_sampling(schedule),
+        overhead=schedule.share,
+        recorded_steps=schedule.recorded,
+        steps=schedule.steps,
+        shared_weights=instruments.shared_weights(),
+        not_seen=dict(unseen or {}),
+        processes=instruments.shares.world if instruments.shares else 1,
+    )
+    return Header(instruments.layers(), (0,), attributes)
+
+
+def _sampling(schedule: Schedule) -> str:
+    first = f"steps 1 to {FIRST}, those after an anomaly"
+    if schedule.every == 1:
+        return "every step"
+    if schedule.every == "auto":
+        return f"{first}, and as many as {100 * schedule.budget:.3g} % of the time allow"
+    return f"{first}, and every {schedule.every}th"

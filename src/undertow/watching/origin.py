@@ -1,0 +1,69 @@
+"""Where the first NaN or Inf of a step arose, in the order in which the numbers were made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from undertow.watching.calls import Call
+from undertow.watching.layers import Module
+from undertow.watching.norms import numbers
+
+
+class Origin(NamedTuple):
+    """The layer, None where it is none's; `forward` tells a fault on the way to the loss."""
+
+    layer: str | None
+    words: str
+    forward: bool
+
+
+def origin(
+    calls: Sequence[Call],
+    modules: Sequence[Module],
+    weight_norms: np.ndarray,
+    nonfinite: np.ndarray,
+    parameters: dict[int, int],
+    loss: float,
+) -> Origin | None:
+    """Return where the first tensor that is not finite lies; None if all are.
+
+    `weight_norms` and `nonfinite` have an entry a parameter; `parameters` maps the identity of a
+    parameter to its place among them.
+    """
+    forward = sorted(calls, key=lambda call: call.order)
+    outputs = numbers([call.output_norm for call in forward])
+    for call, output in zip(forward, outputs, strict=True):
+        if np.isfinite(output):
+            continue
+        module = modules[call.layer]
+        name = module.weights[0].name
+        held = [parameters[id(weight.parameter)] for weight in module.weights]
+        if not np.isfinite(weight_norms[held]).all() and not np.isnan(weight_norms[held]).all():
+            return Origin(name, "on the way forward: in its weight, before the update", True)
+        if _is_bad(call):
+            words = "on the way forward: in what it reads, after the layer before it"
+            return Origin(name, words, True)
+        return Origin(name, "on the way forward: in its output; what it reads is finite", True)
+    if not np.isfinite(loss) and not np.isnan(loss):
+        return Origin(None, "in the loss; every layer's output is finite", True)
+    deltas = numbers([call.delta for call in calls])
+    for call, delta in zip(calls, deltas, strict=True):  # in the order of the way back
+        if not np.isfinite(delta):
+            name = modules[call.layer].weights[0].name
+            words = "on the way back: in the delta at its output; the way forward is finite"
+            return Origin(name, words, False)
+    for module in modules:
+        held = [parameters[id(weight.parameter)] for weight in module.weights]
+        for weight, place in zip(module.weights, held, strict=True):
+            if nonfinite[place] > 0:
+                return Origin(
+                    weight.name, "in its gradient; every delta that was seen is finite", False
+                )
+    return None
+
+
+def _is_bad(call: Call) -> bool:
+    return call.input_norm is not None and not np.isfinite(numbers([call.input_norm])[0])

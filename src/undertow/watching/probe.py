@@ -1,0 +1,146 @@
+"""`undertow.probe`: one pass forward and back, measured, that leaves no trace in the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from undertow.errors import SpecError
+from undertow.trace.record import Chunk, Header, Trace, build, provenance
+from undertow.watching import layers, row
+from undertow.watching.calls import Calls
+from undertow.watching.hooks import Guard, unwatched
+from undertow.watching.norms import entries, norms, numbers
+
+
+def probe(model: nn.Module, loss_fn: Callable[..., Tensor], batch: tuple[Any, Any]) -> Trace:
+    """Measure every layer's gradient on one batch, and leave the model exactly as it was.
+
+    >>> import torch, undertow as ut
+    >>> from torch import nn
+    >>> model = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1))
+    >>> batch = torch.ones(4, 2), torch.zeros(4, 1)
+    >>> ut.probe(model, nn.functional.mse_loss, batch).to_xarray()["grad_norm"].shape
+    (1, 1, 2)
+
+    The pass runs in the mode that the model is in (`model.train()`, `model.eval()`). Weights,
+    gradients, buffers, random numbers and hooks are the same afterwards.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Not compiled, not spread over processes.
+    loss_fn : callable
+        `loss_fn(model(inputs), targets)` is a mean over the batch.
+    batch : (inputs, targets)
+        A tuple of inputs goes to the model as several arguments, a dict by name.
+
+    Raises
+    ------
+    SpecError
+        A model without weights, a batch that is not a pair, a loss that is no single number or
+        reaches no weight.
+    """
+    found = layers.modules(model)
+    if not isinstance(batch, tuple | list) or len(batch) != 2:
+        raise SpecError("batch: must be a pair (inputs, targets)")
+    guard = Guard(of_probe=True)
+    calls = Calls(model, found, guard, lambda: None, always=True)
+    held = [weight.parameter for module in found for weight in module.weights]
+    parameters = [each for each in dict.fromkeys(held) if each.requires_grad]
+    with _left_as_it_is(model), unwatched(), torch.enable_grad():
+        calls.attach()
+        try:
+            loss = loss_fn(_output(model, batch[0]), batch[1])
+            _check_loss(loss)
+            # Not loss.backward(): that would fill .grad and run the hooks of an optimizer.
+            grads = torch.autograd.grad(loss, parameters, allow_unused=True)
+            passed = calls.take()
+        finally:
+            calls.detach()
+    if guard.failure:
+        raise SpecError(f"{type(model).__name__} cannot be measured: {guard.failure}")
+    if all(grad is None for grad in grads):
+        raise SpecError("loss_fn: no weight takes part in the loss; look for a detach() before it")
+    rows = row.places(found, passed)
+    by_parameter = dict(zip(map(id, parameters), grads, strict=True))
+    arrays = _arrays(found, rows, by_parameter)
+    passes = row.passes(passed)
+    arrays["delta_norm"] = np.sqrt(row.spread(rows, found, passes.delta_square))
+    for name, values in passes.values.items():
+        arrays[name] = row.spread(rows, found, values)
+    cells = {name: np.asarray(array)[None, None] for name, array in arrays.items()}
+    cells["loss"] = np.array([[loss.item()]])
+    attributes = provenance(
+        "watched",
+        device=str(held[0].device),
+        dtype=str(held[0].dtype).removeprefix("torch."),
+        batch_size=calls.batch_size or "",
+        sampling="one pass, without an update",
+        training_mode=str(model.training),
+    )
+    header = Header(row.layers(found, rows, passes.activations), (0,), attributes)
+    one = np.ones(1, np.int64)
+    return build(header, [Chunk(one, one, cells)])
+
+
+def _output(model: nn.Module, inputs: Any) -> Any:
+    if isinstance(inputs, dict):
+        return model(**inputs)
+    return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
+
+
+def _check_loss(loss: Any) -> None:
+    if not isinstance(loss, Tensor) or loss.numel() != 1:
+        what = f"shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
+        raise SpecError(f"loss_fn gave {what}: must be a tensor of one number, a mean")
+    if loss.grad_fn is None:
+        raise SpecError("loss_fn: no weight takes part in the loss; look for a detach() before it")
+
+
+def _arrays(
+    found: list[layers.Module], rows: list[row.Place], grads: dict[int, Tensor | None]
+) -> dict[str, Any]:
+    names = ("grad_norm", "grad_mean_abs", "nonfinite", "weight_norm")
+    arrays = {name: np.full(len(rows), np.nan) for name in names}
+    for at, place in enumerate(rows):
+        if place.weight is None:
+            continue
+        parameter = found[place.layer].weights[place.weight].parameter
+        arrays["weight_norm"][at] = numbers(norms([parameter]))[0]
+        grad = grads.get(id(parameter))
+        if grad is not None:
+            held = entries(grad)
+            arrays["grad_norm"][at] = numbers(norms([held]))[0]
+            arrays["grad_mean_abs"][at] = held.double().abs().sum().item() / parameter.numel()
+            arrays["nonfinite"][at] = int((~torch.isfinite(held)).sum())
+    return arrays
+
+
+@contextmanager
+def _left_as_it_is(model: nn.Module) -> Iterator[None]:
+    """Put back buffers and random numbers afterwards, also after an error."""
+    kept = [
+        (module, name, buffer, buffer.clone(), buffer._version)
+        for module in model.modules()
+        for name, buffer in module._buffers.items()
+        if buffer is not None
+    ]
+    devices = {each.device for each in model.parameters() if each.device.type == "cuda"}
+    modes = [(module, module.training) for module in model.modules()]
+    with torch.random.fork_rng(devices=[device.index for device in devices]):
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for module, name, buffer, clone, version in kept:
+                    module._buffers[name] = buffer
+                    if buffer._version != version:  # else a graph of the user's may hold it
+                        buffer.copy_(clone)
+            for module, mode in modes:
+                module.training = mode
