@@ -35,7 +35,7 @@ class Schedule:
         self.size = 0.0  # bytes
         self._costs: deque[float] = deque(maxlen=50)
         self._bare: deque[float] = deque(maxlen=50)
-        self._dense_until = 0
+        self._dense_until = self._last = 0
         self._calm_from = 0
 
     @property
@@ -52,6 +52,7 @@ class Schedule:
         self.size = size
         if recorded:
             self.recorded += 1
+            self._last = step
             self._costs.append(own)
 
     def alarm(self, step: int, *, severe: bool) -> None:
@@ -60,17 +61,17 @@ class Schedule:
             self._dense_until = step + DENSE
             self._calm_from = step + REST
 
-    def next(self, step: int) -> int:
-        """Return the next step to record when `step` has ended."""
+    def next(self, step: int, *, last: int | None = None) -> int:
+        """Return the next step to record when `step` has ended; `last` is the last one recorded."""
         step += 1
         if self.size >= self.limit:
             return NEVER
         if step <= max(FIRST, self._dense_until):
             return step
         interval = self.interval()
-        if self.every == "auto":
-            return step - 1 + interval
-        return math.ceil(step / interval) * interval
+        if interval == self.every:
+            return math.ceil(step / interval) * interval
+        return max(step, (self._last if last is None else last) + interval)
 
     def interval(self) -> int:
         """Return the distance of recorded steps that is kept now."""

@@ -39,7 +39,7 @@ class Gradients:
     ) -> None:
         self._parameters, self._guard, self._ended = parameters, guard, ended
         self._rounds = 2 if shared else 1
-        self._whole = whole
+        self.whole = whole
         self._handles: list[Any] = []
         self._reached: dict[int, None] = {}
         self._queued = False
@@ -93,7 +93,7 @@ class Gradients:
         found = numbers(norms(locals_))
         self.norm[places] = found / scale
         self.nonfinite[places] = 0
-        if self._whole:
+        if self.whole:
             self.abs_sum[places] = _abs_sums(locals_) / scale
         for place in np.flatnonzero(~np.isfinite(found)):
             bad = ~torch.isfinite(entries(locals_[place]))

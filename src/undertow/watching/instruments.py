@@ -67,13 +67,15 @@ class Instruments:
         self.kept: list[Call] = []
         self.passes = 0  # backward passes
         self._done: set[int] = set()
+        self._weighed: list[int] = []
         self._weights = np.full(count, np.nan)
         self._updates = np.full((2, count), np.nan)
         self.gradients.begin_step()
         self.calls.begin_step()
 
-    def attach(self, *, calls: bool) -> None:
-        """Put hooks on for the step to come; those on the calls are the dear half."""
+    def attach(self, *, calls: bool, whole: bool) -> None:
+        """Put hooks on for the step to come: on the calls too; and say how much is measured."""
+        self._whole = self.gradients.whole = whole
         self.gradients.attach()
         self.calls.attach() if calls else self.calls.detach()
 
@@ -87,6 +89,7 @@ class Instruments:
         places = self._owned(owner)
         if self._whole:
             self._weights[places] = self.updates.weight_norms(places)
+            self._weighed += places
             self.updates.keep(places)
         self._done.add(owner)
         return self.gradients.clipped(places)
@@ -169,10 +172,11 @@ class Instruments:
             found = {name: np.asarray(each, self._dtype) for name, each in arrays.items()}
         return found | ({"word": word} if self.shares is not None and together else {})
 
-    def origin(self, loss: float) -> Origin | None:
+    def origin(self, loss: float | None) -> Origin | None:
         """Return where the first NaN or Inf of this step arose; None where there is none."""
         nonfinite = np.nan_to_num(self.gradients.nonfinite)
-        return origin(self.kept, self.modules, self._weights, nonfinite, self._place, loss)
+        bad = {place for place in self._weighed if not np.isfinite(self._weights[place])}
+        return origin(self.kept, self.modules, bad, nonfinite, self._place, loss)
 
     def unseen(self) -> dict[str, str]:
         """Return the layers of which something could not be seen in this step, and why."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from undertow.errors import SpecError
-from undertow.watching.hooks import Guard
 from undertow.watching.norms import Number, numbers
 
 ALLOWED = ("loss", "accuracy", "epoch")
@@ -18,23 +17,27 @@ ALLOWED = ("loss", "accuracy", "epoch")
 class Logged:
     """The logged numbers of the step being made, `current`, and of the one before, `last`.
 
-    Logged after a backward pass of the current step, a number is of that step. Otherwise it is of
-    the step before, if that has none of its name yet; and a loss whose own backward pass is still
-    to come goes over to the current step when it comes.
+    Autograd numbers its nodes in the order in which they are made, so that a loss with its graph
+    tells whether it was made before or after the last step ended. A bare number does not: it goes
+    to the step being made if that has had its backward pass, or if numbers came so before; else to
+    the step before, if that has none of its name yet.
     """
 
-    def __init__(self, guard: Guard) -> None:
-        self._guard = guard
+    def __init__(self) -> None:
         self.current: dict[str, list[Number]] = {}
         self.last: dict[str, list[Number]] | None = None
         self.epoch = 1
+        self._nodes_at_end = 0  # of the last step
+        self._early = False  # numbers come between the backward pass and the step
 
-    def log(self, values: dict[str, Any], *, passed: bool) -> float:
-        """Take numbers; `passed` where the current step has had a backward pass.
+    def log(self, values: dict[str, Any], *, passed: bool | None) -> tuple[float, bool]:
+        """Take numbers; `passed` tells whether the current step has had a backward pass, if known.
 
-        Returns the sum of those that are known already: not finite if one of them is not.
+        Returns the sum of those that are known already, which is not finite if one of them is not,
+        and whether they are of the step before.
         """
-        known = 0.0
+        known, of_last = 0.0, False
+        self._early = passed or self._early
         for name, value in values.items():
             if name not in ALLOWED:
                 raise SpecError(f"log({name}=...): allowed are {', '.join(ALLOWED)}")
@@ -43,32 +46,28 @@ class Logged:
                 self.epoch = int(numbers([number])[0])
                 continue
             known += 0.0 if isinstance(number, Tensor) else number
-            is_late = not passed and self.last is not None and name not in self.last
-            into = self.last if is_late and self.last is not None else self.current
-            into.setdefault(name, []).append(number)
-            if is_late and isinstance(value, Tensor) and value.grad_fn is not None:
-                value.register_hook(partial(self._guard.run, self._move, name, number, into))
-        return known
+            of_last = self._is_of_last(name, value, passed)
+            into = self.last if of_last else self.current
+            if into is not None:
+                into.setdefault(name, []).append(number)
+        return known, of_last
 
     def close(self) -> dict[str, float]:
         """End the current step; return what was logged for the step before it."""
         found, self.last, self.current = self.read(self.last), self.current, {}
+        self._nodes_at_end = torch._C._autograd._get_sequence_nr()
         return found
 
     def read(self, logged: dict[str, list[Number]] | None) -> dict[str, float]:
         """Return the mean of what was logged under each name."""
-        return {
-            name: float(np.mean(numbers(values)))
-            for name, values in (logged or {}).items()
-            if values
-        }
+        return {name: float(np.mean(numbers(values))) for name, values in (logged or {}).items()}
 
-    def _move(self, name: str, number: Number, into: dict[str, list[Number]], _: Tensor) -> None:
-        if name in into and any(each is number for each in into[name]):
-            into[name] = [each for each in into[name] if each is not number]
-            if not into[name]:
-                del into[name]
-            self.current.setdefault(name, []).append(number)
+    def _is_of_last(self, name: str, value: Any, passed: bool | None) -> bool:
+        if isinstance(value, Tensor) and value.grad_fn is not None:
+            return value.grad_fn._sequence_nr() < self._nodes_at_end
+        if passed or (passed is None and self._early):
+            return False
+        return self.last is not None and name not in self.last
 
 
 def _number(name: str, value: Any) -> Number:

@@ -23,31 +23,34 @@ class Origin(NamedTuple):
 def origin(
     calls: Sequence[Call],
     modules: Sequence[Module],
-    weight_norms: np.ndarray,
+    bad_weights: set[int],
     nonfinite: np.ndarray,
     parameters: dict[int, int],
-    loss: float,
+    loss: float | None,
 ) -> Origin | None:
     """Return where the first tensor that is not finite lies; None if all are.
 
-    `weight_norms` and `nonfinite` have an entry a parameter; `parameters` maps the identity of a
-    parameter to its place among them.
+    `nonfinite` has an entry a parameter, `bad_weights` are the places of those that are not finite
+    themselves, and `parameters` maps the identity of a parameter to its place. `loss` is None where
+    it is not known.
     """
     forward = sorted(calls, key=lambda call: call.order)
     outputs = numbers([call.output_norm for call in forward])
+    before = "the inputs"
     for call, output in zip(forward, outputs, strict=True):
         if np.isfinite(output):
+            before = f"'{modules[call.layer].weights[0].name}'"
             continue
         module = modules[call.layer]
         name = module.weights[0].name
         held = [parameters[id(weight.parameter)] for weight in module.weights]
-        if not np.isfinite(weight_norms[held]).all() and not np.isnan(weight_norms[held]).all():
+        if bad_weights.intersection(held):
             return Origin(name, "on the way forward: in its weight, before the update", True)
         if _is_bad(call):
-            words = "on the way forward: in what it reads, after the layer before it"
+            words = f"on the way forward: in what it reads, made after {before}"
             return Origin(name, words, True)
         return Origin(name, "on the way forward: in its output; what it reads is finite", True)
-    if not np.isfinite(loss) and not np.isnan(loss):
+    if loss is not None and not np.isfinite(loss):
         return Origin(None, "in the loss; every layer's output is finite", True)
     deltas = numbers([call.delta for call in calls])
     for call, delta in zip(calls, deltas, strict=True):  # in the order of the way back

@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import Any
 from weakref import WeakSet
 
-import numpy as np
 from torch import nn, optim
 
 from undertow.errors import SpecError
@@ -59,7 +58,7 @@ class Watch:
             began=self._pass_ended,
         )
         _check_owners(model, optimizers, self._instruments.owner)
-        self._logged = Logged(self._guard)
+        self._logged = Logged()
         shares = self._instruments.shares
         self._shared = shares is not None
         self._unseen: dict[str, str] | None = None
@@ -96,10 +95,12 @@ class Watch:
 
         Before or after the optimizer's step.
         """
-        passed = self._recording and self._instruments.passes > 0
-        known = self._logged.log(values, passed=passed)
-        if self._alarms.logged(self._step, known):
+        passed = self._instruments.passes > 0 if self._recording else None
+        known, of_last = self._logged.log(values, passed=passed)
+        if self._alarms.logged(self._step - of_last, known) and not self._shared:
             self._force = True
+            if of_last and not self._recording:  # the step has only just begun
+                self._open_step()
 
     def step(self, loss: Any = None) -> None:
         """End a step, after its backward pass; only for a loop without an optimizer to watch."""
@@ -209,7 +210,7 @@ class Watch:
         # The first recorded step shows in which order the layers are called.
         self._full = self._whole or self._force or not self._instruments.rows
         self._instruments.begin_step()
-        self._instruments.attach(calls=self._full)
+        self._instruments.attach(calls=self._full, whole=self._whole or self._force)
 
     def _close_step(self, *, skipped: bool = False) -> None:
         begun, step = perf_counter(), self._step
@@ -241,7 +242,7 @@ class Watch:
             self._recorder.relabel(self._header())
         if self._optimizers:
             instruments.update()
-        word = 0.0 if skipped else float(self._schedule.next(step))
+        word = 0.0 if skipped else float(self._schedule.next(step, last=step))
         values = instruments.values(word, together=not skipped)
         if self._shared and not skipped:
             self._word = int(values.pop("word"))
@@ -255,7 +256,7 @@ class Watch:
         return Row(step, self._logged.epoch, values)
 
     def _look(self, step: int) -> None:
-        loss = self._logged.read(self._logged.current).get("loss", np.nan)
+        loss = self._logged.read(self._logged.current).get("loss")
         look = self._alarms.look(
             step,
             self._instruments.origin(loss),
