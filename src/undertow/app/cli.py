@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -188,17 +189,54 @@ def runs(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> Non
     """List the runs of a store."""
     from undertow.show import terminal
     from undertow.trace.store import open as open_store
+    from undertow.trace.tail import last_step
 
     with open_store(store) as opened:
         found = opened.runs()
+        steps = {each.id: last_step(opened, each.id) for each in found}
     if as_json:
-        _print_json([each._asdict() for each in found])
+        _print_json([each._asdict() | {"step": steps[each.id]} for each in found])
         return
     from rich.console import Console
 
     Console(markup=False).print(
-        terminal.runs(found) if found else f"no runs in {store}: type  undertow run moons"
+        terminal.runs(found, steps) if found else f"no runs in {store}: type  undertow run moons"
     )
+
+
+@app.command()
+def watch(
+    path: Annotated[str | None, typer.Argument(metavar="STORE", help="The store of runs.")] = None,
+    store: Annotated[
+        str | None,
+        typer.Option("--store", metavar="FILE", help=f"The same.  [default: {DEFAULT_STORE}]"),
+    ] = None,
+    run: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="A run, or the beginning of its id; by default the newest that is being written, "
+            "else the newest.",
+        ),
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="Print the newest step and end.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Follow a run while another process writes it.
+
+    Shows the newest step: the loss, what watching costs, every layer's gradient. It ends when the
+    run does, or at Ctrl-C; where it does not write to a terminal it prints once and ends.
+    """
+    from undertow.app import follow
+
+    named = follow.which_store(path, store, DEFAULT_STORE)
+    if as_json:
+        _print_json(follow.document(named, run))
+        return
+    try:
+        follow.follow(named, run, once=once)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
 
 
 @app.command()
@@ -238,6 +276,8 @@ def main() -> NoReturn:
     """Run the command; every foreseen error is one line and exit status 2."""
     if sys.stdout is None:  # closed by the caller
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # where there are no blocks, a bar is ???
     signal.signal(signal.SIGTERM, _end)
     try:
         status = app(standalone_mode=False)
@@ -277,11 +317,15 @@ def _command() -> str:
 def _print_json(document: Any) -> None:
     import json
 
-    typer.echo(json.dumps(document, allow_nan=False, ensure_ascii=False))
+    text = json.dumps(document, allow_nan=False, ensure_ascii=False)
+    # What a terminal would obey stands in strings only, and is written as JSON escapes there.
+    typer.echo("".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text))
 
 
 def _say(line: str) -> None:
-    typer.echo(f"undertow: {line}", err=True)
+    from undertow.show.terminal import printable
+
+    typer.echo(f"undertow: {printable(line)}", err=True)
 
 
 if __name__ == "__main__":

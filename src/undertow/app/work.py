@@ -216,6 +216,11 @@ def _resolve(store: Store, names: Sequence[str]) -> list[Run]:
         for each in newest.values() or [store.run(name)]:
             found[each.id] = each
     for each in found.values():
+        if each.source != "trained":
+            raise SpecError(
+                f"run {each.id} was {each.source}: only runs of the laboratory are reported. Type  "
+                f"undertow watch {store.path}  or  undertow export"
+            )
         if each.finished_replicates < each.replicates:
             raise StoreError(
                 f"run {each.id} is {each.state}: only whole runs are reported; the command that "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -91,18 +92,34 @@ def prediction(document: dict[str, Any]) -> Table:
     return table
 
 
-def runs(found: list[Run]) -> Table:
-    """Return the table of a store's runs."""
-    table = _table(None, "run", "state", "replicates", "seconds", "created")
+def runs(found: list[Run], steps: Mapping[str, int | None]) -> Table:
+    """Return the table of a store's runs; `steps` has the last recorded step of each."""
+    table = _table(None, "run", "state", "step", "nets", "seconds", "created")
+    table.columns[0].no_wrap, table.columns[0].overflow = False, "fold"  # an id is typed whole
     for run in found:
+        one = run.source == "watched"
         table.add_row(
             _text(run.id),
             run.state,
-            f"{run.finished_replicates}/{run.replicates}",
-            f"{run.seconds:.1f}",
-            run.created[:16].replace("T", " "),
+            # A run that has ended knows of steps after the last recorded one.
+            number(max(steps[run.id] or 0, run.attributes.get("steps", 0)) or None, ","),
+            "1" if one else f"{run.finished_replicates}/{run.replicates}",
+            # How long a network trained is known when it is done.
+            number(run.seconds if run.finished_replicates else None, ".1f"),
+            run.created[5:16].replace("T", " "),
         )
     return table
+
+
+def printable(text: str) -> str:
+    r"""Show what would move the cursor or change the colours instead of doing it.
+
+    >>> print(printable("conv1\x1b[2J\n"))
+    conv1\x1b[2J\n
+    """
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
 
 
 def number(value: float | None, form: str) -> str:
@@ -145,4 +162,4 @@ def _table(title: str | None, *columns: str) -> Table:
 def _text(name: str) -> Any:
     from rich.text import Text
 
-    return Text(name)  # a name is never markup
+    return Text(printable(name))  # a name is never markup

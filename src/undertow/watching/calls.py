@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from functools import partial
 from typing import Any
 
@@ -24,6 +25,7 @@ from undertow.watching.slopes import CURVES, Node, Slopes, slopes
 # Nodes that leave every number as it is and only number it otherwise.
 VIEWS = {"ViewBackward0", "UnsafeViewBackward0", "ReshapeAliasBackward0", "UnsqueezeBackward0"}
 _UNCALLED = (nn.MultiheadAttention,)  # calls no child; its output is its `out_proj`'s
+OUTPUTS = 3  # of a module, that are looked at: an LSTM has so many
 FAR = 16  # nodes that are looked at, between a layer and the activation before it
 
 
@@ -49,9 +51,15 @@ class Call:
         self.size = output.numel()
         self.input_norm: Number | None = None
         self.slopes: Slopes | None = None
-        self.delta: Number = 0.0
+        self.delta: Number | None = None
         self.scale = 1.0  # of the loss, by mixed precision, when the delta came
         self.packed = _packed()
+
+    def come_back(self, delta: Number) -> Call:
+        """Return the call with its delta; after a second backward pass through it a second call."""
+        found = self if self.delta is None else copy(self)
+        found.delta = delta
+        return found
 
 
 class Calls:
@@ -76,7 +84,7 @@ class Calls:
         self._numbers: dict[int, int] = {}
         self._producers: dict[int, Call] = {}  # by the number of the node that made the output
         self._looked_at: set[int] = set()
-        self._passed: list[Call] = []
+        self._passed: dict[Call, tuple[int, Number]] = {}
         self._order = 0
         self.unseen: dict[int, str] = {}
         self.input_norm: Number | None = None
@@ -89,11 +97,10 @@ class Calls:
         for place, module in enumerate(self._modules):
             hook = Hook(self._guard, partial(self._called, place))
             self._handles.append(module.module.register_forward_hook(hook))
+        # What follows the last layer; a layer's own hook looks at what comes before it.
         looking = Hook(self._guard, self._look_back)
-        ours = {id(module.module) for module in self._modules}
-        for module in self._model.modules():
-            if not list(module.children()) and id(module) not in ours:
-                self._handles.append(module.register_forward_hook(looking))
+        for module in _ends(self._model):
+            self._handles.append(module.register_forward_hook(looking))
 
     def detach(self) -> None:
         """Take the hooks off; a call whose backward pass is still to come is forgotten."""
@@ -105,9 +112,9 @@ class Calls:
 
     def take(self) -> list[Call]:
         """Return the calls that the backward pass which ends now came through."""
-        passed, self._passed = self._passed, []
+        passed, self._passed = self._passed, {}
         self._forget()
-        return passed
+        return [call.come_back(delta) for call, (_, delta) in passed.items()]
 
     def _forget(self) -> None:
         self._numbers.clear()
@@ -123,13 +130,14 @@ class Calls:
         if module is not self._modules[place].module:  # a replica, as DataParallel makes them
             self.unseen[place] = "it runs as a replica"
             return
-        given = first_tensor(inputs)
+        given = next(tensors(inputs), None)
         if given is not None:
             self._find_activations(given)
-        found = first_tensor(output)
-        if found is None or found.grad_fn is None:
+        outputs = [each for each in tensors(output) if each.grad_fn is not None]
+        if not outputs:
             self.unseen.setdefault(place, "its output needs no gradient")
             return
+        found = outputs[0]
         if self._order == 0 and given is not None and given.is_floating_point():
             self.input_norm, self.input_size = norm(given), given.numel()
             self.batch_size = len(given) if given.dim() else 1
@@ -139,16 +147,17 @@ class Calls:
         if given is not None and given.is_floating_point() and _may_be_bad(call.output_norm):
             call.input_norm = norm(given)
         self._producers[_number(found.grad_fn)] = call
-        found.register_hook(partial(self._guard.run, self._came_back, call))
+        for rank, each in enumerate(outputs[:OUTPUTS]):
+            each.register_hook(partial(self._guard.run, self._came_back, call, rank))
 
-    def _came_back(self, call: Call, delta: Tensor) -> None:
+    def _came_back(self, call: Call, rank: int, delta: Tensor) -> None:
         self._began()
-        call.delta = norm(delta)
-        self._passed.append(call)
+        known = self._passed.get(call)
+        if known is None or rank < known[0]:  # of several outputs the first that is used
+            self._passed[call] = rank, norm(delta)
 
     def _look_back(self, module: nn.Module, inputs: Any, output: Any) -> None:
-        found = first_tensor(output) if self._trains() else None
-        if found is not None:
+        for found in tensors(output) if self._trains() else ():
             self._find_activations(found)
 
     def _find_activations(self, tensor: Tensor) -> None:
@@ -199,6 +208,13 @@ class Calls:
         self.input_norm, self.input_size = None, 0
 
 
+def _ends(model: nn.Module) -> list[nn.Module]:
+    """Return the modules whose output is the model's: of a mere list of models each of them."""
+    if isinstance(model, nn.ModuleList | nn.ModuleDict):
+        return [end for child in model.children() for end in _ends(child)]
+    return [model]
+
+
 def is_compiled(model: nn.Module) -> bool:
     """Tell whether `torch.compile` or `module.compile()` stands before a model or in it."""
     return any(
@@ -207,22 +223,16 @@ def is_compiled(model: nn.Module) -> bool:
     )
 
 
-def first_tensor(value: Any) -> Tensor | None:
-    """Return the first tensor in a module's inputs or output: a tensor, or nested in containers."""
-    if isinstance(value, Tensor):
-        return value
-    return next(_tensors(value), None)
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
+def tensors(value: Any) -> Iterator[Tensor]:
+    """Yield the tensors in a module's inputs or output, however they are nested."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, dict):
         for each in value.values():
-            yield from _tensors(each)
+            yield from tensors(each)
     elif isinstance(value, list | tuple):
         for each in value:
-            yield from _tensors(each)
+            yield from tensors(each)
 
 
 def _number(node: Node) -> int:

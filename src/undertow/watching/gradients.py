@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.weak import TensorWeakRef
 
-from undertow.watching.hooks import Guard, Hook
+from undertow.watching.hooks import DISPATCH_SECONDS, Guard
 from undertow.watching.norms import entries, norms, numbers
 
 
@@ -64,7 +64,7 @@ class Gradients:
             return
         for place, parameter in enumerate(self._parameters):
             if parameter.requires_grad:
-                hook = Hook(self._guard, partial(self._arrived, place))
+                hook = partial(self._arrived, place)
                 self._handles.append(parameter.register_post_accumulate_grad_hook(hook))
 
     def detach(self) -> None:
@@ -94,10 +94,11 @@ class Gradients:
         self.norm[places] = found / scale
         self.nonfinite[places] = 0
         if self.whole:
-            self.abs_sum[places] = _abs_sums(locals_) / scale
-        for place in np.flatnonzero(~np.isfinite(found)):
-            bad = ~torch.isfinite(entries(locals_[place]))
-            self.nonfinite[places[place]] = int(bad.sum())
+            self.abs_sum[places] = numbers(norms(locals_, 1)) / scale
+        if not np.isfinite(found).all():
+            for place in np.flatnonzero(~np.isfinite(found)):
+                bad = ~torch.isfinite(entries(locals_[place]))
+                self.nonfinite[places[place]] = int(bad.sum())
         self._versions.update((place, grad._version) for place, grad in there)
         return self._anew(*there[0])
 
@@ -120,8 +121,10 @@ class Gradients:
         return float(np.sqrt(np.sum(now**2)) / before) if before > 0 else None
 
     def _arrived(self, place: int, _: Tensor) -> None:
+        # One for each weight, so without the guard: nothing in it can fail.
         self._reached[place] = None
-        self.queue()
+        if not self._queued:
+            self._guard.run(self.queue)
 
     def _ask(self, rounds: int) -> None:
         engine: Any = torch.autograd.Variable._execution_engine  # pyright: ignore
@@ -132,6 +135,7 @@ class Gradients:
 
     def _over(self) -> None:
         reached, self._reached = list(self._reached), {}
+        self._guard.seconds += len(reached) * DISPATCH_SECONDS
         if reached and self._rounds > 1:
             # Other processes may have reached what this one did not.
             reached = [i for i, each in enumerate(self._parameters) if each.grad is not None]
@@ -148,11 +152,3 @@ class Gradients:
 def local(tensor: Tensor) -> Tensor:
     """Return the share of a sharded tensor that lies here; any other as it is."""
     return tensor.to_local() if hasattr(tensor, "to_local") else tensor  # pyright: ignore
-
-
-def _abs_sums(tensors: Sequence[Tensor]) -> np.ndarray:
-    whole = [entries(tensor) for tensor in tensors]
-    whole = [
-        each.float() if each.dtype in (torch.float16, torch.bfloat16) else each for each in whole
-    ]
-    return numbers([each.sum() for each in torch._foreach_abs(whole)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -113,6 +114,14 @@ class Instruments:
     def learn_layers(self) -> None:
         """Settle the trace's layers by the calls of this step, the first."""
         self.rows = row.places(self.modules, self.kept)
+        self._parameter_of_row = np.array(
+            [
+                len(self.parameters)
+                if place.weight is None
+                else self._place[id(self.modules[place.layer].weights[place.weight].parameter)]
+                for place in self.rows
+            ]
+        )
         self.accumulation = self.passes
         self.batch_size = self.calls.batch_size
         self._layers = row.layers(self.modules, self.rows, row.passes(self.kept).activations)
@@ -132,6 +141,9 @@ class Instruments:
     def values(self, word: float, *, together: bool) -> dict[str, Any]:
         """Return the arrays of this step; over all processes, and the first's `word`, together."""
         gradients = self.gradients
+        if not self._whole and self.shares is None:
+            cheap = {"grad_norm": gradients.norm, "nonfinite": gradients.nonfinite}
+            return {name: self._by_weight(each).astype(self._dtype) for name, each in cheap.items()}
         passes = row.passes(self.kept)
         by_parameter = np.stack(
             [
@@ -162,9 +174,9 @@ class Instruments:
         names = measured if self._whole else CHEAP
         arrays = {name: self._by_weight(measured[name]) for name in names}
         if self.kept and self._whole:
-            arrays["delta_norm"] = np.sqrt(row.spread(self.rows, self.modules, deltas))
+            arrays["delta_norm"] = np.sqrt(row.spread(self.rows, deltas))
             for name, by_call in passes.values.items():
-                arrays[name] = row.spread(self.rows, self.modules, by_call)
+                arrays[name] = row.spread(self.rows, by_call)
             if self.calls.input_norm is not None:
                 (size,) = numbers([self.calls.input_norm])
                 arrays["input_rms"] = size / np.sqrt(max(self.calls.input_size, 1))
@@ -175,7 +187,9 @@ class Instruments:
     def origin(self, loss: float | None) -> Origin | None:
         """Return where the first NaN or Inf of this step arose; None where there is none."""
         nonfinite = np.nan_to_num(self.gradients.nonfinite)
-        bad = {place for place in self._weighed if not np.isfinite(self._weights[place])}
+        if not self.kept and not nonfinite.any() and loss is None:
+            return None
+        bad = {place for place in self._weighed if not math.isfinite(self._weights[place])}
         return origin(self.kept, self.modules, bad, nonfinite, self._place, loss)
 
     def unseen(self) -> dict[str, str]:
@@ -202,6 +216,8 @@ class Instruments:
             return
         if not self._began():
             return
+        # What only passes through the weights of another optimizer is no delta of theirs.
+        owners = {NOBODY} | {self.owner[place] for place in reached} - self._done
         reached = [place for place in reached if self.owner[place] not in self._done]
         if not reached:
             return
@@ -211,7 +227,7 @@ class Instruments:
         if self.gradients.read(reached, scale):
             anew = {self.owner[place] for place in reached}
             self.kept = [call for call in self.kept if self._owner_of(call) not in anew]
-        self.kept += [call for call in calls if self._owner_of(call) not in self._done]
+        self.kept += [call for call in calls if self._owner_of(call) in owners]
         self.passes += 1
 
     def _owner_of(self, call: Call) -> int:
@@ -233,9 +249,4 @@ class Instruments:
 
     def _by_weight(self, values: np.ndarray) -> np.ndarray:
         """Put values by parameter at the rows of the trace; NaN for further calls."""
-        found = np.full(len(self.rows), np.nan)
-        for at, place in enumerate(self.rows):
-            if place.weight is not None:
-                held = self.modules[place.layer].weights[place.weight].parameter
-                found[at] = values[self._place[id(held)]]
-        return found
+        return np.append(values, np.nan)[self._parameter_of_row]

@@ -34,6 +34,9 @@ def origin(
     themselves, and `parameters` maps the identity of a parameter to its place. `loss` is None where
     it is not known.
     """
+    read = numbers([part for call in calls for part in (call.output_norm, call.delta or 0.0)])
+    if np.isfinite(read).all() and not nonfinite.any() and (loss is None or np.isfinite(loss)):
+        return None
     forward = sorted(calls, key=lambda call: call.order)
     outputs = numbers([call.output_norm for call in forward])
     before = "the inputs"
@@ -52,7 +55,7 @@ def origin(
         return Origin(name, "on the way forward: in its output; what it reads is finite", True)
     if loss is not None and not np.isfinite(loss):
         return Origin(None, "in the loss; every layer's output is finite", True)
-    deltas = numbers([call.delta for call in calls])
+    deltas = numbers([call.delta or 0.0 for call in calls])
     for call, delta in zip(calls, deltas, strict=True):  # in the order of the way back
         if not np.isfinite(delta):
             name = modules[call.layer].weights[0].name

@@ -71,9 +71,9 @@ def probe(model: nn.Module, loss_fn: Callable[..., Tensor], batch: tuple[Any, An
     by_parameter = dict(zip(map(id, parameters), grads, strict=True))
     arrays = _arrays(found, rows, by_parameter)
     passes = row.passes(passed)
-    arrays["delta_norm"] = np.sqrt(row.spread(rows, found, passes.delta_square))
+    arrays["delta_norm"] = np.sqrt(row.spread(rows, passes.delta_square))
     for name, values in passes.values.items():
-        arrays[name] = row.spread(rows, found, values)
+        arrays[name] = row.spread(rows, values)
     cells = {name: np.asarray(array)[None, None] for name, array in arrays.items()}
     cells["loss"] = np.array([[loss.item()]])
     attributes = provenance(
@@ -126,7 +126,7 @@ def _arrays(
 def _left_as_it_is(model: nn.Module) -> Iterator[None]:
     """Put back buffers and random numbers afterwards, also after an error."""
     kept = [
-        (module, name, buffer, buffer.clone(), buffer._version)
+        (module, name, buffer, buffer.clone())
         for module in model.modules()
         for name, buffer in module._buffers.items()
         if buffer is not None
@@ -138,9 +138,9 @@ def _left_as_it_is(model: nn.Module) -> Iterator[None]:
             yield
         finally:
             with torch.no_grad():
-                for module, name, buffer, clone, version in kept:
+                for module, name, buffer, clone in kept:
                     module._buffers[name] = buffer
-                    if buffer._version != version:  # else a graph of the user's may hold it
+                    if not torch.equal(buffer, clone):  # else a graph of the user's may hold it
                         buffer.copy_(clone)
             for module, mode in modes:
                 module.training = mode

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -11,7 +11,10 @@ import numpy as np
 from undertow.trace.record import Layer
 from undertow.watching.calls import Call
 from undertow.watching.layers import Module
-from undertow.watching.norms import Number, numbers
+from undertow.watching.norms import numbers
+from undertow.watching.slopes import SATURATED, Slopes
+
+ACTIVE = ("activation_rms", "slope_rms", "saturated_fraction", "dead_fraction")
 
 Key = tuple[int, int]  # a layer, and which call of it since the last backward pass
 
@@ -69,60 +72,50 @@ def layers(
 
 def passes(calls: Sequence[Call]) -> Passes:
     """Add up the calls of a step."""
-    scales = np.array([call.scale for call in calls])
-    delta = dict(zip(calls, numbers([call.delta for call in calls]) / scales, strict=True))
-    output = dict(zip(calls, numbers([call.output_norm for call in calls]), strict=True))
-    squares: dict[Key, float] = defaultdict(float)
-    outputs: dict[Key, float] = defaultdict(float)
-    sizes: dict[Key, float] = defaultdict(float)
-    active: dict[Key, list[Call]] = defaultdict(list)
+    by_key: dict[Key, list[Call]] = {}
     for call in calls:
-        key = (call.layer, call.number)
-        squares[key] += delta[call] ** 2
-        outputs[key] += output[call] ** 2
-        sizes[key] += call.size
-        if call.slopes:
-            active[key].append(call)
-    values: dict[str, dict[Key, float]] = defaultdict(dict)
-    for key, square in outputs.items():
-        values["preactivation_rms"][key] = np.sqrt(square / sizes[key])
-    for key, found in active.items():
-        for name, value in _activation(found).items():
-            values[name][key] = value
-    names = {key: found[0].slopes.name for key, found in active.items() if found[0].slopes}
-    return Passes(dict(squares), dict(values), names)
+        by_key.setdefault((call.layer, call.number), []).append(call)
+    read = numbers([part for call in calls for part in (call.delta or 0.0, call.output_norm)])
+    squares = read.reshape(-1, 2) ** 2
+    squares[:, 0] /= np.array([call.scale for call in calls]) ** 2
+    place = {id(call): at for at, call in enumerate(calls)}
+    deltas: dict[Key, float] = {}
+    values: dict[str, dict[Key, float]] = {name: {} for name in ("preactivation_rms", *ACTIVE)}
+    for key, found in by_key.items():
+        delta, output = squares[[place[id(call)] for call in found]].sum(0).tolist()
+        deltas[key] = delta
+        values["preactivation_rms"][key] = math.sqrt(output / sum(call.size for call in found))
+        slopes = [call.slopes for call in found if call.slopes]
+        if slopes:
+            for name, value in zip(ACTIVE, _activation(slopes), strict=True):
+                values[name][key] = value
+    if not values["slope_rms"]:
+        values = {"preactivation_rms": values["preactivation_rms"]}
+    names = {key: found[0].slopes.name for key, found in by_key.items() if found[0].slopes}
+    return Passes(deltas, values, names)
 
 
-def spread(
-    rows: Sequence[Place], modules: Sequence[Module], values: Mapping[Key, float]
-) -> np.ndarray:
+def spread(rows: Sequence[Place], values: Mapping[Key, float]) -> np.ndarray:
     """Put values by call at the rows of their layer; NaN where there is none."""
     return np.array([values.get((row.layer, row.number), np.nan) for row in rows])
 
 
-def _activation(calls: Sequence[Call]) -> dict[str, float]:
-    """Describe the activation after a layer, over all calls of it in a step."""
-    found = [call.slopes for call in calls if call.slopes]
-    pairs = sum(each.pairs for each in found)
-    # Where the batch of a micro-step has another shape, a unit is what is there in all of them.
-    activity = np.sum([each.activity.double().cpu().numpy().ravel() for each in found], 0)
-    read = numbers([part for each in found for part in _parts(each)]).reshape(len(found), 3)
-    value, slope, saturated = read.T
-    leak = found[0].leak
+def _activation(calls: Sequence[Slopes]) -> tuple[float, float, float, float]:
+    """Describe the activation after a layer over all calls of it in a step, in `ACTIVE`'s order."""
+    pairs = sum(each.pairs for each in calls)
+    activity = sum(each.activity.cpu().numpy().ravel() for each in calls)
+    parts = [(each.value_norm, each.slope_norm, each.saturated) for each in calls]
+    read = numbers([part for each in parts for part in each]).reshape(-1, 3)
+    value_square, slope_square = (read[:, :2] ** 2).sum(0).tolist()
+    flat, leak = float(read[:, 2].sum()), calls[0].leak
     if leak is not None:
-        positive = float(activity.sum())
+        positive = float(activity.sum(dtype=np.float64))
         slope_square = positive + leak**2 * (pairs - positive)
-        flat = pairs - positive if abs(leak) < 0.05 else 0.0
-    else:
-        slope_square, flat = float(np.sum(slope**2)), float(np.sum(saturated))
-    dead = float(np.mean(activity == 0)) if not leak else 0.0
-    return {
-        "activation_rms": float(np.sqrt(np.sum(value**2) / pairs)),
-        "slope_rms": float(np.sqrt(slope_square / pairs)),
-        "saturated_fraction": flat / pairs,
-        "dead_fraction": dead,
-    }
-
-
-def _parts(slopes: object) -> tuple[Number, Number, Number]:
-    return slopes.value_norm, slopes.slope_norm, slopes.saturated  # pyright: ignore
+        flat = pairs - positive if abs(leak) < SATURATED else 0.0
+    dead = 0.0 if leak else 1 - np.count_nonzero(activity) / activity.size
+    return (
+        math.sqrt(value_square / pairs),
+        math.sqrt(slope_square / pairs),
+        flat / pairs,
+        dead,
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -65,6 +66,10 @@ def _sigmoid(x: Tensor, _: Node) -> Tensor:
 def _elu(z: Tensor, node: Node) -> Tensor:
     below = node._saved_alpha * node._saved_input_scale * torch.exp(z * node._saved_input_scale)
     return node._saved_scale * torch.where(z > 0, 1.0, below)
+
+
+def _alpha(node: Node) -> float:
+    return float(node._saved_alpha)
 
 
 def _gelu(z: Tensor, node: Node) -> Tensor:
@@ -125,6 +130,13 @@ CURVES: dict[str, Curve] = {
             node._saved_scale * node._saved_alpha * torch.expm1(z * node._saved_input_scale),
         ),
     ),
+    "CeluBackward0": Curve(
+        "celu",
+        "_saved_self",
+        1.0,
+        lambda z, node: torch.where(z > 0, 1.0, torch.exp(z / _alpha(node))),
+        lambda z, node: F.celu(z, _alpha(node)),
+    ),
     "GeluBackward0": Curve(
         "gelu",
         "_saved_self",
@@ -156,6 +168,12 @@ CURVES: dict[str, Curve] = {
 }
 
 
+@cache
+def _others(dims: int, unit_dim: int) -> tuple[int, ...]:
+    """Return the dims along which a unit's samples and positions lie."""
+    return tuple(dim for dim in range(dims) if dim != unit_dim % dims)
+
+
 def slopes(curve: Curve, node: Node, unit_dim: int) -> Slopes:
     """Measure an activation on the batch that its node has seen."""
     kept = getattr(node, curve.saved).detach()
@@ -163,7 +181,7 @@ def slopes(curve: Curve, node: Node, unit_dim: int) -> Slopes:
         kept = kept.float()
     value = curve.value(kept, node) if curve.value else kept
     kept = kept[None] if kept.dim() < 2 else kept  # a sample without a batch
-    others = [dim for dim in range(kept.dim()) if dim != unit_dim % kept.dim()]
+    others = _others(kept.dim(), unit_dim)
     pairs = kept.numel()
     if curve.leak:
         positive = torch.sign(kept) if curve.name == "relu" else (kept > 0).to(kept.dtype)

@@ -1,0 +1,75 @@
+"""Each promise, broken by a watch with one fault, is seen to be broken, and for that reason."""
+
+from __future__ import annotations
+
+import promises
+import pytest
+from architectures import CASES
+from faults import (
+    CountsMicroBatches,
+    DrawsRandomNumbers,
+    Faulty,
+    GuessesTheUpdate,
+    HoldsAClosure,
+    IsTooModest,
+    LeavesAHook,
+    NudgesAGradient,
+    ReadsClippedGradients,
+    ReadsDeltasOfInputs,
+    ReadsEveryForwardPass,
+    ReadsTheLastMicroBatch,
+    RepeatsOldReadings,
+    SumsInFloat32,
+    SwallowsExceptions,
+    TakesZeroForNothing,
+    TogglesEvaluation,
+)
+from promises import PROMISES, Promise
+
+CASE = {case.name: case for case in CASES}
+
+BROKEN = [
+    (NudgesAGradient, "mlp", promises.training_is_bit_identical, "every=1: .* gradient.0.bias"),
+    (
+        DrawsRandomNumbers,
+        "post_norm_transformer",
+        promises.training_is_bit_identical,
+        "every=1: .* differ",
+    ),
+    (DrawsRandomNumbers, "mlp", promises.random_numbers_are_untouched, "the first is torch"),
+    (TogglesEvaluation, "mlp", promises.modes_are_untouched, "step 1: .* training"),
+    (CountsMicroBatches, "used_twice", promises.one_row_an_update, r"(?s)steps \[ 1 .* 60\]"),
+    (ReadsClippedGradients, "lstm", promises.gradients_are_true, "grad_norm: .* in step 1"),
+    (ReadsTheLastMicroBatch, "used_twice", promises.gradients_are_true, "grad_norm: .* in step 1"),
+    (SumsInFloat32, "sigmoid_stack", promises.gradients_are_true, "layer 0 in step 1, is 0 and"),
+    (TakesZeroForNothing, "partly_frozen", promises.gradients_are_true, "is 0 and should be nan"),
+    (ReadsDeltasOfInputs, "mlp", promises.deltas_are_true, "delta_norm: .* in step 1"),
+    (GuessesTheUpdate, "mlp", promises.updates_are_true, "update_norm: .* layer 0 in step 2"),
+    (IsTooModest, "mlp", promises.updates_are_true, "stated error is too wide"),
+    (RepeatsOldReadings, "mlp", promises.sampling_changes_no_reading, "grad_norm"),
+    (ReadsEveryForwardPass, "mlp", promises.an_evaluation_changes_no_reading, "input_rms"),
+    (ReadsEveryForwardPass, "mlp", promises.copies_work_and_do_not_report, "input_rms"),
+    (HoldsAClosure, "mlp", promises.copies_work_and_do_not_report, "pickle local object"),
+    (LeavesAHook, "mlp", promises.hooks_go_on_close, "after close: .* _forward_pre_hooks"),
+    (LeavesAHook, "mlp", promises.hooks_go_on_an_exception, "exception: .* _forward_pre_hooks"),
+    (SwallowsExceptions, "mlp", promises.hooks_go_on_an_exception, "was swallowed"),
+]
+
+
+@pytest.mark.parametrize(
+    ("fault", "case", "promise", "message"),
+    BROKEN,
+    ids=[f"{fault.__name__}-{promise.__name__}" for fault, _, promise, _ in BROKEN],
+)
+def test_a_fault_is_found(fault: type[Faulty], case: str, promise: Promise, message: str) -> None:
+    with pytest.raises((AssertionError, AttributeError), match=message):
+        promise(fault, CASE[case])
+
+
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
+def test_without_a_fault_nothing_is_found(promise: Promise) -> None:
+    promise(Faulty, CASE["mlp"])
+
+
+def test_every_promise_is_broken_by_some_fault() -> None:
+    assert {promise for _, _, promise, _ in BROKEN} == set(PROMISES)
