@@ -22,7 +22,7 @@ def played(
         if now:
             recorded.append(step)
         own = cost if now else 0.0
-        schedule.took(step, seconds=bare + own, own=own, recorded=now, size=kept)
+        schedule.took(step, bare + own, own, recorded=now, size=kept)
         due = schedule.next(step)
     return recorded
 
@@ -93,5 +93,26 @@ def test_past_half_the_limit_the_interval_doubles_as_the_run_does():
 
 def test_a_full_store_records_no_more():
     schedule = Schedule(1, 0.02, limit=100)
-    schedule.took(1, seconds=1.0, own=0.0, recorded=True, size=100)
+    schedule.took(1, 1.0, 0.0, recorded=True, size=100)
     assert schedule.next(1) == NEVER
+
+
+def test_steps_that_were_not_timed_took_what_others_take():
+    schedule = Schedule("auto", 0.02)
+    for step in range(1, 11):
+        schedule.took(step, 1.5, 0.5, recorded=True, size=0)
+    for step in range(11, 16):
+        schedule.took(step, 2.0, 0.0, recorded=False, size=0)
+    schedule.passed(100, own=0.25)
+    assert schedule.steps == 100
+    assert schedule.elapsed == pytest.approx(10 * 1.0 + 5 * 2.0 + 85 * 2.0)
+    assert schedule.own == pytest.approx(10 * 0.5 + 0.25)
+
+
+def test_what_a_recorded_step_costs_beyond_our_own_clock_is_charged():
+    schedule = Schedule("auto", 0.02)
+    for step in range(1, 200):
+        recorded = step <= 10 or step % 10 == 0
+        seconds, own = (1.5, 0.1) if recorded else (1.0, 0.0)
+        schedule.took(step, seconds, own, recorded=recorded, size=0)
+    assert schedule.interval() == 0.5 / 0.01

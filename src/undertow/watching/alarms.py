@@ -29,9 +29,9 @@ class Alarms:
         self._finite_until = 0
         self._norm = math.nan
 
-    def logged(self, step: int, known: float) -> bool:
-        """Take what was logged; tell whether the next step is to be recorded whole."""
-        if math.isfinite(known) or self._said or self._suspect:
+    def logged(self, step: int) -> bool:
+        """Take a logged NaN or Inf; tell whether the next step is to be recorded whole."""
+        if self._said or self._suspect:
             return False
         self._suspect = step, Origin(None, "in the logged loss", True)
         return True

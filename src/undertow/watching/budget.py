@@ -10,6 +10,8 @@ FIRST = 10  # steps that are always recorded
 DENSE = 10  # steps that are recorded one after the other once something is wrong
 REST = 200  # steps before anything but a non-finite number is again a reason for that
 OCTAVES = 20  # doublings of a run's length for which the second half of the size limit lasts
+TIMED = 5  # steps that are timed after a recorded one
+KNOWN = 5  # steps of a kind from which on their median is trusted
 NEVER = 2**62
 
 
@@ -22,7 +24,7 @@ class Schedule:
 
     >>> schedule = Schedule("auto", budget=0.02)
     >>> for step in range(1, 11):
-    ...     schedule.took(step, seconds=0.011, own=0.001, recorded=True, size=1000 * step)
+    ...     schedule.took(step, 0.011, 0.001, recorded=True, size=1000 * step)
     >>> schedule.next(10)
     20
     """
@@ -33,8 +35,9 @@ class Schedule:
         self.elapsed = 0.0  # seconds of all steps, without what measuring took
         self.steps = self.recorded = 0
         self.size = 0.0  # bytes
-        self._costs: deque[float] = deque(maxlen=50)
-        self._bare: deque[float] = deque(maxlen=50)
+        self._costs: deque[float] = deque(maxlen=50)  # of recorded steps, as timed from within
+        self._slow: deque[float] = deque(maxlen=50)  # seconds of recorded steps
+        self._bare: deque[float] = deque(maxlen=50)  # and of others
         self._dense_until = self._last = 0
         self._calm_from = 0
 
@@ -43,17 +46,32 @@ class Schedule:
         """Return what measuring took so far, as a share of what the steps took without it."""
         return self.own / self.elapsed if self.elapsed else 0.0
 
-    def took(self, step: int, *, seconds: float, own: float, recorded: bool, size: float) -> None:
-        """Note that a step has ended: its time, of that ours, and the run's bytes so far."""
-        self.steps = step
-        self.own += own
-        self.elapsed += max(seconds - own, 0.0)
-        self._bare.append(max(seconds - own, 1e-9))
-        self.size = size
+    def took(self, step: int, seconds: float, own: float, *, recorded: bool, size: float) -> None:
+        """Note a step that was timed: its time, of that ours, and the run's bytes so far.
+
+        A recorded step costs more than the clock around our own work shows (what we push out of
+        the caches is fetched again later); so it is charged, where that is more, by how much longer
+        recorded steps take than others.
+        """
+        self.passed(step - 1)
+        self.steps, self.size = step, size
         if recorded:
             self.recorded += 1
             self._last = step
             self._costs.append(own)
+            self._slow.append(seconds)
+            own = min(max(own, self._longer()), seconds)
+        else:
+            self._bare.append(max(seconds - own, 1e-9))
+        self.own += own
+        self.elapsed += max(seconds - own, 0.0)
+
+    def passed(self, step: int, own: float = 0.0) -> None:
+        """Note steps up to `step` that were not timed, and what of their time was ours."""
+        self.own += own
+        if step > self.steps:
+            self.elapsed += (step - self.steps) * (median(self._bare) if self._bare else 0.0)
+            self.steps = step
 
     def alarm(self, step: int, *, severe: bool) -> None:
         """Record the next steps one after the other; of what is not severe not again at once."""
@@ -84,8 +102,16 @@ class Schedule:
             return 1
         in_debt = self.own > self.budget * self.elapsed
         share = self.budget / 2 if in_debt else self.budget
-        interval = median(self._costs) / (share * median(self._bare))
+        cost = max(median(self._costs), self._longer())
+        bare = median(self._bare or self._slow) - (0.0 if self._bare else cost)
+        interval = cost / (share * max(bare, 1e-9))
         return max(1, min(math.ceil(round(interval, 6)), NEVER))  # 10.000000001 is 10
+
+    def _longer(self) -> float:
+        """Return by how much a recorded step takes longer than another; 0 where few are known."""
+        if min(len(self._bare), len(self._slow)) < KNOWN:
+            return 0.0
+        return median(self._slow) - median(self._bare)
 
     def _by_size(self) -> int:
         """Return the distance at which the run may double in length twenty times more.

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from undertow.watching.hooks import Guard, Hook
-from undertow.watching.layers import Module
+from undertow.watching.layers import Module, ends
 from undertow.watching.norms import Number, norm
 from undertow.watching.slopes import CURVES, Node, Slopes, slopes
 
@@ -99,11 +99,13 @@ class Calls:
             self._handles.append(module.module.register_forward_hook(hook))
         # What follows the last layer; a layer's own hook looks at what comes before it.
         looking = Hook(self._guard, self._look_back)
-        for module in _ends(self._model):
+        for module in ends(self._model):
             self._handles.append(module.register_forward_hook(looking))
 
     def detach(self) -> None:
         """Take the hooks off; a call whose backward pass is still to come is forgotten."""
+        if not self._handles:
+            return
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
@@ -206,13 +208,6 @@ class Calls:
         """Count calls and inputs anew."""
         self._order = 0
         self.input_norm, self.input_size = None, 0
-
-
-def _ends(model: nn.Module) -> list[nn.Module]:
-    """Return the modules whose output is the model's: of a mere list of models each of them."""
-    if isinstance(model, nn.ModuleList | nn.ModuleDict):
-        return [end for child in model.children() for end in _ends(child)]
-    return [model]
 
 
 def is_compiled(model: nn.Module) -> bool:

@@ -7,32 +7,58 @@ GradScaler scaled ones.)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.weak import TensorWeakRef
 
 from undertow.watching.hooks import DISPATCH_SECONDS, Guard
-from undertow.watching.norms import entries, norms, numbers
+from undertow.watching.norms import SAFE, entries, magnitude, norms, numbers, plain_norms
+
+# In a cold loop these cost half of what an expression does.
+_GRAD, _IS_SPARSE, _VERSION = map(attrgetter, ("grad", "is_sparse", "_version"))
+
+
+class Read(NamedTuple):
+    """The gradients that were read last, as they were then."""
+
+    places: list[int]
+    grads: list[Any]
+    versions: list[int]
+
+    def is_anew(self, before: Read | None) -> bool:
+        """Tell whether these are other tensors than before: they were set to None between.
+
+        A sparse gradient is another tensor each time, so of it nothing can be told.
+        """
+        if before is None or self.grads[0].is_sparse:
+            return False
+        known = dict(zip(before.places, before.grads, strict=True))
+        return any(
+            grad is not known[place]
+            for place, grad in zip(self.places, self.grads, strict=True)
+            if place in known
+        )
 
 
 class Gradients:
     """The gradients of some parameters, read after each backward pass that reaches them.
 
-    `ended` is called when a pass has ended, with the places of the parameters that it reached. With
-    several processes the engine has work of its own at the end, so the call waits for a second
-    round.
+    `ended` is called when a pass has ended; `reached` then lists the parameters that it came to,
+    and `read` takes their gradients. With several processes the engine has work of its own at the
+    end, so the call waits for a second round.
     """
 
     def __init__(
         self,
         parameters: Sequence[nn.Parameter],
         guard: Guard,
-        ended: Callable[[list[int]], None],
+        ended: Callable[[], None],
         *,
         shared: bool,
         whole: bool,
@@ -41,37 +67,42 @@ class Gradients:
         self._rounds = 2 if shared else 1
         self.whole = whole
         self._handles: list[Any] = []
-        self._reached: dict[int, None] = {}
+        self._place = {id(parameter): place for place, parameter in enumerate(parameters)}
+        self._arrivals: dict[nn.Parameter, None] = {}
         self._queued = False
-        self._first: dict[int, TensorWeakRef] = {}
-        self._versions: dict[int, int] = {}
+        # Where every gradient is a plain tensor that one fused call can take as it is.
+        self._plain = not shared and all(
+            each.is_cpu and each.dtype == torch.float32 and 0 < each.numel() <= SAFE
+            for each in parameters
+        )
+        # One column more, always NaN, for what has no parameter.
+        self.table = np.full((3, len(parameters) + 1), np.nan)
+        self.norm, self.abs_sum, self.nonfinite = self.table
         self.begin_step()
 
     def begin_step(self) -> None:
         """Forget what was read."""
-        count = len(self._parameters)
-        self.norm = np.full(count, np.nan)
-        self.abs_sum = np.full(count, np.nan)
-        self.nonfinite = np.full(count, np.nan)
-        self._first.clear()
-        self._versions.clear()
-        self._reached.clear()
+        self.table.fill(np.nan)
+        self.all_finite, self.square = True, 0.0  # of the last pass
+        self._read: Read | None = None
+        self._arrivals.clear()
+        self.reached: list[int] = []
         self._queued = False
 
     def attach(self) -> None:
         """Put the hooks on."""
         if self._handles:
             return
-        for place, parameter in enumerate(self._parameters):
+        for parameter in self._parameters:
             if parameter.requires_grad:
-                hook = partial(self._arrived, place)
-                self._handles.append(parameter.register_post_accumulate_grad_hook(hook))
+                self._handles.append(parameter.register_post_accumulate_grad_hook(self._arrived))
 
     def detach(self) -> None:
         """Take the hooks off."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
+        if self._handles:
+            for handle in self._handles:
+                handle.remove()
+            self._handles.clear()
 
     def queue(self) -> None:
         """Ask to be called when the backward pass that runs now is over."""
@@ -79,50 +110,55 @@ class Gradients:
             self._queued = True
             self._ask(self._rounds)
 
-    @torch.no_grad()
-    def read(self, places: Sequence[int], scale: float) -> bool:
-        """Read these gradients; tell whether they were begun anew since they were read before."""
-        grads = [self._parameters[place].grad for place in places]
-        there = [
-            (place, grad) for place, grad in zip(places, grads, strict=True) if grad is not None
-        ]
+    def read(self, scale: float) -> bool:
+        """Read the gradients just reached; tell whether they were begun anew since the last time.
+
+        `scale` is what the loss is multiplied by.
+        """
+        there = self.reached
         if not there:
             return False
-        locals_ = [local(grad) for _, grad in there]
-        places = [place for place, _ in there]
-        found = numbers(norms(locals_))
-        self.norm[places] = found / scale
-        self.nonfinite[places] = 0
+        grads = [_GRAD(self._parameters[place]) for place in there]
+        if self._plain and not any(map(_IS_SPARSE, grads)):
+            here, found = grads, plain_norms(grads)
+        else:
+            with torch.no_grad():
+                here = [local(grad) for grad in grads]
+                found = numbers(norms(here))
+        at = np.array(there)
+        self.norm[at] = found / scale
+        self.nonfinite[at] = 0.0
         if self.whole:
-            self.abs_sum[places] = numbers(norms(locals_, 1)) / scale
-        if not np.isfinite(found).all():
-            for place in np.flatnonzero(~np.isfinite(found)):
-                bad = ~torch.isfinite(entries(locals_[place]))
-                self.nonfinite[places[place]] = int(bad.sum())
-        self._versions.update((place, grad._version) for place, grad in there)
-        return self._anew(*there[0])
+            self.abs_sum[at] = numbers([magnitude(each) for each in here]) / scale
+        self.square = float(found.dot(found))
+        if not math.isfinite(self.square):
+            self.all_finite = False
+            for i in np.flatnonzero(~np.isfinite(found)):
+                self.nonfinite[there[i]] = int((~torch.isfinite(entries(here[i]))).sum())
+        before, self._read = self._read, Read(there, grads, list(map(_VERSION, grads)))
+        return self._read.is_anew(before)
 
-    @torch.no_grad()
-    def clipped(self, places: Sequence[int]) -> float | None:
-        """Return by what the gradients were multiplied since they were read; None if by nothing."""
-        there = [
-            (place, grad)
-            for place in places
-            if place in self._versions and (grad := self._parameters[place].grad) is not None
-        ]
-        # A sharded tensor keeps its version when it is clipped.
-        if not any(
-            hasattr(grad, "to_local") or grad._version != self._versions[place]
-            for place, grad in there
-        ):
+    def clipped(self) -> float | None:
+        """Return by what the gradients were multiplied since they were read; None if by nothing.
+
+        They are the ones read last; afterwards they are let go.
+        """
+        read, self._read = self._read, None
+        if read is None:
             return None
-        now = numbers(norms([local(grad) for _, grad in there]))
-        before = np.sqrt(np.sum(self.norm[[place for place, _ in there]] ** 2))
-        return float(np.sqrt(np.sum(now**2)) / before) if before > 0 else None
+        # A sharded tensor keeps its version when it is clipped.
+        sharded = not self._plain and any(hasattr(grad, "to_local") for grad in read.grads)
+        if not sharded and list(map(_VERSION, read.grads)) == read.versions:
+            return None
+        with torch.no_grad():
+            now = numbers(norms([local(grad) for grad in read.grads]))
+        before = self.norm[read.places]
+        before, after = math.sqrt(before.dot(before)), math.sqrt(now.dot(now))
+        return after / before if before > 0 else None
 
-    def _arrived(self, place: int, _: Tensor) -> None:
-        # One for each weight, so without the guard: nothing in it can fail.
-        self._reached[place] = None
+    def _arrived(self, parameter: nn.Parameter) -> None:
+        # One for each weight in the midst of the backward pass: short, and nothing in it can fail.
+        self._arrivals[parameter] = None
         if not self._queued:
             self._guard.run(self.queue)
 
@@ -134,19 +170,14 @@ class Gradients:
             self._over()
 
     def _over(self) -> None:
-        reached, self._reached = list(self._reached), {}
-        self._guard.seconds += len(reached) * DISPATCH_SECONDS
-        if reached and self._rounds > 1:
+        self.reached = [self._place[id(each)] for each in self._arrivals]
+        self._guard.seconds += len(self.reached) * DISPATCH_SECONDS
+        self._arrivals.clear()
+        if self.reached and self._rounds > 1:
             # Other processes may have reached what this one did not.
-            reached = [i for i, each in enumerate(self._parameters) if each.grad is not None]
+            self.reached = [i for i, each in enumerate(self._parameters) if each.grad is not None]
         self._queued = False
-        self._ended(reached)
-
-    def _anew(self, place: int, grad: Tensor) -> bool:
-        """Tell whether a gradient is another tensor than before: it was set to None between."""
-        before = self._first.get(place)
-        self._first[place] = TensorWeakRef(grad)
-        return before is not None and not grad.is_sparse and before() is not grad
+        self._ended()
 
 
 def local(tensor: Tensor) -> Tensor:

@@ -12,6 +12,8 @@ from undertow.watching.budget import FIRST, Schedule
 if TYPE_CHECKING:
     from undertow.watching.instruments import Instruments
 
+OF_FIRST = "loss, input_rms and what describes activations: of its part of the batch"
+
 
 def header(
     instruments: Instruments,
@@ -39,6 +41,7 @@ def header(
         shared_weights=instruments.shared_weights(),
         not_seen=dict(unseen or {}),
         processes=instruments.shares.world if instruments.shares else 1,
+        of_the_first_process=OF_FIRST if instruments.shares else "",
     )
     return Header(instruments.layers(), (0,), attributes)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from undertow.trace.record import Layer
@@ -17,11 +18,12 @@ from undertow.watching.gradients import Gradients
 from undertow.watching.hooks import Guard
 from undertow.watching.norms import numbers
 from undertow.watching.origin import Origin, origin
-from undertow.watching.shares import resharded, shares
+from undertow.watching.shares import resharded, several_processes, shares
 from undertow.watching.updates import Updates
 
 NOBODY = -1  # owns the weights that no optimizer has
-CHEAP = ("grad_norm", "nonfinite")
+SUMS = ("grad_norm", "grad_mean_abs", "nonfinite", "weight_norm", "update_norm", "update_norm_se")
+SQUARES = [0, 3, 4, 5]  # those that are roots of sums of squares
 
 
 class Instruments:
@@ -48,29 +50,38 @@ class Instruments:
         self.parameters = list(dict.fromkeys(held))
         self._place = {id(parameter): place for place, parameter in enumerate(self.parameters)}
         self.owner = self._owners(optimizers)
+        self._owned = {
+            number: [place for place, each in enumerate(self.owner) if each == number]
+            for number in set(self.owner)
+        }
+        firsts = [self._place[id(module.weights[0].parameter)] for module in self.modules]
+        self._layer_owner = [self.owner[place] for place in firsts]
         self.shares = shares(model, self.parameters)
         self.rows: list[row.Place] = []
         self._layers: tuple[Layer, ...] = ()
         self.accumulation, self.batch_size = 1, 0
         self._whole, self._scale, self._began = whole, scale, began
         self.gradients = Gradients(
-            self.parameters, guard, self._ended, shared=self.shares is not None, whole=whole
+            self.parameters, guard, self._ended, shared=several_processes(), whole=whole
         )
+        # One column more than there are parameters, always NaN: weights, changes, their errors.
+        self._table = np.full((3, len(self.parameters) + 1), np.nan)
+        self._weights, self._updates = self._table[0], self._table[1:]
         self.calls = Calls(model, self.modules, guard, self.gradients.queue)
         self.updates = Updates(self.parameters)
-        double = any(str(each.dtype) == "torch.float64" for each in self.parameters)
-        self._dtype = np.float64 if double else np.float32
+        self._sizes = np.array([*(max(each.numel(), 1) for each in self.parameters), 1])
+        double = any(each.dtype == torch.float64 for each in self.parameters)
+        self.dtype = np.dtype(np.float64 if double else np.float32)
         self.begin_step()
 
     def begin_step(self) -> None:
         """Forget the step before."""
-        count = len(self.parameters)
         self.kept: list[Call] = []
         self.passes = 0  # backward passes
         self._done: set[int] = set()
         self._weighed: list[int] = []
-        self._weights = np.full(count, np.nan)
-        self._updates = np.full((2, count), np.nan)
+        self._passes: row.Passes | None = None
+        self._table.fill(np.nan)
         self.gradients.begin_step()
         self.calls.begin_step()
 
@@ -87,36 +98,31 @@ class Instruments:
 
     def before_update(self, owner: int) -> float | None:
         """Keep the weights of an optimizer; return by what it finds its gradients clipped."""
-        places = self._owned(owner)
+        places = self._owned[owner]
         if self._whole:
             self._weights[places] = self.updates.weight_norms(places)
             self._weighed += places
             self.updates.keep(places)
         self._done.add(owner)
-        return self.gradients.clipped(places)
+        return self.gradients.clipped()
 
     def update(self) -> None:
         """Compare the weights with what was kept of them before their updates."""
-        for place, change in self.updates.changes().items():
-            self._updates[:, place] = change
+        self.updates.changes(self._updates)
 
     def changes(self) -> dict[str, np.ndarray]:
         """Return the arrays of what has changed since the last call of `before_update`."""
-        found = np.full((2, len(self.parameters)), np.nan)
-        for place, change in self.updates.changes().items():
-            found[:, place] = change
+        found = np.full((2, len(self.parameters) + 1), np.nan)
+        self.updates.changes(found)
         names = ("update_norm", "update_norm_se")
-        return {
-            name: self._by_weight(each).astype(self._dtype)
-            for name, each in zip(names, found, strict=True)
-        }
+        return {name: each[self._parameter_of_row] for name, each in zip(names, found, strict=True)}
 
     def learn_layers(self) -> None:
         """Settle the trace's layers by the calls of this step, the first."""
         self.rows = row.places(self.modules, self.kept)
         self._parameter_of_row = np.array(
             [
-                len(self.parameters)
+                -1
                 if place.weight is None
                 else self._place[id(self.modules[place.layer].weights[place.weight].parameter)]
                 for place in self.rows
@@ -124,11 +130,11 @@ class Instruments:
         )
         self.accumulation = self.passes
         self.batch_size = self.calls.batch_size
-        self._layers = row.layers(self.modules, self.rows, row.passes(self.kept).activations)
+        self._layers = row.layers(self.modules, self.rows, self.kept)
 
     def layers(self) -> tuple[Layer, ...]:
         """Describe the trace's layers."""
-        return self._layers or row.layers(self.modules, row.places(self.modules, []), {})
+        return self._layers or row.layers(self.modules, row.places(self.modules, []), [])
 
     def shared_weights(self) -> list[str]:
         """Return, for each weight that several layers hold, their names in one string."""
@@ -138,57 +144,48 @@ class Instruments:
                 names.setdefault(id(weight.parameter), []).append(weight.name)
         return [" = ".join(each) for each in names.values() if len(each) > 1]
 
-    def values(self, word: float, *, together: bool) -> dict[str, Any]:
-        """Return the arrays of this step; over all processes, and the first's `word`, together."""
-        gradients = self.gradients
-        if not self._whole and self.shares is None:
-            cheap = {"grad_norm": gradients.norm, "nonfinite": gradients.nonfinite}
-            return {name: self._by_weight(each).astype(self._dtype) for name, each in cheap.items()}
-        passes = row.passes(self.kept)
-        by_parameter = np.stack(
-            [
-                gradients.norm**2,
-                gradients.abs_sum,
-                gradients.nonfinite,
-                self._weights**2,
-                self._updates[0] ** 2,
-                self._updates[1] ** 2,
-            ]
+    def values(self) -> dict[str, np.ndarray]:
+        """Return the arrays of this step, of what this process holds of it."""
+        if not self._whole:
+            return self._cheap_values(self.gradients.table)
+        table = np.concatenate([self.gradients.table, self._table])
+        passes = self._passes = row.passes(self.kept) if self.kept else None
+        return self._whole_values(table, passes.delta_norm if passes else None)
+
+    def shared_values(self, word: float) -> tuple[dict[str, np.ndarray], float, bool]:
+        """Return the arrays over all processes, the first's word, and whether one has stopped."""
+        assert self.shares
+        passes = self._passes = row.passes(self.kept) if self.kept else None
+        deltas = dict(zip(passes.keys, passes.delta_norm, strict=True)) if passes else {}
+        # So many numbers on every process, whatever was called here: the first two calls.
+        keys = [(layer, number) for layer in range(len(self.modules)) for number in (1, 2)]
+        by_call = np.array([deltas.get(key, np.nan) for key in keys])
+        table = np.concatenate([self.gradients.table, self._table])
+        table[SQUARES] **= 2
+        table, by_call, word, stopped = self.shares.total(table, by_call**2, word)
+        table[SQUARES] **= 0.5
+        if not self._whole:
+            return self._cheap_values(table), word, stopped
+        deltas = dict(zip(keys, np.sqrt(by_call), strict=True))
+        mine = np.array([deltas.get(key, np.nan) for key in passes.keys]) if passes else None
+        return self._whole_values(table, mine), word, stopped
+
+    def tell_stopped(self) -> None:
+        """Join the other processes' sum for the last time, with nothing to add."""
+        assert self.shares
+        nothing = np.full(2 * len(self.modules), np.nan)
+        self.shares.total(
+            np.full((6, len(self.parameters) + 1), np.nan), nothing, 0.0, stopped=True
         )
-        deltas = passes.delta_square
-        if self.shares is not None and together:
-            # So many numbers on every process, whatever was called here: the first two calls.
-            keys = [(layer, number) for layer in range(len(self.modules)) for number in (1, 2)]
-            sent = np.array([deltas.get(key, np.nan) for key in keys])
-            by_parameter, added, word = self.shares.total(by_parameter, sent, word)
-            deltas = dict(zip(keys, added, strict=True))
-        sizes = np.array([max(each.numel(), 1) for each in self.parameters])
-        measured = {
-            "grad_norm": np.sqrt(by_parameter[0]),
-            "grad_mean_abs": by_parameter[1] / sizes,
-            "nonfinite": by_parameter[2],
-            "weight_norm": np.sqrt(by_parameter[3]),
-            "update_norm": np.sqrt(by_parameter[4]),
-            "update_norm_se": np.sqrt(by_parameter[5]),
-        }
-        names = measured if self._whole else CHEAP
-        arrays = {name: self._by_weight(measured[name]) for name in names}
-        if self.kept and self._whole:
-            arrays["delta_norm"] = np.sqrt(row.spread(self.rows, deltas))
-            for name, by_call in passes.values.items():
-                arrays[name] = row.spread(self.rows, by_call)
-            if self.calls.input_norm is not None:
-                (size,) = numbers([self.calls.input_norm])
-                arrays["input_rms"] = size / np.sqrt(max(self.calls.input_size, 1))
-        with np.errstate(over="ignore"):
-            found = {name: np.asarray(each, self._dtype) for name, each in arrays.items()}
-        return found | ({"word": word} if self.shares is not None and together else {})
 
     def origin(self, loss: float | None) -> Origin | None:
         """Return where the first NaN or Inf of this step arose; None where there is none."""
-        nonfinite = np.nan_to_num(self.gradients.nonfinite)
-        if not self.kept and not nonfinite.any() and loss is None:
+        if self.kept and not self._passes:
+            self._passes = row.passes(self.kept)
+        calls_finite = self._passes is None or self._passes.is_finite
+        if calls_finite and self.gradients.all_finite and (loss is None or math.isfinite(loss)):
             return None
+        nonfinite = np.nan_to_num(self.gradients.nonfinite)
         bad = {place for place in self._weighed if not math.isfinite(self._weights[place])}
         return origin(self.kept, self.modules, bad, nonfinite, self._place, loss)
 
@@ -207,35 +204,31 @@ class Instruments:
         return found
 
     def total_norm(self) -> float:
-        """Return the norm of all gradients that were read."""
-        return float(np.sqrt(np.nansum(self.gradients.norm**2)))
+        """Return the norm of all gradients that the last backward pass has reached."""
+        return math.sqrt(self.gradients.square) / self._scale()
 
-    def _ended(self, reached: Sequence[int]) -> None:
-        calls = self.calls.take()
-        if not reached:  # torch.autograd.grad: no gradient of a weight
-            return
-        if not self._began():
+    def _ended(self) -> None:
+        calls, reached = self.calls.take(), self.gradients.reached
+        sharded = self.shares is not None and self.shares.sharded
+        # torch.autograd.grad reaches no weight; nor does, yet, a pass whose gradients `fully_shard`
+        # is told to leave unsummed.
+        if (not reached and not sharded) or not self._began():
             return
         # What only passes through the weights of another optimizer is no delta of theirs.
-        owners = {NOBODY} | {self.owner[place] for place in reached} - self._done
-        reached = [place for place in reached if self.owner[place] not in self._done]
-        if not reached:
-            return
+        owners = {NOBODY, *(self.owner[place] for place in reached)}
+        owners = (owners if reached else set(self.owner)) - self._done
+        self.gradients.reached = [place for place in reached if self.owner[place] in owners]
         scale = self._scale()
+        if self.gradients.read(scale):
+            self.kept = [call for call in self.kept if self._owner_of(call) not in owners]
         for call in calls:
-            call.scale = scale
-        if self.gradients.read(reached, scale):
-            anew = {self.owner[place] for place in reached}
-            self.kept = [call for call in self.kept if self._owner_of(call) not in anew]
-        self.kept += [call for call in calls if self._owner_of(call) in owners]
+            if self._owner_of(call) in owners:
+                call.scale = scale
+                self.kept.append(call)
         self.passes += 1
 
     def _owner_of(self, call: Call) -> int:
-        held = self.modules[call.layer].weights[0].parameter
-        return self.owner[self._place[id(held)]]
-
-    def _owned(self, owner: int) -> list[int]:
-        return [place for place, each in enumerate(self.owner) if each == owner]
+        return self._layer_owner[call.layer]
 
     def _owners(self, optimizers: Sequence[Any]) -> list[int]:
         owner = [NOBODY] * len(self.parameters)
@@ -247,6 +240,19 @@ class Instruments:
                         owner[place] = number
         return owner
 
-    def _by_weight(self, values: np.ndarray) -> np.ndarray:
-        """Put values by parameter at the rows of the trace; NaN for further calls."""
-        return np.append(values, np.nan)[self._parameter_of_row]
+    def _cheap_values(self, table: np.ndarray) -> dict[str, np.ndarray]:
+        norm, _, nonfinite = table[:3, self._parameter_of_row]
+        return {"grad_norm": norm, "nonfinite": nonfinite}
+
+    def _whole_values(self, table: np.ndarray, deltas: np.ndarray | None) -> dict[str, Any]:
+        table[SUMS.index("grad_mean_abs")] /= self._sizes
+        arrays: dict[str, Any] = dict(zip(SUMS, table[:, self._parameter_of_row], strict=True))
+        if deltas is not None and self._passes:
+            by_call = np.vstack([deltas, *self._passes.values.values()])
+            found = np.column_stack([by_call, np.full(len(by_call), np.nan)])
+            found = found[:, row.spread(self.rows, self._passes.keys)]
+            arrays |= zip(("delta_norm", *self._passes.values), found, strict=True)
+            if self.calls.input_norm is not None:
+                size = numbers([self.calls.input_norm])[0]
+                arrays["input_rms"] = size / math.sqrt(max(self.calls.input_size, 1))
+        return arrays

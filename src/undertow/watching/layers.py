@@ -6,6 +6,7 @@ what wrappers put before it; several weights in one module are a row each (`core
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -91,6 +92,13 @@ def modules(model: nn.Module) -> list[Module]:
     return found
 
 
+def ends(model: nn.Module) -> list[nn.Module]:
+    """Return the modules that are called from outside: of a mere list of models each of them."""
+    if isinstance(model, nn.ModuleList | nn.ModuleDict):
+        return [end for child in model.children() for end in ends(child)]
+    return [model]
+
+
 def plain(path: str) -> str:
     """Return a module's path without its wrappers.
 
@@ -129,5 +137,5 @@ def _fans(module: nn.Module, weight: Tensor) -> tuple[int, int]:
         return shape[0], shape[1]
     if len(shape) < 2:
         return 1, weight.numel()
-    taps = weight[0, 0].numel() if len(shape) > 2 else 1
+    taps = math.prod(shape[2:])
     return shape[1] * taps, shape[0] * taps

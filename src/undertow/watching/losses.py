@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -39,11 +38,9 @@ class Logged:
         known, of_last = 0.0, False
         self._early = passed or self._early
         for name, value in values.items():
-            if name not in ALLOWED:
-                raise SpecError(f"log({name}=...): allowed are {', '.join(ALLOWED)}")
             number = _number(name, value)
             if name == "epoch":
-                self.epoch = int(numbers([number])[0])
+                self.epoch = int(value)
                 continue
             known += 0.0 if isinstance(number, Tensor) else number
             of_last = self._is_of_last(name, value, passed)
@@ -52,15 +49,28 @@ class Logged:
                 into.setdefault(name, []).append(number)
         return known, of_last
 
-    def close(self) -> dict[str, float]:
-        """End the current step; return what was logged for the step before it."""
-        found, self.last, self.current = self.read(self.last), self.current, {}
-        self._nodes_at_end = torch._C._autograd._get_sequence_nr()
-        return found
+    def check(self, values: dict[str, Any]) -> tuple[float, bool]:
+        """Do as `log` where nothing is recorded: only whether a number is finite matters.
 
-    def read(self, logged: dict[str, list[Number]] | None) -> dict[str, float]:
-        """Return the mean of what was logged under each name."""
-        return {name: float(np.mean(numbers(values))) for name, values in (logged or {}).items()}
+        Of which step it is must be guessed by the habit.
+        """
+        numbers_ = [_number(name, value) for name, value in values.items()]
+        if "epoch" in values:
+            self.epoch = int(values["epoch"])
+        return sum(each for each in numbers_ if not isinstance(each, Tensor)), not self._early
+
+    def close(self) -> None:
+        """End the current step."""
+        self.last, self.current = self.current, {}
+        self._nodes_at_end = torch._C._autograd._get_sequence_nr()
+
+    def of_last(self) -> dict[str, float]:
+        """Return the mean of what was logged under each name for the step before."""
+        return {name: _mean(values) for name, values in (self.last or {}).items()}
+
+    def loss(self) -> float | None:
+        """Return the current step's loss as far as it is logged."""
+        return _mean(self.current["loss"]) if "loss" in self.current else None
 
     def _is_of_last(self, name: str, value: Any, passed: bool | None) -> bool:
         if isinstance(value, Tensor) and value.grad_fn is not None:
@@ -70,14 +80,19 @@ class Logged:
         return self.last is not None and name not in self.last
 
 
+def _mean(values: list[Number]) -> float:
+    return float(numbers(values).sum()) / len(values)
+
+
 def _number(name: str, value: Any) -> Number:
+    if name not in ALLOWED:
+        raise SpecError(f"log({name}=...): allowed are {', '.join(ALLOWED)}")
     if isinstance(value, Tensor):
         if value.numel() != 1:
             raise SpecError(
                 f"log({name}=...): a tensor of shape {tuple(value.shape)}; log its mean, a number"
             )
-        value = value.detach().reshape(())
-        return value.item() if value.device.type == "cpu" else value
+        return value.item() if value.is_cpu else value.detach().reshape(())
     try:
         return float(value)
     except (TypeError, ValueError):

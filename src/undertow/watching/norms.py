@@ -37,18 +37,15 @@ def norm(tensor: Tensor) -> Number:
     return found if LOW < found < HIGH else exact(tensor)
 
 
-def norms(tensors: Sequence[Tensor], order: int = 2) -> list[Number]:
-    """Return the norm of each tensor, in one fused pass over those that allow it.
-
-    With `order` 1 it is the sum of magnitudes, which has no ends to come near.
-    """
+def norms(tensors: Sequence[Tensor]) -> list[Number]:
+    """Return the norm of each tensor, in one fused pass over those that allow it."""
     found: list[Number] = [0.0] * len(tensors)
     fused: dict[tuple[torch.device, torch.dtype], tuple[list[int], list[Tensor]]] = {}
     for place, tensor in enumerate(tensors):
         tensor = entries(tensor)
         is_plain = 0 < tensor.numel() <= SAFE and tensor.is_contiguous()
         if tensor.is_mps or (tensor.is_cpu and not is_plain):
-            found[place] = norm(tensor) if order == 2 else _sum(tensor)
+            found[place] = norm(tensor)
         else:
             places, group = fused.setdefault((tensor.device, tensor.dtype), ([], []))
             places.append(place)
@@ -56,17 +53,34 @@ def norms(tensors: Sequence[Tensor], order: int = 2) -> list[Number]:
     for (device, dtype), (places, group) in fused.items():
         on_cpu = device.type == "cpu"
         wide = _summed_in(dtype) if on_cpu else torch.float64
-        values = torch._foreach_norm(group, order, dtype=None if wide == dtype else wide)
+        values = torch._foreach_norm(group, 2, dtype=None if wide == dtype else wide)
         if on_cpu:
-            values = torch.stack(values).tolist()
-            if order == 2 and not (min(values) > LOW and max(values) < HIGH):
-                values = [
-                    value if LOW < value < HIGH else exact(tensor)
-                    for value, tensor in zip(values, group, strict=True)
-                ]
+            values = [
+                value if LOW < value < HIGH else exact(tensor)
+                for value, tensor in zip(torch.stack(values).tolist(), group, strict=True)
+            ]
         for place, value in zip(places, values, strict=True):
             found[place] = value
     return found
+
+
+def plain_norms(tensors: list[Tensor]) -> np.ndarray:
+    """Return the norms of float32 tensors on the CPU, dense and of up to `SAFE` entries."""
+    found = torch.stack(torch._foreach_norm(tensors)).tolist()
+    if not (min(found) > LOW and max(found) < HIGH):
+        found = [
+            value if LOW < value < HIGH else exact(tensor)
+            for value, tensor in zip(found, tensors, strict=True)
+        ]
+    return np.array(found)
+
+
+def magnitude(tensor: Tensor) -> Number:
+    """Return the sum of magnitudes of all entries."""
+    tensor = entries(tensor)
+    wide = torch.float32 if tensor.dtype in (torch.float16, torch.bfloat16) else None
+    found = tensor.abs().sum(dtype=wide)
+    return found.item() if found.is_cpu else found
 
 
 def exact(tensor: Tensor) -> float:
@@ -118,15 +132,6 @@ def _plain(tensor: Tensor) -> Tensor:
     rows = torch.linalg.vector_norm(flat[:whole].view(-1, ROW), dim=1, dtype=dtype)
     rest = torch.linalg.vector_norm(flat[whole:], dtype=dtype)
     return torch.linalg.vector_norm(torch.cat([rows, rest[None]]), dtype=torch.float64)
-
-
-def _sum(tensor: Tensor) -> Number:
-    flat = tensor.reshape(-1)
-    whole = flat.numel() // ROW * ROW
-    rows = torch.linalg.vector_norm(flat[:whole].view(-1, ROW).float(), 1, dim=1)
-    found = rows.double().sum() if not tensor.is_mps else rows.sum()
-    found = found + flat[whole:].float().abs().sum()
-    return found.item() if tensor.is_cpu else found
 
 
 def _unwaited(tensor: Tensor) -> Tensor:

@@ -34,9 +34,6 @@ def origin(
     themselves, and `parameters` maps the identity of a parameter to its place. `loss` is None where
     it is not known.
     """
-    read = numbers([part for call in calls for part in (call.output_norm, call.delta or 0.0)])
-    if np.isfinite(read).all() and not nonfinite.any() and (loss is None or np.isfinite(loss)):
-        return None
     forward = sorted(calls, key=lambda call: call.order)
     outputs = numbers([call.output_norm for call in forward])
     before = "the inputs"
@@ -66,7 +63,7 @@ def origin(
         for weight, place in zip(module.weights, held, strict=True):
             if nonfinite[place] > 0:
                 return Origin(
-                    weight.name, "in its gradient; every delta that was seen is finite", False
+                    weight.name, "in its gradient; every delta that was seen here is finite", False
                 )
     return None
 

@@ -71,9 +71,10 @@ def probe(model: nn.Module, loss_fn: Callable[..., Tensor], batch: tuple[Any, An
     by_parameter = dict(zip(map(id, parameters), grads, strict=True))
     arrays = _arrays(found, rows, by_parameter)
     passes = row.passes(passed)
-    arrays["delta_norm"] = np.sqrt(row.spread(rows, passes.delta_square))
+    at = row.spread(rows, passes.keys)
+    arrays["delta_norm"] = np.append(passes.delta_norm, np.nan)[at]
     for name, values in passes.values.items():
-        arrays[name] = row.spread(rows, values)
+        arrays[name] = np.append(values, np.nan)[at]
     cells = {name: np.asarray(array)[None, None] for name, array in arrays.items()}
     cells["loss"] = np.array([[loss.item()]])
     attributes = provenance(
@@ -84,7 +85,7 @@ def probe(model: nn.Module, loss_fn: Callable[..., Tensor], batch: tuple[Any, An
         sampling="one pass, without an update",
         training_mode=str(model.training),
     )
-    header = Header(row.layers(found, rows, passes.activations), (0,), attributes)
+    header = Header(row.layers(found, rows, passed), (0,), attributes)
     one = np.ones(1, np.int64)
     return build(header, [Chunk(one, one, cells)])
 

@@ -36,7 +36,7 @@ class Row(NamedTuple):
     @property
     def size(self) -> int:
         """Return its bytes in memory."""
-        return sum(np.asarray(value).nbytes for value in self.values.values())
+        return sum(getattr(value, "nbytes", 8) for value in self.values.values())
 
 
 class Recorder:
@@ -48,8 +48,11 @@ class Recorder:
         The store cannot be used, or holds a run of that name.
     """
 
-    def __init__(self, header: Header, store: str | Path | None, name: str, *, new: bool) -> None:
+    def __init__(
+        self, header: Header, store: str | Path | None, name: str, *, new: bool, dtype: np.dtype
+    ) -> None:
         self.header, self.path, self.run = header, store, name
+        self._dtype = dtype  # in which layers' numbers are kept
         self.seconds = 0.0  # that the thread took
         self.bytes = 0  # of what was put
         self.count = 0  # rows that were put
@@ -74,13 +77,15 @@ class Recorder:
     def put(self, row: Row) -> None:
         """Take a row; never waits."""
         self.count += 1
+        if not self._pool:
+            self._rows.append(row)
+            self.bytes += row.size
+            return
         with self._lock:
             self._rows.append(row)
-            if self._pool and len(self._rows) > WAITING:
+            if len(self._rows) > WAITING:
                 self._lost.append(self._rows.popleft().step)
-        if not self._pool:
-            self.bytes += row.size
-        elif monotonic() - self._flushed > FLUSH_SECONDS and self._idle():
+        if monotonic() - self._flushed > FLUSH_SECONDS and self._idle():
             self._job = self._pool.submit(self._flush)
 
     def note(self, event: Event) -> None:
@@ -106,7 +111,7 @@ class Recorder:
         """Return the run as far as it is recorded, and `last`, which is not yet put."""
         if self._pool is None:
             rows = [*self._rows, *last]
-            return build(self.header, _chunks(rows), tuple(self._events))
+            return build(self.header, self._chunks(rows), tuple(self._events))
         if not self._closed:
             self._pool.submit(self._flush).result()
         with self._lock:
@@ -120,7 +125,7 @@ class Recorder:
             kept, kept_events = [], ()
         return build(
             self.header,
-            [*kept, *_chunks([*rows, *last])],
+            [*kept, *self._chunks([*rows, *last])],
             (*kept_events, *events, *_lost_event(lost)),
         )
 
@@ -153,7 +158,7 @@ class Recorder:
             self._rows.clear(), self._events.clear(), self._lost.clear()
         try:
             if rows or events or lost:
-                self.bytes += self._writer.write(_chunks(rows), [*events, *_lost_event(lost)])
+                self.bytes += self._writer.write(self._chunks(rows), [*events, *_lost_event(lost)])
         except StoreError as error:
             with self._lock:
                 self._rows.extendleft(reversed(rows))
@@ -173,35 +178,28 @@ class Recorder:
             self._warn(error)
         self._writer.store.close()
 
+    def _chunks(self, rows: Sequence[Row]) -> list[Chunk]:
+        """Join rows into one chunk; NaN where a row lacks what another has."""
+        if not rows:
+            return []
+        arrays: dict[str, np.ndarray] = {}
+        for name in dict.fromkeys(name for row in rows for name in row.values):
+            example = next(row.values[name] for row in rows if name in row.values)
+            nothing = np.full_like(np.asarray(example, float), np.nan)
+            array = np.stack([row.values.get(name, nothing) for row in rows])
+            if "layer" in VARIABLES[name].dims:
+                with np.errstate(over="ignore"):  # beyond float32 a norm is Inf, `nonfinite` is 0
+                    array = array.astype(self._dtype)
+            arrays[name] = array[None] if VARIABLES[name].dims[0] == "replicate" else array
+        steps, epochs = (
+            np.array(column) for column in zip(*(row[:2] for row in rows), strict=True)
+        )
+        return [Chunk(steps, epochs, arrays)]
+
     def _warn(self, error: UndertowError) -> None:
         if not self._warned:
             self._warned = True
             LOG.warning("undertow: training goes on, but the trace will lack steps (%s)", error)
-
-
-def _chunks(rows: Sequence[Row]) -> list[Chunk]:
-    """Join rows into one chunk; NaN where a row lacks what another has."""
-    if not rows:
-        return []
-    names = dict.fromkeys(name for row in rows for name in row.values)
-    arrays = {name: np.stack([_cell(name, row, rows) for row in rows]) for name in names}
-    return [
-        Chunk(
-            np.array([row.step for row in rows]),
-            np.array([row.epoch for row in rows]),
-            {
-                name: array[None] if VARIABLES[name].dims[0] == "replicate" else array
-                for name, array in arrays.items()
-            },
-        )
-    ]
-
-
-def _cell(name: str, row: Row, rows: Sequence[Row]) -> np.ndarray:
-    if name in row.values:
-        return np.asarray(row.values[name])
-    example = next(each.values[name] for each in rows if name in each.values)
-    return np.full_like(np.asarray(example), np.nan)
 
 
 def _lost_event(steps: Sequence[int]) -> list[Event]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from undertow.trace.record import Layer
 from undertow.watching.calls import Call
@@ -28,11 +28,12 @@ class Place(NamedTuple):
 
 
 class Passes(NamedTuple):
-    """What the calls of one step add up to, a sum over its micro-batches for each key."""
+    """What the calls of one step add up to, over its micro-batches; an entry a key."""
 
-    delta_square: dict[Key, float]
-    values: dict[str, dict[Key, float]]
-    activations: dict[Key, str]
+    keys: list[Key]
+    delta_norm: np.ndarray
+    values: dict[str, np.ndarray]
+    is_finite: bool
 
 
 def places(modules: Sequence[Module], calls: Iterable[Call]) -> list[Place]:
@@ -54,9 +55,10 @@ def places(modules: Sequence[Module], calls: Iterable[Call]) -> list[Place]:
 
 
 def layers(
-    modules: Sequence[Module], rows: Sequence[Place], activations: Mapping[Key, str]
+    modules: Sequence[Module], rows: Sequence[Place], calls: Sequence[Call]
 ) -> tuple[Layer, ...]:
     """Describe the trace's layers."""
+    activations = {(call.layer, call.number): call.slopes.name for call in calls if call.slopes}
     found = []
     for depth, (layer, number, weight) in enumerate(rows, 1):
         module = modules[layer]
@@ -72,50 +74,59 @@ def layers(
 
 def passes(calls: Sequence[Call]) -> Passes:
     """Add up the calls of a step."""
-    by_key: dict[Key, list[Call]] = {}
-    for call in calls:
-        by_key.setdefault((call.layer, call.number), []).append(call)
+    places: dict[Key, int] = {}
+    at = np.array(
+        [places.setdefault((each.layer, each.number), len(places)) for each in calls], int
+    )
     read = numbers([part for call in calls for part in (call.delta or 0.0, call.output_norm)])
     squares = read.reshape(-1, 2) ** 2
     squares[:, 0] /= np.array([call.scale for call in calls]) ** 2
-    place = {id(call): at for at, call in enumerate(calls)}
-    deltas: dict[Key, float] = {}
-    values: dict[str, dict[Key, float]] = {name: {} for name in ("preactivation_rms", *ACTIVE)}
-    for key, found in by_key.items():
-        delta, output = squares[[place[id(call)] for call in found]].sum(0).tolist()
-        deltas[key] = delta
-        values["preactivation_rms"][key] = math.sqrt(output / sum(call.size for call in found))
-        slopes = [call.slopes for call in found if call.slopes]
-        if slopes:
-            for name, value in zip(ACTIVE, _activation(slopes), strict=True):
-                values[name][key] = value
-    if not values["slope_rms"]:
-        values = {"preactivation_rms": values["preactivation_rms"]}
-    names = {key: found[0].slopes.name for key, found in by_key.items() if found[0].slopes}
-    return Passes(deltas, values, names)
+    delta, output = (np.bincount(at, column, len(places)) for column in squares.T)
+    sizes = np.bincount(at, [call.size for call in calls], len(places))
+    values = {"preactivation_rms": np.sqrt(output / sizes)}
+    active: dict[int, list[Slopes]] = {}
+    for place, call in zip(at.tolist(), calls, strict=True):
+        if call.slopes:
+            active.setdefault(place, []).append(call.slopes)
+    if active:
+        found = _activations(list(active.values()))
+        for name, column in zip(ACTIVE, found, strict=True):
+            values[name] = np.full(len(places), np.nan)
+            values[name][list(active)] = column
+    return Passes(list(places), np.sqrt(delta), values, bool(np.isfinite(read).all()))
 
 
-def spread(rows: Sequence[Place], values: Mapping[Key, float]) -> np.ndarray:
-    """Put values by call at the rows of their layer; NaN where there is none."""
-    return np.array([values.get((row.layer, row.number), np.nan) for row in rows])
+def spread(rows: Sequence[Place], keys: Sequence[Key]) -> np.ndarray:
+    """Return at which key each row finds its number; -1 where at none."""
+    at = {key: place for place, key in enumerate(keys)}
+    return np.array([at.get((row.layer, row.number), -1) for row in rows])
 
 
-def _activation(calls: Sequence[Slopes]) -> tuple[float, float, float, float]:
-    """Describe the activation after a layer over all calls of it in a step, in `ACTIVE`'s order."""
-    pairs = sum(each.pairs for each in calls)
-    activity = sum(each.activity.cpu().numpy().ravel() for each in calls)
-    parts = [(each.value_norm, each.slope_norm, each.saturated) for each in calls]
-    read = numbers([part for each in parts for part in each]).reshape(-1, 3)
-    value_square, slope_square = (read[:, :2] ** 2).sum(0).tolist()
-    flat, leak = float(read[:, 2].sum()), calls[0].leak
-    if leak is not None:
-        positive = float(activity.sum(dtype=np.float64))
-        slope_square = positive + leak**2 * (pairs - positive)
-        flat = pairs - positive if abs(leak) < SATURATED else 0.0
-    dead = 0.0 if leak else 1 - np.count_nonzero(activity) / activity.size
-    return (
-        math.sqrt(value_square / pairs),
-        math.sqrt(slope_square / pairs),
-        flat / pairs,
-        dead,
-    )
+def _activations(layers: Sequence[Sequence[Slopes]]) -> np.ndarray:
+    """Describe the activations after some layers, each over its calls: a row for each of `ACTIVE`.
+
+    A unit is dead if it was in every micro-batch.
+    """
+    flat = [call for calls in layers for call in calls]
+    columns = numbers([part for call in flat for part in call[2:5]]).reshape(-1, 3)
+    columns[:, :2] **= 2
+    rest = np.array([(call.pairs, np.nan if call.leak is None else call.leak) for call in flat])
+    activity = [calls[0].activity for calls in layers]
+    if len(flat) > len(layers):  # several micro-batches
+        counts = np.array([len(calls) for calls in layers])
+        starts = np.cumsum(counts) - counts
+        columns = np.add.reduceat(columns, starts)
+        rest = np.column_stack([np.add.reduceat(rest[:, 0], starts), rest[starts, 1]])
+        activity = [torch.stack([call.activity for call in calls]).sum(0) for calls in layers]
+    (value, slope, level), (pairs, leak) = columns.T, rest.T
+    units = np.array([each.numel() for each in activity])
+    first = np.cumsum(units) - units
+    above = torch.cat([each.reshape(-1) for each in activity]).cpu().double().numpy()
+    dead = np.add.reduceat((above == 0).astype(float), first) / units
+    kinked = ~np.isnan(leak)
+    if kinked.any():
+        positive = np.add.reduceat(above, first)
+        slope = np.where(kinked, positive + leak**2 * (pairs - positive), slope)
+        level = np.where(kinked, np.where(np.abs(leak) < SATURATED, pairs - positive, 0.0), level)
+        dead = np.where(kinked & (leak != 0), 0.0, dead)
+    return np.stack([np.sqrt(value / pairs), np.sqrt(slope / pairs), level / pairs, dead])

@@ -15,30 +15,39 @@ import numpy as np
 import torch
 from torch import distributed, nn
 
+from undertow.errors import SpecError
+
 
 class Shares:
     """How the processes that train one model share its gradients and its batch."""
 
-    def __init__(self, groups: Sequence[Any], device: torch.device, parts: np.ndarray) -> None:
+    def __init__(
+        self, groups: Sequence[Any], device: torch.device, parts: np.ndarray, *, sharded: bool
+    ) -> None:
         self._groups, self._device = groups, device
+        self.sharded = sharded
         self._parts = parts  # of each parameter's sum that this process adds
         self.world = int(np.prod([distributed.get_world_size(group) for group in groups]))
 
     @property
     def is_first(self) -> bool:
         """Tell the process that decides and writes."""
-        return distributed.get_rank() == 0
+        return all(distributed.get_rank(group) == 0 for group in self._groups)
 
-    def total(self, by_parameter: np.ndarray, by_call: np.ndarray, word: float) -> Any:
+    def total(
+        self, by_parameter: np.ndarray, by_call: np.ndarray, word: float, *, stopped: bool = False
+    ) -> tuple[np.ndarray, np.ndarray, float, bool]:
         """Add sums [*, parameters] and [*, calls] over the processes; hand on the first's word.
 
-        A sum over the batch's mean loss has every delta divided by the number of processes.
+        Where a process has `stopped` measuring, it is its last word, and all hear of it: to wait
+        for it in the next step would be to wait for ever. A delta of the mean over all processes is
+        that of the mean over one divided by their number.
         """
         sent = np.concatenate(
             [
                 (by_parameter * self._parts).ravel(),
                 by_call.ravel() / self.world**2,
-                [word if self.is_first else 0.0],
+                [word if self.is_first else 0.0, float(stopped)],
             ]
         )
         both = torch.from_numpy(sent).to(self._device)
@@ -48,29 +57,43 @@ class Shares:
         cut = by_parameter.size
         return (
             found[:cut].reshape(by_parameter.shape),
-            found[cut:-1].reshape(by_call.shape),
-            found[-1],
+            found[cut:-2].reshape(by_call.shape),
+            float(found[-2]),
+            bool(found[-1]),
         )
+
+
+def is_first(shares: Shares | None) -> bool:
+    """Tell the process that writes, also where several train without sharing this model."""
+    if shares:
+        return shares.is_first
+    return not several_processes() or distributed.get_rank() == 0
+
+
+def several_processes() -> bool:
+    """Tell whether this process trains with others."""
+    return distributed.is_available() and distributed.is_initialized()
 
 
 def shares(model: nn.Module, parameters: Sequence[nn.Parameter]) -> Shares | None:
     """Return how a model is shared, or None where one process has it all."""
-    if not (distributed.is_available() and distributed.is_initialized()):
+    if not several_processes():
         return None
     meshes = {id(each.device_mesh): each.device_mesh for each in parameters if _sharded(each)}
-    wrapped = isinstance(model, nn.parallel.DistributedDataParallel)
+    parallel = nn.parallel.DistributedDataParallel
+    wrapped = [each for each in model.modules() if isinstance(each, parallel)]
     if not meshes and not wrapped:
         return None
     if meshes:
         mesh = next(iter(meshes.values()))
         groups = [mesh.get_group(dim) for dim in range(mesh.ndim)]
     else:
-        groups = [model.process_group]
+        groups = [wrapped[0].process_group]
     world = int(np.prod([distributed.get_world_size(group) for group in groups]))
     parts = np.array([_copies(each, world) for each in parameters], float)
     nccl = distributed.get_backend(groups[0]) == "nccl"
     device = next(iter(parameters)).device if nccl else torch.device("cpu")
-    return Shares(groups, device, 1 / parts)
+    return Shares(groups, device, np.append(1 / parts, 1.0), sharded=bool(meshes))
 
 
 def _sharded(parameter: nn.Parameter) -> bool:
@@ -91,10 +114,15 @@ def resharded(model: nn.Module) -> None:
 
     After a forward pass without a backward one, its root's parameters are other, whole tensors.
     """
-    if not distributed.is_available() or not distributed.is_initialized():
+    if not several_processes():
         return
-    from torch.distributed.fsdp import FSDPModule
+    from torch.distributed.fsdp import FSDPModule, FullyShardedDataParallel
 
     for module in model.modules():
+        if isinstance(module, FullyShardedDataParallel):
+            raise SpecError(
+                "FullyShardedDataParallel hides the weights of its modules: shard the model with "
+                "torch.distributed.fsdp.fully_shard to watch it"
+            )
         if isinstance(module, FSDPModule):
             module.reshard()

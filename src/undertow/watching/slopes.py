@@ -49,10 +49,10 @@ class Slopes(NamedTuple):
     name: str
     pairs: int
     value_norm: Number
+    slope_norm: Number
+    saturated: Number
     activity: Tensor
     leak: float | None = None
-    slope_norm: Number = 0.0
-    saturated: Number = 0.0
 
 
 def _tanh(x: Tensor, _: Node) -> Tensor:
@@ -185,17 +185,11 @@ def slopes(curve: Curve, node: Node, unit_dim: int) -> Slopes:
     pairs = kept.numel()
     if curve.leak:
         positive = torch.sign(kept) if curve.name == "relu" else (kept > 0).to(kept.dtype)
-        return Slopes(curve.name, pairs, norm(value), positive.sum(others), curve.leak(node))
+        counts = positive.sum(others)
+        return Slopes(curve.name, pairs, norm(value), 0.0, 0.0, counts, curve.leak(node))
     assert curve.slope
     slope = curve.slope(kept, node).abs()
     largest = curve.largest(node) if callable(curve.largest) else curve.largest
-    flat = slope < SATURATED * largest
-    return Slopes(
-        curve.name,
-        pairs,
-        norm(value),
-        slope.amax(others),
-        None,
-        norm(slope),
-        flat.sum().item() if flat.device.type == "cpu" else flat.sum(),
-    )
+    flat = (slope < SATURATED * largest).sum()
+    flat = flat.item() if flat.is_cpu else flat
+    return Slopes(curve.name, pairs, norm(value), norm(slope), flat, slope.amax(others))

@@ -9,6 +9,7 @@ Sampling Techniques, 3rd ed. 1977, section 2.6).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,7 +19,16 @@ from undertow.watching.gradients import local
 from undertow.watching.norms import norms, numbers
 
 WHOLE = 4096
-DRAWN = 1024
+DRAWN = 512
+
+
+class Plan(NamedTuple):
+    """Which entries of some parameters are compared, one parameter after the other."""
+
+    drawn: list[Tensor | None]  # places in each flattened parameter; None for all
+    starts: np.ndarray  # where each parameter's entries begin
+    counts: np.ndarray
+    sizes: np.ndarray  # of the parameters
 
 
 class Updates:
@@ -28,8 +38,8 @@ class Updates:
         self._parameters = parameters
         # A generator of its own: the random numbers of the training stay as they are.
         self._generator = torch.Generator().manual_seed(0)
-        self._drawn: dict[int, Tensor] = {}
-        self._before: dict[int, Tensor] = {}  # by parameter
+        self._plans: dict[tuple[int, ...], Plan] = {}
+        self._before: dict[tuple[int, ...], np.ndarray] = {}  # by the parameters' places
 
     @torch.no_grad()
     def weight_norms(self, places: Sequence[int]) -> np.ndarray:
@@ -39,52 +49,63 @@ class Updates:
     @torch.no_grad()
     def keep(self, places: Sequence[int]) -> None:
         """Keep entries of these parameters as they are now."""
-        for place in places:
-            entries = self._entries(place)
-            self._before[place] = entries if place in self._drawn else entries.clone()
+        key = tuple(places)
+        if key not in self._plans:
+            self._plans[key] = self._plan(places)
+        self._before[key] = self._entries(key)
 
     @torch.no_grad()
-    def changes(self) -> dict[int, tuple[float, float]]:
-        """Return the norm of each change since `keep`, and its standard error."""
+    def changes(self, into: np.ndarray) -> None:
+        """Write the norm of each change since `keep`, and its standard error, [2, parameters]."""
         before, self._before = self._before, {}
-        kept = [place for place, entries in before.items() if entries.numel()]
-        found = dict.fromkeys(before, (0.0, 0.0))  # an empty share changes by nothing
-        if not kept:
-            return found
-        after = _joined([self._entries(place) for place in kept])
-        squares = (after - _joined([before[place] for place in kept])) ** 2
-        counts = np.array([before[place].numel() for place in kept])
-        starts = np.cumsum(counts) - counts
-        sums = np.add.reduceat(squares, starts)
-        second = np.add.reduceat(
-            (squares / np.repeat(np.where(sums > 0, sums, 1), counts)) ** 2, starts
+        for places, entries in before.items():
+            into[:, places] = _change(self._plans[places], self._entries(places) - entries)
+
+    def _entries(self, places: tuple[int, ...]) -> np.ndarray:
+        """Return the planned entries as they are now, waiting once a device."""
+        parts = []
+        for place, drawn in zip(places, self._plans[places].drawn, strict=True):
+            flat = local(self._parameters[place]).reshape(-1)
+            parts.append(flat if drawn is None else flat.index_select(0, drawn))
+        if len({(part.dtype, part.device) for part in parts}) == 1:
+            return _array(torch.cat(parts))
+        return np.concatenate([_array(part) for part in parts])
+
+    def _plan(self, places: Sequence[int]) -> Plan:
+        here = [local(self._parameters[place]) for place in places]
+        drawn = [None if each.numel() <= WHOLE else self._draw(each) for each in here]
+        counts = np.array(
+            [
+                min(each.numel(), DRAWN if i is not None else WHOLE)
+                for each, i in zip(here, drawn, strict=True)
+            ]
         )
-        sizes = np.array([local(self._parameters[place]).numel() for place in kept])
-        estimate = np.sqrt(sums * sizes / counts)
-        # The relative variance of a mean of squares s is (mean s^2 / mean(s)^2 - 1) / count, and
-        # half its root that of the mean's root.
-        error = np.sqrt(np.maximum(second * counts - 1, 0) / counts) / 2 * estimate
-        error[[place not in self._drawn for place in kept]] = 0.0
-        return found | dict(
-            zip(kept, zip(estimate.tolist(), error.tolist(), strict=True), strict=True)
-        )
+        sizes = np.array([each.numel() for each in here])
+        return Plan(drawn, np.cumsum(counts) - counts, counts, sizes)
 
-    def _entries(self, place: int) -> Tensor:
-        flat = local(self._parameters[place])
-        flat = flat.view(-1) if flat.is_contiguous() else flat.reshape(-1)
-        if flat.numel() <= WHOLE:
-            return flat
-        if place not in self._drawn:
-            drawn = torch.randint(flat.numel(), (DRAWN,), generator=self._generator)
-            self._drawn[place] = drawn.to(flat.device)
-        return flat.index_select(0, self._drawn[place])
+    def _draw(self, tensor: Tensor) -> Tensor:
+        drawn = torch.randint(tensor.numel(), (DRAWN,), generator=self._generator)
+        return drawn.to(tensor.device)
 
 
-def _joined(entries: Sequence[Tensor]) -> np.ndarray:
-    """Return the entries of several parameters in one array, waiting once a device."""
-    if len({(each.dtype, each.device) for each in entries}) == 1:
-        return _array(torch.cat(list(entries)))
-    return np.concatenate([_array(each) for each in entries])
+def _change(plan: Plan, change: np.ndarray) -> np.ndarray:
+    """Return the norms of the parameters' changes and their standard errors."""
+    squares = change * change
+    # The share of a process may be empty; `reduceat` would give it its neighbour's first entry.
+    there = plan.counts > 0
+    found = np.zeros((2, len(there)))
+    if not there.any():
+        return found
+    starts, counts, sizes = plan.starts[there], plan.counts[there], plan.sizes[there]
+    sums = np.add.reduceat(squares, starts)
+    fourths = np.add.reduceat(squares * squares, starts)
+    estimate = np.sqrt(sums * sizes / counts)
+    # The relative variance of a mean of squares s is (mean s^2 / mean(s)^2 - 1) / count, and half
+    # its root that of the mean's root.
+    relative = fourths * counts / np.where(sums > 0, sums, 1.0) ** 2 - 1
+    error = np.sqrt(np.maximum(relative, 0.0) / counts) / 2 * estimate
+    found[:, there] = estimate, np.where(sizes > counts, error, 0.0)
+    return found
 
 
 def _array(tensor: Tensor) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from functools import partial
@@ -11,6 +12,7 @@ from types import TracebackType
 from typing import Any
 from weakref import WeakSet
 
+import numpy as np
 from torch import nn, optim
 
 from undertow.errors import SpecError
@@ -18,12 +20,14 @@ from undertow.trace.record import Event, Trace
 from undertow.watching import words
 from undertow.watching.alarms import Alarms
 from undertow.watching.amp import Scale
-from undertow.watching.budget import Schedule
+from undertow.watching.budget import TIMED, Schedule
+from undertow.watching.clock import Clock
 from undertow.watching.header import header
 from undertow.watching.hooks import LOG, Guard, Hook
 from undertow.watching.instruments import NOBODY, Instruments
 from undertow.watching.losses import Logged
 from undertow.watching.recorder import Recorder, Row
+from undertow.watching.shares import is_first
 
 _watched: WeakSet[optim.Optimizer] = WeakSet()
 
@@ -65,21 +69,26 @@ class Watch:
         self._step, self._word, self._force = 1, 1, False
         self._stepped: set[int] = set()
         self._row: Row | None = None
-        self._closed = False
+        self._closed = self._told = False
+        self._joined = 0  # the step at which all processes last added up
         self._recorder = Recorder(
             self._header(),
-            store if shares is None or shares.is_first else None,
+            store if is_first(shares) else None,
             name or _stem(model),
             new=name is not None,
+            dtype=self._instruments.dtype,
         )
-        self._handles: list[Any] = []
+        self._handles: list[Any] = []  # for all steps; the others' are on in recorded ones only
+        self._pre_handles: list[Any] = []
         for number, optimizer in enumerate(optimizers):
-            before = Hook(self._guard, partial(self._before_update, number))
             after = Hook(self._guard, partial(self._after_update, number))
-            self._handles.append(optimizer.register_step_pre_hook(before))
             self._handles.append(optimizer.register_step_post_hook(after))
             _watched.add(optimizer)
-        self._opened, self._counted = perf_counter(), 0.0
+            if self._shared:  # also when measuring has stopped here: the others wait
+                last = partial(self._stay_in_step, number)
+                self._handles.append(optimizer.register_step_post_hook(last))
+        self._clock = Clock(model, self._guard)
+        self._timed = 0  # until which step they are timed
         self._open_step()
 
     def __enter__(self) -> Watch:
@@ -95,12 +104,17 @@ class Watch:
 
         Before or after the optimizer's step.
         """
-        passed = self._instruments.passes > 0 if self._recording else None
-        known, of_last = self._logged.log(values, passed=passed)
-        if self._alarms.logged(self._step - of_last, known) and not self._shared:
-            self._force = True
-            if of_last and not self._recording:  # the step has only just begun
+        begun = perf_counter()
+        if self._recording or self._row or self._step + 1 >= self._word:
+            passed = self._instruments.passes > 0 if self._recording else None
+            known, of_last = self._logged.log(values, passed=passed)
+        else:
+            known, of_last = self._logged.check(values)
+        if not math.isfinite(known) and not self._shared:
+            self._force = self._alarms.logged(self._step - of_last) or self._force
+            if self._force and of_last and not self._recording:  # the step has only just begun
                 self._open_step()
+        self._guard.seconds += perf_counter() - begun
 
     def step(self, loss: Any = None) -> None:
         """End a step, after its backward pass; only for a loop without an optimizer to watch."""
@@ -129,10 +143,7 @@ class Watch:
             raise SpecError(f"no step is recorded: {self._why_empty()}")
         if not self._closed:
             self._recorder.header = self._header()
-        last = (
-            [self._with_log(self._row, self._logged.read(self._logged.last))] if self._row else []
-        )
-        return self._recorder.trace(last)
+        return self._recorder.trace([self._with_log(self._row)] if self._row else [])
 
     def summary(self) -> str:
         """Say in a few lines what was recorded, at what cost, and what could not be seen.
@@ -161,8 +172,6 @@ class Watch:
     def _before_update(self, number: int, *_: Any) -> None:
         if number in self._stepped:  # the others sit this step out
             self._close_step()
-        if self._scale.used and not self._recording:
-            self._count_skipped()
         if not self._recording:
             return
         factor = self._instruments.before_update(number)
@@ -170,9 +179,26 @@ class Watch:
             self._note("clipped", f"all gradients multiplied by {factor:.4g}")
 
     def _after_update(self, number: int, *_: Any) -> None:
+        if number in self._stepped:
+            self._close_step()
+        if self._scale.used and not self._recording:
+            self._count_skipped()
         self._stepped.add(number)
         if len(self._stepped) == len(self._optimizers):
             self._close_step()
+
+    def _stay_in_step(self, number: int, *_: Any) -> None:
+        """After an error, go on counting until the others' next sum, and tell them there."""
+        if not self._guard.failure or self._told:
+            return
+        self._stepped.add(number)
+        if len(self._stepped) < len(self._optimizers):
+            return
+        self._stepped.clear()
+        if self._step >= self._word and self._joined != self._step:
+            self._told = True
+            self._instruments.tell_stopped()
+        self._step += 1
 
     def _step_alone(self) -> None:
         if self._row:  # the change since the last call is that step's
@@ -186,7 +212,7 @@ class Watch:
         if self._scale.skipped():
             if self._instruments.passes and not self._stepped:
                 self._note("skipped", SKIPPED)
-                self._schedule.alarm(self._step, severe=False)
+                self._alarm(severe=False)
                 self._close_step(skipped=True)
             else:  # an optimizer that is told of the scale was asked, and did nothing
                 self._note("skipped", SKIPPED, self._step - 1)
@@ -196,43 +222,64 @@ class Watch:
         """Count the updates left out while no step was recorded: no hook has seen them."""
         for _ in range(self._scale.skipped()):
             self._note("skipped", SKIPPED)
-            self._schedule.alarm(self._step, severe=False)
+            self._alarm(severe=False)
             self._step += 1
 
     # Steps.
 
     def _open_step(self) -> None:
         self._recording = self._force or self._step >= self._word
-        self._stepped.clear()
         if not self._recording:
             self._instruments.detach()
+            for handle in self._pre_handles:
+                handle.remove()
+            self._pre_handles.clear()
             return
+        self._schedule.passed(self._step - 1, self._clock.between(self._recorder.seconds))
+        self._clock.attach()
+        if not self._pre_handles:
+            self._pre_handles = [
+                optimizer.register_step_pre_hook(
+                    Hook(self._guard, partial(self._before_update, number))
+                )
+                for number, optimizer in enumerate(self._optimizers)
+            ]
         # The first recorded step shows in which order the layers are called.
         self._full = self._whole or self._force or not self._instruments.rows
         self._instruments.begin_step()
         self._instruments.attach(calls=self._full, whole=self._whole or self._force)
 
     def _close_step(self, *, skipped: bool = False) -> None:
-        begun, step = perf_counter(), self._step
-        row = self._measured(skipped=skipped) if self._recording else None
-        logged = self._logged.close()
-        if self._row:
-            self._recorder.put(self._with_log(self._row, logged))
-        self._row = row
-        seconds, own = self._took(begun)
-        self._schedule.took(
-            step,
-            seconds=seconds,
-            own=own,
-            recorded=row is not None,
-            size=self._recorder.bytes + (row.size if row else 0),
-        )
-        if row:
-            row.values["overhead"] = own / max(seconds - own, 1e-9)
-        if not self._shared:
-            self._word = self._schedule.next(step)
+        was_recorded = self._recording
+        is_timed = was_recorded or self._row or self._step <= self._timed
+        if is_timed:
+            self._close_timed_step(skipped=skipped)
+        self._stepped.clear()
         self._step += 1
-        self._open_step()
+        opens = self._force or self._step >= self._word
+        if is_timed or opens:
+            self._logged.close()
+        if opens or was_recorded:
+            self._open_step()
+
+    def _close_timed_step(self, *, skipped: bool) -> None:
+        begun, step = perf_counter(), self._step
+        # A step that was opened when its backward pass was over has seen nothing: the next will.
+        sees = self._recording and (self._instruments.passes or not self._force)
+        row = self._measured(skipped=skipped) if sees else None
+        if self._row:
+            self._recorder.put(self._with_log(self._row))
+        self._row = row
+        took = self._clock.end_step(begun, self._recorder.seconds)
+        size = self._recorder.bytes + (row.size if row else 0)
+        self._schedule.took(step, *took, recorded=row is not None, size=size)
+        if row:
+            row.values["overhead"] = took.own / max(took.seconds - took.own, 1e-9)
+            if not self._shared:
+                self._word = self._schedule.next(step)
+            self._timed = step + TIMED
+        elif step == self._timed:
+            self._clock.detach()
 
     def _measured(self, *, skipped: bool) -> Row:
         instruments, step = self._instruments, self._step
@@ -242,24 +289,33 @@ class Watch:
             self._recorder.relabel(self._header())
         if self._optimizers:
             instruments.update()
-        word = 0.0 if skipped else float(self._schedule.next(step, last=step))
-        values = instruments.values(word, together=not skipped)
-        if self._shared and not skipped:
-            self._word = int(values.pop("word"))
+        agreed = self._shared and not skipped
+        values = self._agreed_values() if agreed else instruments.values()
         if self._optimizers:
-            values["learning_rate"] = float(self._optimizers[0].param_groups[0]["lr"])
+            rate = self._optimizers[0].param_groups[0]["lr"]
+            values["learning_rate"] = np.float64(rate)
         self._look(step)
-        if self._unseen is None and instruments.passes:
+        if self._unseen is None:
             self._unseen = instruments.unseen()
             if self._unseen:
                 LOG.warning(words.unseen_line(self._unseen, len(instruments.modules)))
         return Row(step, self._logged.epoch, values)
 
+    def _agreed_values(self) -> dict[str, Any]:
+        """Return the values over all processes, and do what the first one says."""
+        word = float(self._schedule.next(self._step, last=self._step))
+        self._joined = self._step
+        values, word, stopped = self._instruments.shared_values(word)
+        self._word = int(word)
+        if stopped:
+            self._told = True
+            self._guard.fail(RuntimeError("another process has stopped measuring"))
+        return values
+
     def _look(self, step: int) -> None:
-        loss = self._logged.read(self._logged.current).get("loss")
         look = self._alarms.look(
             step,
-            self._instruments.origin(loss),
+            self._instruments.origin(self._logged.loss()),
             self._instruments.total_norm(),
             full=self._full,
             scaled=self._scale.used,
@@ -268,29 +324,28 @@ class Watch:
             self._recorder.note(event)
         self._force = look.full and not self._shared
         if look.dense:
-            self._schedule.alarm(step, severe=look.severe)
+            self._alarm(severe=look.severe)
 
-    def _took(self, begun: float) -> tuple[float, float]:
-        """Return the seconds of the step that ends now, and those of them that were ours."""
-        now = perf_counter()
-        counted = self._guard.seconds + self._recorder.seconds + now - begun
-        seconds, own = now - self._opened, counted - self._counted
-        self._opened, self._counted = now, counted
-        return seconds, own
+    def _alarm(self, *, severe: bool) -> None:
+        self._schedule.alarm(self._step, severe=severe)
+        if not self._shared:
+            self._word = min(self._word, self._schedule.next(self._step))
 
     def _end(self, error: type[BaseException] | None) -> None:
         if self._closed:
             return
         self._closed = True
         self._instruments.detach()
-        for handle in self._handles:
+        self._clock.detach()
+        for handle in (*self._handles, *self._pre_handles):
             handle.remove()
+        self._schedule.passed(self._step - 1)
         for optimizer in self._optimizers:
             _watched.discard(optimizer)
         if self._row:
             if not self._optimizers:
                 self._row.values.update(self._instruments.changes())
-            self._recorder.put(self._with_log(self._row, self._logged.read(self._logged.last)))
+            self._recorder.put(self._with_log(self._row))
             self._row = None
         for event in self._alarms.last_words():
             self._recorder.note(event)
@@ -303,8 +358,9 @@ class Watch:
     def _note(self, kind: str, detail: str, step: int | None = None) -> None:
         self._recorder.note(Event(kind, self._step if step is None else step, None, 0, detail))
 
-    def _with_log(self, row: Row, logged: dict[str, float]) -> Row:
-        return row._replace(values=row.values | logged)
+    def _with_log(self, row: Row) -> Row:
+        row.values.update(self._logged.of_last())
+        return row
 
     def _header(self) -> Any:
         return header(
