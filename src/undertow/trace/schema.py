@@ -82,7 +82,11 @@ VARIABLES: dict[str, Variable] = {
     "output_spread": Variable(
         _PER_STEP, "1", "standard deviation of the network's output over the batch"
     ),
-    "overhead": Variable(("step",), "share", "time spent measuring, as a share of the step's"),
+    "overhead": Variable(
+        ("step",),
+        "share",
+        "time spent measuring a recorded step, as a share of that step's without it",
+    ),
 }
 
 LAYER_COORDINATES = ("depth", "kind", "activation", "fan_in", "fan_out", "trainable")
