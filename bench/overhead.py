@@ -8,8 +8,7 @@ The first line of each net is the null control: two bare copies, nothing watched
 interval is what the machine lets one tell. Means are of all seconds, over the pairs after the
 first ten, which `ut.watch` always records, and over as many with them.
 
-`own word` is what the trace says measuring cost, from step 1. The watcher's clock runs on while the
-bare copy steps: its word is half of what the pairs show, and its budget buys twice as much.
+`own word` is what the trace says measuring cost, from step 1.
 `other threads` is what they computed meanwhile, as a share of the bare steps: it falls on no step,
 but takes a core. Memory is the peak of a process that takes 30 watched steps, less that of one with
 bare steps; what the watcher imports is in it.

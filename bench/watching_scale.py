@@ -128,7 +128,9 @@ def long_run(every: int | str, steps: int) -> Run:
         tempfile.TemporaryDirectory() as folder,
         mock.patch.object(recorder, "monotonic", clock),
     ):
-        kept = recorder.Recorder(header, Path(folder) / "run.db", "run", new=True)
+        kept = recorder.Recorder(
+            header, Path(folder) / "run.db", "run", new=True, dtype=np.dtype("f4")
+        )
         for step in range(1, steps + 1):
             now += STEP_SECONDS
             row = made_up(step, numbers) if step >= due else None
@@ -139,8 +141,8 @@ def long_run(every: int | str, steps: int) -> Run:
                     kept._job.result()  # a training would leave the thread time to write
             schedule.took(
                 step,
-                seconds=STEP_SECONDS,
-                own=RECORD_SECONDS if row else 0.0,
+                STEP_SECONDS,
+                RECORD_SECONDS if row else 0.0,
                 recorded=row is not None,
                 size=kept.bytes,
             )

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 import undertow as ut
 
 
-def net(*widths: int, activation: type[nn.Module] = nn.Tanh, seed: int = 0) -> nn.Sequential:
+def net(*widths: int, activation: type[nn.Module] = nn.Tanh, seed: int = 0) -> Any:
     """Return a chain of Linear layers with an activation between each two."""
     torch.manual_seed(seed)
     parts: list[nn.Module] = []

@@ -84,7 +84,8 @@ class Schedule:
         step += 1
         if self.size >= self.limit:
             return NEVER
-        if step <= max(FIRST, self._dense_until):
+        all_are = self.every == 1 and self.size < self.limit / 2
+        if all_are or step <= max(FIRST, self._dense_until):
             return step
         interval = self.interval()
         if interval == self.every:

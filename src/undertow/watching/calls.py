@@ -244,4 +244,5 @@ def _packed() -> bool:
 
     To look at one would unpack it, which under checkpointing computes its layer again.
     """
-    return torch._C._autograd._top_saved_tensors_default_hooks(True) is not None
+    autograd: Any = torch._C._autograd  # pyright: ignore
+    return autograd._top_saved_tensors_default_hooks(True) is not None

@@ -108,7 +108,8 @@ class Instruments:
 
     def update(self) -> None:
         """Compare the weights with what was kept of them before their updates."""
-        self.updates.changes(self._updates)
+        if self._whole:
+            self.updates.changes(self._updates)
 
     def changes(self) -> dict[str, np.ndarray]:
         """Return the arrays of what has changed since the last call of `before_update`."""
@@ -144,7 +145,7 @@ class Instruments:
                 names.setdefault(id(weight.parameter), []).append(weight.name)
         return [" = ".join(each) for each in names.values() if len(each) > 1]
 
-    def values(self) -> dict[str, np.ndarray]:
+    def values(self) -> dict[str, Any]:
         """Return the arrays of this step, of what this process holds of it."""
         if not self._whole:
             return self._cheap_values(self.gradients.table)
@@ -152,7 +153,7 @@ class Instruments:
         passes = self._passes = row.passes(self.kept) if self.kept else None
         return self._whole_values(table, passes.delta_norm if passes else None)
 
-    def shared_values(self, word: float) -> tuple[dict[str, np.ndarray], float, bool]:
+    def shared_values(self, word: float) -> tuple[dict[str, Any], float, bool]:
         """Return the arrays over all processes, the first's word, and whether one has stopped."""
         assert self.shares
         passes = self._passes = row.passes(self.kept) if self.kept else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
@@ -62,7 +62,8 @@ class Logged:
     def close(self) -> None:
         """End the current step."""
         self.last, self.current = self.current, {}
-        self._nodes_at_end = torch._C._autograd._get_sequence_nr()
+        autograd: Any = torch._C._autograd  # pyright: ignore
+        self._nodes_at_end = autograd._get_sequence_nr()
 
     def of_last(self) -> dict[str, float]:
         """Return the mean of what was logged under each name for the step before."""
@@ -81,7 +82,11 @@ class Logged:
 
 
 def _mean(values: list[Number]) -> float:
-    return float(numbers(values).sum()) / len(values)
+    return sum(values) / len(values) if _known(values) else float(numbers(values).mean())
+
+
+def _known(values: list[Number]) -> TypeGuard[list[float]]:
+    return not any(isinstance(value, Tensor) for value in values)
 
 
 def _number(name: str, value: Any) -> Number:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -105,7 +105,7 @@ def _check_loss(loss: Any) -> None:
 
 
 def _arrays(
-    found: list[layers.Module], rows: list[row.Place], grads: dict[int, Tensor | None]
+    found: list[layers.Module], rows: list[row.Place], grads: Mapping[int, Tensor | None]
 ) -> dict[str, Any]:
     names = ("grad_norm", "grad_mean_abs", "nonfinite", "weight_norm")
     arrays = {name: np.full(len(rows), np.nan) for name in names}

@@ -155,7 +155,8 @@ class Recorder:
         begun = thread_time()
         with self._lock:
             rows, events, lost = list(self._rows), list(self._events), list(self._lost)
-            self._rows.clear(), self._events.clear(), self._lost.clear()
+            for each in (self._rows, self._events, self._lost):
+                each.clear()
         try:
             if rows or events or lost:
                 self.bytes += self._writer.write(self._chunks(rows), [*events, *_lost_event(lost)])

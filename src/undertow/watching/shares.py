@@ -75,7 +75,7 @@ def several_processes() -> bool:
     return distributed.is_available() and distributed.is_initialized()
 
 
-def shares(model: nn.Module, parameters: Sequence[nn.Parameter]) -> Shares | None:
+def shares(model: nn.Module, parameters: Sequence[Any]) -> Shares | None:
     """Return how a model is shared, or None where one process has it all."""
     if not several_processes():
         return None

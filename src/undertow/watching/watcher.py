@@ -150,22 +150,15 @@ class Watch:
 
         The cost is what measuring took as a share of what training takes without it.
         """
-        schedule, recorder = self._schedule, self._recorder
-        lines = [
-            f"{type(self._model).__name__}: {schedule.steps} steps, {schedule.recorded} recorded, "
-            f"every {schedule.interval():,} now",
-            words.cost_line(schedule.share, schedule.budget, schedule.every),
-        ]
-        if recorder.path is not None:
-            size = f"{recorder.bytes / 1e6:.2f} MB of at most {schedule.limit / 1e6:.0f}"
-            lines.append(f"run {recorder.run} in {recorder.path}, {size}")
-        if self._unseen:
-            lines.append(words.unseen_line(self._unseen, len(self._instruments.modules)))
-        if self._guard.failure:
-            lines.append(f"measuring has stopped: {self._guard.failure}")
-        if not schedule.steps:
-            lines.append(self._why_empty())
-        return "\n".join(lines)
+        empty = not self._recorder.count and not self._row
+        return words.summary(
+            type(self._model).__name__,
+            self._schedule,
+            self._recorder,
+            unseen=self._unseen or {},
+            count=len(self._instruments.modules),
+            trouble=self._why_empty() if empty or self._guard.failure else None,
+        )
 
     # What the hooks do.
 
@@ -235,7 +228,8 @@ class Watch:
                 handle.remove()
             self._pre_handles.clear()
             return
-        self._schedule.passed(self._step - 1, self._clock.between(self._recorder.seconds))
+        if self._schedule.steps < self._step - 1:  # some were not timed
+            self._schedule.passed(self._step - 1, self._clock.between(self._recorder.seconds))
         self._clock.attach()
         if not self._pre_handles:
             self._pre_handles = [
@@ -290,7 +284,7 @@ class Watch:
         if self._optimizers:
             instruments.update()
         agreed = self._shared and not skipped
-        values = self._agreed_values() if agreed else instruments.values()
+        values: dict[str, Any] = self._agreed_values() if agreed else instruments.values()
         if self._optimizers:
             rate = self._optimizers[0].param_groups[0]["lr"]
             values["learning_rate"] = np.float64(rate)
@@ -350,8 +344,8 @@ class Watch:
         for event in self._alarms.last_words():
             self._recorder.note(event)
         if error is not None:
-            self._note("interrupted", f"by {error.__name__}", self._schedule.steps)
-        elif not self._schedule.steps:
+            self._note("interrupted", f"by {error.__name__}", self._step - 1)
+        elif self._step == 1:
             LOG.warning("undertow: nothing was watched: %s", self._why_empty())
         self._recorder.finish("finished" if error is None else "interrupted", self._header())
 
@@ -369,7 +363,7 @@ class Watch:
 
     def _why_empty(self) -> str:
         if self._guard.failure:
-            return f"measuring has stopped ({self._guard.failure})"
+            return f"measuring has stopped: {self._guard.failure}"
         if self._optimizers:
             return "optimizer.step() was never called while it was watched"
         return "w.step(loss) was never called; call it after each backward pass"

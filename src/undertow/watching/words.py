@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from undertow.watching.budget import Schedule
+    from undertow.watching.recorder import Recorder
 
 NAMED = 4  # layers named one by one
 
@@ -28,6 +33,31 @@ def cost_line(share: float, budget: float, every: int | str) -> str:
     """
     line = f"measuring took {100 * share:.1f} % of the training time"
     return f"{line} (budget {100 * budget:.3g} %)" if every == "auto" else line
+
+
+def summary(
+    name: str,
+    schedule: Schedule,
+    recorder: Recorder,
+    *,
+    unseen: Mapping[str, str],
+    count: int,
+    trouble: str | None,
+) -> str:
+    """Say in a few lines what was recorded of a model, at what cost, and what could not be seen."""
+    lines = [
+        f"{name}: {schedule.steps:,} steps, {schedule.recorded:,} recorded, "
+        f"now every {schedule.interval():,}",
+        cost_line(schedule.share, schedule.budget, schedule.every),
+    ]
+    if recorder.path is not None:
+        size = f"{recorder.bytes / 1e6:.2f} MB of at most {schedule.limit / 1e6:.0f}"
+        lines.append(f"run {recorder.run} in {recorder.path}, {size}")
+    if unseen:
+        lines.append(unseen_line(unseen, count).removeprefix("undertow: "))
+    if trouble:
+        lines.append(trouble)
+    return "\n".join(lines)
 
 
 def _names(names: list[str]) -> str:
