@@ -22,6 +22,7 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 import undertow as ut
+from undertow.watching import norms
 
 BATCH, WORDS, CLASSES = 8, 11, 3
 CLIP = 0.05  # under every gradient norm of the first steps
@@ -123,7 +124,7 @@ def train(case: Case, *, watched: bool, rank: int = 0, world: int = 1, **options
             spoilt = step == case.spoilt and rank == world - 1
             factor = float("nan") if spoilt else 1.0
             if step == case.broken and rank == world - 1:
-                full = mock.patch.object(torch, "_foreach_norm", side_effect=MemoryError("full"))
+                full = mock.patch.object(norms, "_foreach_norm", side_effect=MemoryError("full"))
                 called = stack.enter_context(full)
             optimizer.zero_grad()
             loss = backward(model, words[own], targets[own], case.pieces, factor)

@@ -64,7 +64,8 @@ def test_a_parametrised_weight():
     [
         (nn.Linear(4, 3), "linear", 4, 3),
         (nn.Conv2d(4, 6, 3), "conv", 36, 54),
-        (nn.Conv1d(4, 4, 3, groups=4), "conv", 3, 12),
+        (nn.Conv1d(4, 4, 3, groups=4), "conv", 3, 3),
+        (nn.ConvTranspose2d(4, 6, 3), "conv", 36, 54),
         (nn.BatchNorm1d(5), "batch_norm", 1, 5),
         (nn.LayerNorm(5), "layer_norm", 1, 5),
         (nn.Embedding(10, 4), "embedding", 10, 4),
@@ -238,6 +239,10 @@ OTHERS = torch.optim.SGD([nn.Parameter(torch.ones(2))], 0.1)
         ({"every": "always"}, "every = 'always': 'auto', or a number of steps from 1"),
         ({"budget": 0}, "budget = 0: a share above 0 and up to 1, for example 0.02"),
         ({"record": "gradient"}, "unknown record 'gradient': did you mean 'gradients'?"),
+        ({"optimizer": []}, "an empty list of optimizers: leave it out, and call w.step(loss)"),
+        ({"scaler": True}, "scaler of type bool: give the torch.amp.GradScaler"),
+        ({"store": 3}, "store = 3: the path of a file, for example 'runs.db'"),
+        ({"name": ""}, "name = '': some words, for example 'my-net'"),
         ({"limit": 10}, "limit = 10: bytes, at least 1,000,000"),
         ({"name": "mine"}, "name = 'mine' without a store: type  ut.watch(..., store='runs.db')"),
     ],
@@ -270,6 +275,8 @@ def test_what_is_logged_is_checked():
             w.log(losses=1.0)
         with pytest.raises(SpecError, match="a tensor of shape \\(3,\\); log its mean, a number"):
             w.log(loss=torch.ones(3))
+        with pytest.raises(SpecError, match="log\\(epoch=...\\): -3; a whole number from 1"):
+            w.log(epoch=-3)
         with pytest.raises(SpecError, match="log\\(loss=...\\): 'low' is not a number"):
             w.log(loss="low")
         w.step(1.0)

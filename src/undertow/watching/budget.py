@@ -74,8 +74,9 @@ class Schedule:
             self.steps = step
 
     def alarm(self, step: int, *, severe: bool) -> None:
-        """Record the next steps one after the other; of what is not severe not again at once."""
-        if severe or step >= self._calm_from:
+        """Record the next steps one by one; if it is not severe, only while it can be paid."""
+        can_pay = self.every != "auto" or self.own <= self.budget * self.elapsed
+        if severe or (can_pay and step >= self._calm_from):
             self._dense_until = step + DENSE
             self._calm_from = step + REST
 

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from undertow.watching.hooks import Guard, Hook
+from undertow.watching.hooks import Guard, Hook, functorch
 from undertow.watching.layers import Module, ends
 from undertow.watching.norms import Number, norm
 from undertow.watching.slopes import CURVES, Node, Slopes, slopes
@@ -30,7 +30,7 @@ FAR = 16  # nodes that are looked at, between a layer and the activation before 
 
 
 class Call:
-    """One call of one layer, number `number` since the last backward pass; `order` counts all."""
+    """One call of one layer; `order` counts all, `number` those that one pass came back to."""
 
     __slots__ = (
         "delta",
@@ -45,8 +45,8 @@ class Call:
         "slopes",
     )
 
-    def __init__(self, layer: int, number: int, order: int, output: Tensor) -> None:
-        self.layer, self.number, self.order = layer, number, order
+    def __init__(self, layer: int, order: int, output: Tensor) -> None:
+        self.layer, self.number, self.order = layer, 1, order
         self.output_norm: Number = norm(output)
         self.size = output.numel()
         self.input_norm: Number | None = None
@@ -81,7 +81,6 @@ class Calls:
         self._always = always  # in eval mode and under a probe too
         self._model, self._modules, self._guard, self._began = model, modules, guard, began
         self._handles: list[Any] = []
-        self._numbers: dict[int, int] = {}
         self._producers: dict[int, Call] = {}  # by the number of the node that made the output
         self._looked_at: set[int] = set()
         self._passed: dict[Call, tuple[int, Number]] = {}
@@ -95,6 +94,9 @@ class Calls:
         if self._handles:
             return
         for place, module in enumerate(self._modules):
+            if isinstance(module.module, torch.jit.ScriptModule):
+                self.unseen[place] = "it is a ScriptModule, which takes no hooks"
+                continue
             hook = Hook(self._guard, partial(self._called, place))
             self._handles.append(module.module.register_forward_hook(hook))
         # What follows the last layer; a layer's own hook looks at what comes before it.
@@ -116,10 +118,12 @@ class Calls:
         """Return the calls that the backward pass which ends now came through."""
         passed, self._passed = self._passed, {}
         self._forget()
+        numbers: dict[int, int] = {}
+        for call in sorted(passed, key=lambda each: each.order):
+            call.number = numbers[call.layer] = numbers.get(call.layer, 0) + 1
         return [call.come_back(delta) for call, (_, delta) in passed.items()]
 
     def _forget(self) -> None:
-        self._numbers.clear()
         self._producers.clear()
         self._looked_at.clear()
 
@@ -140,11 +144,14 @@ class Calls:
             self.unseen.setdefault(place, "its output needs no gradient")
             return
         found = outputs[0]
+        if not found.numel():
+            return
+        if self._passed and torch._C._current_graph_task_id() < 0:
+            self._passed.clear()  # of a backward pass that ended in an error
         if self._order == 0 and given is not None and given.is_floating_point():
             self.input_norm, self.input_size = norm(given), given.numel()
             self.batch_size = len(given) if given.dim() else 1
-        number = self._numbers[place] = self._numbers.get(place, 0) + 1
-        call = Call(place, number, self._order, found)
+        call = Call(place, self._order, found)
         self._order += 1
         if given is not None and given.is_floating_point() and _may_be_bad(call.output_norm):
             call.input_norm = norm(given)
@@ -152,7 +159,9 @@ class Calls:
         for rank, each in enumerate(outputs[:OUTPUTS]):
             each.register_hook(partial(self._guard.run, self._came_back, call, rank))
 
-    def _came_back(self, call: Call, rank: int, delta: Tensor) -> None:
+    def _came_back(self, call: Call, rank: int, delta: Tensor | None) -> None:
+        if delta is None or functorch.is_batchedtensor(delta) or _is_many(delta):
+            return
         self._began()
         known = self._passed.get(call)
         if known is None or rank < known[0]:  # of several outputs the first that is used
@@ -205,7 +214,9 @@ class Calls:
         )
 
     def begin_step(self) -> None:
-        """Count calls and inputs anew."""
+        """Forget the step before."""
+        self._passed.clear()
+        self._forget()
         self._order = 0
         self.input_norm, self.input_size = None, 0
 
@@ -237,6 +248,11 @@ def _number(node: Node) -> int:
 def _may_be_bad(value: Number) -> bool:
     """Tell whether a norm is not finite, or, where that is not known yet, may be so."""
     return isinstance(value, Tensor) or not math.isfinite(value)
+
+
+def _is_many(delta: Tensor) -> bool:
+    """Tell a delta of many passes at once, as `is_grads_batched` makes them."""
+    return functorch.is_legacy_batchedtensor(delta)
 
 
 def _packed() -> bool:

@@ -25,25 +25,10 @@ _GRAD, _IS_SPARSE, _VERSION = map(attrgetter, ("grad", "is_sparse", "_version"))
 
 
 class Read(NamedTuple):
-    """The gradients that were read last, as they were then."""
+    """A gradient as it was when it was read."""
 
-    places: list[int]
-    grads: list[Any]
-    versions: list[int]
-
-    def is_anew(self, before: Read | None) -> bool:
-        """Tell whether these are other tensors than before: they were set to None between.
-
-        A sparse gradient is another tensor each time, so of it nothing can be told.
-        """
-        if before is None or self.grads[0].is_sparse:
-            return False
-        known = dict(zip(before.places, before.grads, strict=True))
-        return any(
-            grad is not known[place]
-            for place, grad in zip(self.places, self.grads, strict=True)
-            if place in known
-        )
+    grad: Tensor
+    version: int
 
 
 class Gradients:
@@ -69,7 +54,7 @@ class Gradients:
         self._handles: list[Any] = []
         self._place = {id(parameter): place for place, parameter in enumerate(parameters)}
         self._arrivals: dict[nn.Parameter, None] = {}
-        self._queued = False
+        self._task = -1  # the backward pass that will call back
         # Where every gradient is a plain tensor that one fused call can take as it is.
         self._plain = not shared and all(
             each.is_cpu and each.dtype == torch.float32 and 0 < each.numel() <= SAFE
@@ -84,18 +69,19 @@ class Gradients:
         """Forget what was read."""
         self.table.fill(np.nan)
         self.all_finite, self.square = True, 0.0  # of the last pass
-        self._read: Read | None = None
+        self._read: dict[int, Read] = {}
         self._arrivals.clear()
         self.reached: list[int] = []
-        self._queued = False
+        self._task = -1
 
     def attach(self) -> None:
         """Put the hooks on."""
-        if self._handles:
+        free = [parameter for parameter in self._parameters if parameter.requires_grad]
+        if len(free) == len(self._handles):
             return
-        for parameter in self._parameters:
-            if parameter.requires_grad:
-                self._handles.append(parameter.register_post_accumulate_grad_hook(self._arrived))
+        self.detach()
+        for parameter in free:
+            self._handles.append(parameter.register_post_accumulate_grad_hook(self._arrived))
 
     def detach(self) -> None:
         """Take the hooks off."""
@@ -106,8 +92,9 @@ class Gradients:
 
     def queue(self) -> None:
         """Ask to be called when the backward pass that runs now is over."""
-        if not self._queued:
-            self._queued = True
+        task = torch._C._current_graph_task_id()
+        if task != self._task:
+            self._task = task
             self._ask(self._rounds)
 
     def read(self, scale: float) -> bool:
@@ -135,31 +122,45 @@ class Gradients:
             self.all_finite = False
             for i in np.flatnonzero(~np.isfinite(found)):
                 self.nonfinite[there[i]] = int((~torch.isfinite(entries(here[i]))).sum())
-        before, self._read = self._read, Read(there, grads, list(map(_VERSION, grads)))
-        return self._read.is_anew(before)
+        known, now = self._read, list(map(_VERSION, grads))
+        anew = bool(known) and any(
+            self._is_anew(known[place], grad, version)
+            for place, grad, version in zip(there, grads, now, strict=True)
+            if place in known
+        )
+        known.update(zip(there, map(Read, grads, now), strict=True))
+        return anew
 
-    def clipped(self) -> float | None:
-        """Return by what the gradients were multiplied since they were read; None if by nothing.
+    def clipped(self, places: Sequence[int]) -> float | None:
+        """Return by what these gradients were multiplied since they were read; None if by nothing.
 
-        They are the ones read last; afterwards they are let go.
+        Afterwards it is forgotten what they were.
         """
-        read, self._read = self._read, None
-        if read is None:
-            return None
+        read = {place: self._read.pop(place) for place in places if place in self._read}
         # A sharded tensor keeps its version when it is clipped.
-        sharded = not self._plain and any(hasattr(grad, "to_local") for grad in read.grads)
-        if not sharded and list(map(_VERSION, read.grads)) == read.versions:
+        sharded = not self._plain and any(hasattr(each.grad, "to_local") for each in read.values())
+        if not sharded and all(each.grad._version == each.version for each in read.values()):
             return None
         with torch.no_grad():
-            now = numbers(norms([local(grad) for grad in read.grads]))
-        before = self.norm[read.places]
+            now = numbers(norms([local(each.grad) for each in read.values()]))
+        before = self.norm[list(read)]
         before, after = math.sqrt(before.dot(before)), math.sqrt(now.dot(now))
         return after / before if before > 0 else None
+
+    def _is_anew(self, before: Read, grad: Tensor, version: int) -> bool:
+        """Tell whether a gradient was set to None or to zero since it was read.
+
+        Then it is another tensor, or has been changed more than the once that adding to it takes.
+        A sparse gradient is another tensor each time, so of it nothing can be told.
+        """
+        if grad.is_sparse:
+            return False
+        return grad is not before.grad or (self._plain and version != before.version + 1)
 
     def _arrived(self, parameter: nn.Parameter) -> None:
         # One for each weight in the midst of the backward pass: short, and nothing in it can fail.
         self._arrivals[parameter] = None
-        if not self._queued:
+        if self._task != torch._C._current_graph_task_id():
             self._guard.run(self.queue)
 
     def _ask(self, rounds: int) -> None:
@@ -170,13 +171,15 @@ class Gradients:
             self._over()
 
     def _over(self) -> None:
-        self.reached = [self._place[id(each)] for each in self._arrivals]
-        self._guard.seconds += len(self.reached) * DISPATCH_SECONDS
+        # A hook of the user's that steps the optimizer at once may have cleared a gradient.
+        there = [each for each in self._arrivals if each.grad is not None]
+        self.reached = [self._place[id(each)] for each in there]
+        self._guard.seconds += len(self._arrivals) * DISPATCH_SECONDS
         self._arrivals.clear()
         if self.reached and self._rounds > 1:
             # Other processes may have reached what this one did not.
             self.reached = [i for i, each in enumerate(self._parameters) if each.grad is not None]
-        self._queued = False
+        self._task = -1
         self._ended()
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from torch import nn
 
 from undertow.trace.record import Header, provenance
 from undertow.watching.amp import Scale
@@ -53,3 +56,12 @@ def _sampling(schedule: Schedule) -> str:
     if schedule.every == "auto":
         return f"{first}, and as many as {100 * schedule.budget:.3g} % of the time allow"
     return f"{first}, and every {schedule.every}th"
+
+
+def stem(model: nn.Module) -> str:
+    """Return what a run is called whose user gave no name.
+
+    >>> stem(nn.Sequential())
+    'sequential'
+    """
+    return re.sub(r"[^a-z0-9]+", "-", type(model).__name__.lower()).strip("-") or "model"

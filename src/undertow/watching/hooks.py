@@ -17,7 +17,23 @@ LOG = logging.getLogger("undertow")
 # the stated cost is not too low. docs/performance.md has the measurement.
 DISPATCH_SECONDS = 1.5e-6
 
+LONGEST = 120  # characters of an error that are told
+
+functorch: Any = torch._C._functorch  # pyright: ignore
+
 _probing: ContextVar[bool] = ContextVar("probing", default=False)
+
+
+def is_transformed() -> bool:
+    """Tell whether what runs is being compiled, traced or vectorised, and not simply computed.
+
+    A hook would become a part of the compiled code, and cannot look into a tensor of many.
+    """
+    return (
+        torch.compiler.is_compiling()
+        or torch.jit.is_tracing()
+        or functorch.peek_interpreter_stack() is not None
+    )
 
 
 class Guard:
@@ -33,7 +49,7 @@ class Guard:
 
     def run(self, function: Callable[..., Any], *values: Any) -> Any:
         """Call a function for a hook; after an error once, never again."""
-        if self.failure or (_probing.get() and not self._of_probe):
+        if self.failure or is_transformed() or (_probing.get() and not self._of_probe):
             return None
         begun = perf_counter()
         try:
@@ -47,7 +63,8 @@ class Guard:
     def fail(self, error: Exception) -> None:
         """Stop measuring for good."""
         words = str(error).splitlines()
-        self.failure = f"{type(error).__name__}: {words[0] if words else ''}".rstrip(": ")
+        said = words[0] if words else ""
+        self.failure = f"{type(error).__name__}: {said[:LONGEST]}".rstrip(": ")
         LOG.warning("undertow: measuring has stopped, training goes on (%s)", self.failure)
 
 
@@ -64,8 +81,6 @@ class Hook:
         self.guard, self.function = guard, function
 
     def __call__(self, *values: Any) -> None:
-        if torch.compiler.is_compiling():  # or it would become a part of the compiled code
-            return
         self.guard.run(self.function, *values)
 
     def __reduce__(self) -> Any:

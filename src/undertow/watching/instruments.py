@@ -15,13 +15,18 @@ from undertow.watching import layers as layers_module
 from undertow.watching import row
 from undertow.watching.calls import Call, Calls
 from undertow.watching.gradients import Gradients
-from undertow.watching.hooks import Guard
+from undertow.watching.hooks import LOG, Guard
 from undertow.watching.norms import numbers
 from undertow.watching.origin import Origin, origin
 from undertow.watching.shares import resharded, several_processes, shares
 from undertow.watching.updates import Updates
 
 NOBODY = -1  # owns the weights that no optimizer has
+MOST = 1000  # backward passes of a step
+TOO_MANY = (
+    "undertow: %s backward passes and no step of the optimizer: this step is not measured further; "
+    "was it replaced by another?"
+)
 SUMS = ("grad_norm", "grad_mean_abs", "nonfinite", "weight_norm", "update_norm", "update_norm_se")
 SQUARES = [0, 3, 4, 5]  # those that are roots of sums of squares
 
@@ -31,7 +36,8 @@ class Instruments:
 
     The weights belong to optimizers, or to nobody. Once an optimizer has stepped, what later passes
     of the same step do to its weights' gradients no longer counts. `began` is told of each backward
-    pass before anything of it is read, and answers whether its step is recorded.
+    pass before anything of it is read, and whether it is `again` one for an optimizer that has
+    stepped; it answers whether the pass's step is recorded.
     """
 
     def __init__(
@@ -42,7 +48,7 @@ class Instruments:
         *,
         whole: bool,
         scale: Callable[[], float],
-        began: Callable[[], bool],
+        began: Callable[..., bool],
     ) -> None:
         resharded(model)
         self.modules = layers_module.modules(model)
@@ -103,8 +109,11 @@ class Instruments:
             self._weights[places] = self.updates.weight_norms(places)
             self._weighed += places
             self.updates.keep(places)
+        return self.gradients.clipped(places)
+
+    def updated(self, owner: int) -> None:
+        """Note that an optimizer has stepped."""
         self._done.add(owner)
-        return self.gradients.clipped()
 
     def update(self) -> None:
         """Compare the weights with what was kept of them before their updates."""
@@ -213,10 +222,17 @@ class Instruments:
         sharded = self.shares is not None and self.shares.sharded
         # torch.autograd.grad reaches no weight; nor does, yet, a pass whose gradients `fully_shard`
         # is told to leave unsummed.
-        if (not reached and not sharded) or not self._began():
+        owners = {self.owner[place] for place in reached}
+        if (not reached and not sharded) or not self._began(
+            again=bool(owners) and owners <= self._done
+        ):
+            return
+        if self.passes == MOST:
+            self.detach()
+            LOG.warning(TOO_MANY, MOST)
             return
         # What only passes through the weights of another optimizer is no delta of theirs.
-        owners = {NOBODY, *(self.owner[place] for place in reached)}
+        owners.add(NOBODY)
         owners = (owners if reached else set(self.owner)) - self._done
         self.gradients.reached = [place for place in reached if self.owner[place] in owners]
         scale = self._scale()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from undertow.errors import SpecError
@@ -78,8 +79,9 @@ def modules(model: nn.Module) -> list[Module]:
         own = [(name, each) for name, each in module.named_parameters(recurse=False)]
         lazy = [name for name, each in own if nn.parameter.is_lazy(each)]
         if lazy:
+            which = f"'{path}'" if path else type(module).__name__
             raise SpecError(
-                f"'{path}' has no {lazy[0]} yet: put one batch through the model before watching it"
+                f"{which} has no {lazy[0]} yet: put one batch through the model before watching it"
             )
         weights = [(name, each) for name, each in own if _is_weight(module, name)]
         if weights:
@@ -96,7 +98,7 @@ def ends(model: nn.Module) -> list[nn.Module]:
     """Return the modules that are called from outside: of a mere list of models each of them."""
     if isinstance(model, nn.ModuleList | nn.ModuleDict):
         return [end for child in model.children() for end in ends(child)]
-    return [model]
+    return [] if isinstance(model, torch.jit.ScriptModule) else [model]  # which takes no hooks
 
 
 def plain(path: str) -> str:
@@ -137,5 +139,6 @@ def _fans(module: nn.Module, weight: Tensor) -> tuple[int, int]:
         return shape[0], shape[1]
     if len(shape) < 2:
         return 1, weight.numel()
-    taps = math.prod(shape[2:])
-    return shape[1] * taps, shape[0] * taps
+    taps, groups = math.prod(shape[2:]), getattr(module, "groups", 1)
+    one, other = shape[1] * taps, shape[0] * taps // groups
+    return (other, one) if getattr(module, "transposed", False) else (one, other)

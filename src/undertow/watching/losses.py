@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any, TypeGuard
 
 import torch
@@ -92,11 +93,15 @@ def _known(values: list[Number]) -> TypeGuard[list[float]]:
 def _number(name: str, value: Any) -> Number:
     if name not in ALLOWED:
         raise SpecError(f"log({name}=...): allowed are {', '.join(ALLOWED)}")
+    if name == "epoch" and not (isinstance(value, Integral) and value >= 1):
+        raise SpecError(f"log(epoch=...): {value!r}; a whole number from 1")
     if isinstance(value, Tensor):
         if value.numel() != 1:
             raise SpecError(
                 f"log({name}=...): a tensor of shape {tuple(value.shape)}; log its mean, a number"
             )
+        if value.is_complex():
+            raise SpecError(f"log({name}=...): a complex number; log a real one")
         return value.item() if value.is_cpu else value.detach().reshape(())
     try:
         return float(value)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from time import monotonic, thread_time
@@ -20,10 +20,14 @@ from undertow.errors import StoreError, UndertowError
 from undertow.trace.record import Chunk, Event, Header, Trace, build
 from undertow.trace.schema import VARIABLES
 from undertow.trace.store import open as open_store
-from undertow.trace.writer import FLUSH_SECONDS, Writer
+from undertow.trace.writer import CELL, FLUSH_SECONDS, Writer
 from undertow.watching.hooks import LOG
 
+PACKED = 256  # rows that are joined, in memory, to arrays
 WAITING = 1000  # rows that wait for the store at most
+
+
+ARRAY = 120  # bytes of an array or a number beside what it holds
 
 
 class Row(NamedTuple):
@@ -36,7 +40,7 @@ class Row(NamedTuple):
     @property
     def size(self) -> int:
         """Return its bytes in memory."""
-        return sum(getattr(value, "nbytes", 8) for value in self.values.values())
+        return sum(ARRAY + getattr(value, "nbytes", 8) for value in self.values.values())
 
 
 class Recorder:
@@ -57,6 +61,7 @@ class Recorder:
         self.bytes = 0  # of what was put
         self.count = 0  # rows that were put
         self._rows: deque[Row] = deque()
+        self._packed: list[Chunk] = []
         self._events: deque[Event] = deque()
         self._lost: list[int] = []
         self._warned = self._closed = False
@@ -80,6 +85,12 @@ class Recorder:
         if not self._pool:
             self._rows.append(row)
             self.bytes += row.size
+            if len(self._rows) == PACKED:
+                (packed,) = self._chunks(self._rows)
+                self._packed.append(packed)
+                self.bytes -= sum(each.size for each in self._rows)
+                self.bytes += sum(array.nbytes for array in packed.arrays.values())
+                self._rows.clear()
             return
         with self._lock:
             self._rows.append(row)
@@ -90,6 +101,7 @@ class Recorder:
 
     def note(self, event: Event) -> None:
         """Take an event; never waits."""
+        self.bytes += CELL
         with self._lock:
             self._events.append(event)
 
@@ -110,8 +122,8 @@ class Recorder:
     def trace(self, last: Sequence[Row] = ()) -> Trace:
         """Return the run as far as it is recorded, and `last`, which is not yet put."""
         if self._pool is None:
-            rows = [*self._rows, *last]
-            return build(self.header, self._chunks(rows), tuple(self._events))
+            chunks = [*self._packed, *self._chunks([*self._rows, *last])]
+            return build(self.header, chunks, tuple(self._events))
         if not self._closed:
             self._pool.submit(self._flush).result()
         with self._lock:
@@ -160,7 +172,7 @@ class Recorder:
         try:
             if rows or events or lost:
                 self.bytes += self._writer.write(self._chunks(rows), [*events, *_lost_event(lost)])
-        except StoreError as error:
+        except Exception as error:  # whatever it was, training goes on and the rows are kept
             with self._lock:
                 self._rows.extendleft(reversed(rows))
                 self._events.extendleft(reversed(events))
@@ -179,8 +191,9 @@ class Recorder:
             self._warn(error)
         self._writer.store.close()
 
-    def _chunks(self, rows: Sequence[Row]) -> list[Chunk]:
+    def _chunks(self, rows: Iterable[Row]) -> list[Chunk]:
         """Join rows into one chunk; NaN where a row lacks what another has."""
+        rows = list(rows)
         if not rows:
             return []
         arrays: dict[str, np.ndarray] = {}
@@ -197,7 +210,7 @@ class Recorder:
         )
         return [Chunk(steps, epochs, arrays)]
 
-    def _warn(self, error: UndertowError) -> None:
+    def _warn(self, error: Exception) -> None:
         if not self._warned:
             self._warned = True
             LOG.warning("undertow: training goes on, but the trace will lack steps (%s)", error)

@@ -19,7 +19,7 @@ from undertow.watching.gradients import local
 from undertow.watching.norms import norms, numbers
 
 WHOLE = 4096
-DRAWN = 512
+DRAWN = 1024
 
 
 class Plan(NamedTuple):
@@ -104,6 +104,7 @@ def _change(plan: Plan, change: np.ndarray) -> np.ndarray:
     # its root that of the mean's root.
     relative = fourths * counts / np.where(sums > 0, sums, 1.0) ** 2 - 1
     error = np.sqrt(np.maximum(relative, 0.0) / counts) / 2 * estimate
+    error[sums == 0] = np.nan  # what changed, if anything did, was not among the drawn
     found[:, there] = estimate, np.where(sizes > counts, error, 0.0)
     return found
 

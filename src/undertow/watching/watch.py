@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn, optim
 
 from undertow.errors import SpecError, UnknownName
@@ -82,6 +84,12 @@ def watch(
     """
     optimizers = _optimizers(optimizer)
     _check(every, budget, record, limit)
+    if store is not None and not isinstance(store, str | Path):
+        raise SpecError(f"store = {store!r}: the path of a file, for example 'runs.db'")
+    if name is not None and (not isinstance(name, str) or not name.strip()):
+        raise SpecError(f"name = {name!r}: some words, for example 'my-net'")
+    if scaler is not None and not isinstance(scaler, torch.amp.GradScaler):
+        raise SpecError(f"scaler of type {type(scaler).__name__}: give the torch.amp.GradScaler")
     if name is not None and store is None:
         raise SpecError(f"name = {name!r} without a store: type  ut.watch(..., store='runs.db')")
     schedule = Schedule(every, budget, limit)
@@ -92,6 +100,8 @@ def watch(
 def _optimizers(given: Any) -> list[optim.Optimizer]:
     """Return the optimizers as a list."""
     found = [] if given is None else list(given) if isinstance(given, Sequence) else [given]
+    if given is not None and not found:
+        raise SpecError("an empty list of optimizers: leave it out, and call w.step(loss)")
     for each in found:
         if not isinstance(each, optim.Optimizer):
             raise SpecError(
@@ -104,7 +114,7 @@ def _optimizers(given: Any) -> list[optim.Optimizer]:
 
 
 def _check(every: Any, budget: float, record: str, limit: float) -> None:
-    whole = isinstance(every, int) and not isinstance(every, bool) and every >= 1
+    whole = isinstance(every, Integral) and not isinstance(every, bool) and every >= 1
     if every != "auto" and not whole:
         raise SpecError(f"every = {every!r}: 'auto', or a number of steps from 1")
     if not isinstance(budget, int | float) or not 0 < budget <= 1:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -22,12 +21,14 @@ from undertow.watching.alarms import Alarms
 from undertow.watching.amp import Scale
 from undertow.watching.budget import TIMED, Schedule
 from undertow.watching.clock import Clock
-from undertow.watching.header import header
+from undertow.watching.header import header, stem
 from undertow.watching.hooks import LOG, Guard, Hook
 from undertow.watching.instruments import NOBODY, Instruments
 from undertow.watching.losses import Logged
 from undertow.watching.recorder import Recorder, Row
 from undertow.watching.shares import is_first
+
+SKIPPED = "an update was left out: a scaled gradient was not finite"
 
 _watched: WeakSet[optim.Optimizer] = WeakSet()
 
@@ -74,7 +75,7 @@ class Watch:
         self._recorder = Recorder(
             self._header(),
             store if is_first(shares) else None,
-            name or _stem(model),
+            name or stem(model),
             new=name is not None,
             dtype=self._instruments.dtype,
         )
@@ -104,6 +105,8 @@ class Watch:
 
         Before or after the optimizer's step.
         """
+        if self._closed or self._guard.failure:
+            return
         begun = perf_counter()
         if self._recording or self._row or self._step + 1 >= self._word:
             passed = self._instruments.passes > 0 if self._recording else None
@@ -125,7 +128,8 @@ class Watch:
             )
         if loss is not None:
             self.log(loss=loss)
-        self._guard.run(self._step_alone)
+        if not self._closed:
+            self._guard.run(self._step_alone)
 
     def close(self) -> None:
         """Take every hook off and finish the run; leaving the `with` does the same."""
@@ -142,6 +146,7 @@ class Watch:
         if not self._recorder.count and not self._row:
             raise SpecError(f"no step is recorded: {self._why_empty()}")
         if not self._closed:
+            self._schedule.passed(self._step - 1)
             self._recorder.header = self._header()
         return self._recorder.trace([self._with_log(self._row)] if self._row else [])
 
@@ -150,6 +155,7 @@ class Watch:
 
         The cost is what measuring took as a share of what training takes without it.
         """
+        self._schedule.passed(self._step - 1)
         empty = not self._recorder.count and not self._row
         return words.summary(
             type(self._model).__name__,
@@ -169,13 +175,14 @@ class Watch:
             return
         factor = self._instruments.before_update(number)
         if factor is not None and factor < 1 - 1e-6:
-            self._note("clipped", f"all gradients multiplied by {factor:.4g}")
+            self._note("clipped", f"their norm was multiplied by {factor:.4g}")
 
     def _after_update(self, number: int, *_: Any) -> None:
         if number in self._stepped:
             self._close_step()
         if self._scale.used and not self._recording:
             self._count_skipped()
+        self._instruments.updated(number)
         self._stepped.add(number)
         if len(self._stepped) == len(self._optimizers):
             self._close_step()
@@ -193,6 +200,7 @@ class Watch:
             self._instruments.tell_stopped()
         self._step += 1
 
+    @np.errstate(all="ignore")
     def _step_alone(self) -> None:
         if self._row:  # the change since the last call is that step's
             self._row.values.update(self._instruments.changes())
@@ -200,8 +208,10 @@ class Watch:
             self._instruments.before_update(NOBODY)
         self._close_step()
 
-    def _pass_ended(self) -> bool:
-        """Look, at the end of a backward pass, whether an update was left out before it."""
+    def _pass_ended(self, *, again: bool) -> bool:
+        """Look, at the end of a backward pass, whether a step has ended before it."""
+        if again:  # for an optimizer that has stepped: the others sit that step out
+            self._close_step()
         if self._scale.skipped():
             if self._instruments.passes and not self._stepped:
                 self._note("skipped", SKIPPED)
@@ -275,6 +285,7 @@ class Watch:
         elif step == self._timed:
             self._clock.detach()
 
+    @np.errstate(all="ignore")  # NaN and Inf are what we look for
     def _measured(self, *, skipped: bool) -> Row:
         instruments, step = self._instruments, self._step
         self._force = False
@@ -365,11 +376,10 @@ class Watch:
         if self._guard.failure:
             return f"measuring has stopped: {self._guard.failure}"
         if self._optimizers:
-            return "optimizer.step() was never called while it was watched"
+            return (
+                "optimizer.step() was never called while it was watched, or in compiled code only"
+            )
         return "w.step(loss) was never called; call it after each backward pass"
-
-
-SKIPPED = "an update was left out: a scaled gradient was not finite"
 
 
 def _check_owners(
@@ -386,7 +396,3 @@ def _check_owners(
                 f"{which} holds no weight of this {type(model).__name__}: give the optimizer that "
                 "trains it, made after the model was wrapped or moved"
             )
-
-
-def _stem(model: nn.Module) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", type(model).__name__.lower()).strip("-") or "model"
