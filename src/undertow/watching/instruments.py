@@ -162,8 +162,8 @@ class Instruments:
         passes = self._passes = row.passes(self.kept) if self.kept else None
         return self._whole_values(table, passes.delta_norm if passes else None)
 
-    def shared_values(self, word: float) -> tuple[dict[str, Any], float, bool]:
-        """Return the arrays over all processes, the first's word, and whether one has stopped."""
+    def shared_values(self, due: float) -> tuple[dict[str, Any], float, bool]:
+        """Return the arrays over all processes, the first's `due`, and whether one has stopped."""
         assert self.shares
         passes = self._passes = row.passes(self.kept) if self.kept else None
         deltas = dict(zip(passes.keys, passes.delta_norm, strict=True)) if passes else {}
@@ -172,13 +172,13 @@ class Instruments:
         by_call = np.array([deltas.get(key, np.nan) for key in keys])
         table = np.concatenate([self.gradients.table, self._table])
         table[SQUARES] **= 2
-        table, by_call, word, stopped = self.shares.total(table, by_call**2, word)
+        table, by_call, due, stopped = self.shares.total(table, by_call**2, due)
         table[SQUARES] **= 0.5
         if not self._whole:
-            return self._cheap_values(table), word, stopped
+            return self._cheap_values(table), due, stopped
         deltas = dict(zip(keys, np.sqrt(by_call), strict=True))
         mine = np.array([deltas.get(key, np.nan) for key in passes.keys]) if passes else None
-        return self._whole_values(table, mine), word, stopped
+        return self._whole_values(table, mine), due, stopped
 
     def tell_stopped(self) -> None:
         """Join the other processes' sum for the last time, with nothing to add."""

@@ -35,9 +35,9 @@ class Shares:
         return all(distributed.get_rank(group) == 0 for group in self._groups)
 
     def total(
-        self, by_parameter: np.ndarray, by_call: np.ndarray, word: float, *, stopped: bool = False
+        self, by_parameter: np.ndarray, by_call: np.ndarray, due: float, *, stopped: bool = False
     ) -> tuple[np.ndarray, np.ndarray, float, bool]:
-        """Add sums [*, parameters] and [*, calls] over the processes; hand on the first's word.
+        """Add sums [*, parameters] and [*, calls] over the processes; hand on the first's `due`.
 
         Where a process has `stopped` measuring, it is its last word, and all hear of it: to wait
         for it in the next step would be to wait for ever. A delta of the mean over all processes is
@@ -47,7 +47,7 @@ class Shares:
             [
                 (by_parameter * self._parts).ravel(),
                 by_call.ravel() / self.world**2,
-                [word if self.is_first else 0.0, float(stopped)],
+                [due if self.is_first else 0.0, float(stopped)],
             ]
         )
         both = torch.from_numpy(sent).to(self._device)

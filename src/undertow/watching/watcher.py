@@ -67,11 +67,12 @@ class Watch:
         shares = self._instruments.shares
         self._shared = shares is not None
         self._unseen: dict[str, str] | None = None
-        self._step, self._word, self._force = 1, 1, False
+        self._step, self._due = 1, 1  # the step being made, and the next one to record
+        self._force = False  # to record the next step whatever is due, whole
         self._stepped: set[int] = set()
         self._row: Row | None = None
-        self._closed = self._told = False
-        self._joined = 0  # the step at which all processes last added up
+        self._closed = self._told_others = False
+        self._summed_at = 0  # the step at which all processes last added up
         self._recorder = Recorder(
             self._header(),
             store if is_first(shares) else None,
@@ -108,7 +109,7 @@ class Watch:
         if self._closed or self._guard.failure:
             return
         begun = perf_counter()
-        if self._recording or self._row or self._step + 1 >= self._word:
+        if self._recording or self._row or self._step + 1 >= self._due:
             passed = self._instruments.passes > 0 if self._recording else None
             known, of_last = self._logged.log(values, passed=passed)
         else:
@@ -189,14 +190,14 @@ class Watch:
 
     def _stay_in_step(self, number: int, *_: Any) -> None:
         """After an error, go on counting until the others' next sum, and tell them there."""
-        if not self._guard.failure or self._told:
+        if not self._guard.failure or self._told_others:
             return
         self._stepped.add(number)
         if len(self._stepped) < len(self._optimizers):
             return
         self._stepped.clear()
-        if self._step >= self._word and self._joined != self._step:
-            self._told = True
+        if self._step >= self._due and self._summed_at != self._step:
+            self._told_others = True
             self._instruments.tell_stopped()
         self._step += 1
 
@@ -231,7 +232,7 @@ class Watch:
     # Steps.
 
     def _open_step(self) -> None:
-        self._recording = self._force or self._step >= self._word
+        self._recording = self._force or self._step >= self._due
         if not self._recording:
             self._instruments.detach()
             for handle in self._pre_handles:
@@ -260,7 +261,7 @@ class Watch:
             self._close_timed_step(skipped=skipped)
         self._stepped.clear()
         self._step += 1
-        opens = self._force or self._step >= self._word
+        opens = self._force or self._step >= self._due
         if is_timed or opens:
             self._logged.close()
         if opens or was_recorded:
@@ -280,7 +281,7 @@ class Watch:
         if row:
             row.values["overhead"] = took.own / max(took.seconds - took.own, 1e-9)
             if not self._shared:
-                self._word = self._schedule.next(step)
+                self._due = self._schedule.next(step)
             self._timed = step + TIMED
         elif step == self._timed:
             self._clock.detach()
@@ -308,12 +309,12 @@ class Watch:
 
     def _agreed_values(self) -> dict[str, Any]:
         """Return the values over all processes, and do what the first one says."""
-        word = float(self._schedule.next(self._step, last=self._step))
-        self._joined = self._step
-        values, word, stopped = self._instruments.shared_values(word)
-        self._word = int(word)
+        mine = float(self._schedule.next(self._step, last=self._step))
+        self._summed_at = self._step
+        values, due, stopped = self._instruments.shared_values(mine)
+        self._due = int(due)
         if stopped:
-            self._told = True
+            self._told_others = True
             self._guard.fail(RuntimeError("another process has stopped measuring"))
         return values
 
@@ -334,7 +335,7 @@ class Watch:
     def _alarm(self, *, severe: bool) -> None:
         self._schedule.alarm(self._step, severe=severe)
         if not self._shared:
-            self._word = min(self._word, self._schedule.next(self._step))
+            self._due = min(self._due, self._schedule.next(self._step))
 
     def _end(self, error: type[BaseException] | None) -> None:
         if self._closed:
