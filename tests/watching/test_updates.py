@@ -30,7 +30,6 @@ def test_small_tensors_are_compared_whole(shape: tuple[int, ...]):
     assert error == 0.0
 
 
-# 101 x 103 has no block but single entries; the last has rows that change alike.
 @pytest.mark.parametrize("kind", ["normal", "odd size", "rows"])
 def test_large_ones_are_estimated_without_bias_and_with_an_honest_error(kind: str):
     generator = torch.Generator().manual_seed(5)
