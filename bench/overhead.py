@@ -1,12 +1,13 @@
 """What watching costs a training: a watched and a bare copy of one net, step by step in turn.
 
-    python bench/overhead.py            1,000 pairs of steps of three nets: some twenty minutes
+    python bench/overhead.py            1,000 pairs of steps, three times, of three nets: an hour
     python bench/overhead.py --quick    30 pairs: does it still run? Not for decisions
     python bench/overhead.py --peers    other monitors too, those that are installed
 
 The first line of each net is the null control: two bare copies, nothing watched; half of its
-interval is what the machine lets one tell. Means are of all seconds, over the pairs after the
-first ten, which `ut.watch` always records, and over as many with them.
+interval is what the machine lets one tell. Every measurement is repeated with fresh copies, for
+where a net lies in memory makes it a percent or two slower or faster. Means are of all seconds,
+over the pairs after the first ten, which `ut.watch` always records, and over as many with them.
 
 `own word` is what the trace says measuring cost, from step 1.
 `other threads` is what they computed meanwhile, as a share of the bare steps: it falls on no step,
@@ -33,7 +34,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from pairs import Contender, Ratio, Training, Way, bare, paired, ratio, training, watched
+from pairs import Contender, Ratio, Training, Way, bare, paired, pooled, training, watched
 from peers import PEERS
 
 FIRST = 10  # steps that are always recorded
@@ -137,6 +138,7 @@ def main() -> None:
     )
     parser.add_argument("--quick", action="store_true", help="30 pairs")
     parser.add_argument("--pairs", type=int, help="of steps, after the first ten (1000)")
+    parser.add_argument("--copies", type=int, help="pairs of copies of each net (3)")
     parser.add_argument("--threads", type=int, default=1, help="of torch (1)")
     parser.add_argument(
         "--processor",
@@ -147,10 +149,14 @@ def main() -> None:
     parser.add_argument("--peers", action="store_true", help="the installed ones of bench/peers.py")
     arguments = parser.parse_args()
     pairs = arguments.pairs or (30 if arguments.quick else 1000)
+    copies = arguments.copies or (1 if arguments.quick else 3)
     clock = time.thread_time if arguments.processor else time.perf_counter
 
     torch.set_num_threads(arguments.threads)
-    print(f"torch {torch.__version__}, threads: {arguments.threads}; {pairs} pairs of steps")
+    print(
+        f"torch {torch.__version__}, threads: {arguments.threads}; "
+        f"{pairs} pairs of steps of {copies} pairs of copies"
+    )
     names = list(WAYS)
     for name, peer in PEERS.items() if arguments.peers else ():
         if peer.is_installed:
@@ -166,7 +172,7 @@ def main() -> None:
             if sys.stderr.isatty():
                 print(f"{net}: {name}", file=sys.stderr)
             try:
-                rows[net, name] = measured(net, name, pairs, clock)
+                rows[net, name] = measured(net, name, pairs, copies, clock)
                 memory = None if name == NULL else more_memory(net, name)
             except Exception as error:
                 if name in WAYS:
@@ -193,19 +199,23 @@ def heading(net: str, clock: Callable[[], float]) -> None:
     )
 
 
-def measured(net: str, name: str, pairs: int, clock: Callable[[], float]) -> Row:
+def measured(net: str, name: str, pairs: int, copies: int, clock: Callable[[], float]) -> Row:
     _, build = NETS[net]
-    with bare(build()) as one, ways()[name](build()) as other:
-        found = paired(other, one, FIRST + pairs, clock)
-        trace = other.watcher and other.watcher.trace()
-    recorded = trace and trace.to_xarray().sizes["step"]
-    if name in (GRADIENTS, EVERYTHING) and recorded != FIRST + pairs:
-        raise SystemExit(f"{name}: {recorded} steps are recorded, not all {FIRST + pairs}")
+    found, words, recorded = [], [], None
+    for _ in range(copies):
+        with bare(build()) as one, ways()[name](build()) as other:
+            found.append(paired(other, one, FIRST + pairs, clock))
+            trace = other.watcher and other.watcher.trace()
+        if trace:
+            words.append(trace.attributes["overhead"])
+            recorded = trace.to_xarray().sizes["step"]
+        if name in (GRADIENTS, EVERYTHING) and recorded != FIRST + pairs:
+            raise SystemExit(f"{name}: {recorded} steps are recorded, not all {FIRST + pairs}")
     return Row(
-        ratio(found.watched[FIRST:], found.bare[FIRST:]),
-        ratio(found.watched[:pairs], found.bare[:pairs]),
-        found.elsewhere / found.bare.sum(),
-        trace and trace.attributes["overhead"],
+        pooled([(each.watched[FIRST:], each.bare[FIRST:]) for each in found]),
+        pooled([(each.watched[:pairs], each.bare[:pairs]) for each in found]),
+        sum(each.elsewhere for each in found) / sum(each.bare.sum() for each in found),
+        float(np.mean(words)) if words else None,
         recorded,
     )
 

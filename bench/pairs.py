@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from itertools import cycle
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy import stats
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim import Optimizer
@@ -147,3 +148,18 @@ def ratio(watched: np.ndarray, bare: np.ndarray) -> Ratio:
     low, high = np.quantile(above / below, [0.025, 0.975])
     mean = watched.sum() / bare.sum()
     return Ratio(float(np.median(watched / bare)), float(mean), float(low), float(high))
+
+
+def pooled(copies: Sequence[tuple[np.ndarray, np.ndarray]]) -> Ratio:
+    """Compare several pairs of copies, each (watched, bare).
+
+    Where two copies of one net lie in memory makes one slower by a percent or two: the interval
+    comes from how much the pairs of copies differ.
+    """
+    found = [ratio(*each) for each in copies]
+    if len(found) == 1:
+        return found[0]
+    means = np.array([each.mean for each in found])
+    half = stats.t.ppf(0.975, len(means) - 1) * means.std(ddof=1) / np.sqrt(len(means))
+    median, mean = float(np.mean([each.median for each in found])), float(means.mean())
+    return Ratio(median, mean, mean - half, mean + half)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from numbers import Integral
 from typing import Any, TypeGuard
 
@@ -50,6 +51,16 @@ class Logged:
                 into.setdefault(name, []).append(number)
         return known, of_last
 
+    def is_finite(self, values: dict[str, Any]) -> bool:
+        """Tell plain finite losses and accuracies, as far as one need not wait for them."""
+        try:
+            return all(
+                name != "epoch" and name in ALLOWED and _is_finite(value)
+                for name, value in values.items()
+            )
+        except (TypeError, ValueError, RuntimeError):  # `check` says what is wrong with it
+            return False
+
     def check(self, values: dict[str, Any]) -> tuple[float, bool]:
         """Do as `log` where nothing is recorded: only whether a number is finite matters.
 
@@ -80,6 +91,12 @@ class Logged:
         if passed or (passed is None and self._early):
             return False
         return self.last is not None and name not in self.last
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, Tensor):
+        return not value.is_cpu or math.isfinite(value.item())
+    return math.isfinite(value)
 
 
 def _mean(values: list[Number]) -> float:

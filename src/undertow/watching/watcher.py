@@ -9,28 +9,27 @@ from pathlib import Path
 from time import perf_counter
 from types import TracebackType
 from typing import Any
-from weakref import WeakSet
 
 import numpy as np
+import torch
 from torch import nn, optim
 
 from undertow.errors import SpecError
 from undertow.trace.record import Event, Trace
-from undertow.watching import words
+from undertow.watching import owners, words
 from undertow.watching.alarms import Alarms
 from undertow.watching.amp import Scale
 from undertow.watching.budget import TIMED, Schedule
 from undertow.watching.clock import Clock
 from undertow.watching.header import header, stem
-from undertow.watching.hooks import LOG, Guard, Hook
+from undertow.watching.hooks import DISPATCH_SECONDS, LOG, Guard, Hook
 from undertow.watching.instruments import NOBODY, Instruments
+from undertow.watching.lockstep import Lockstep
 from undertow.watching.losses import Logged
 from undertow.watching.recorder import Recorder, Row
 from undertow.watching.shares import is_first
 
 SKIPPED = "an update was left out: a scaled gradient was not finite"
-
-_watched: WeakSet[optim.Optimizer] = WeakSet()
 
 
 class Watch:
@@ -62,17 +61,18 @@ class Watch:
             scale=self._scale.now,
             began=self._pass_ended,
         )
-        _check_owners(model, optimizers, self._instruments.owner)
+        owners.check(model, optimizers, self._instruments.owner)
         self._logged = Logged()
         shares = self._instruments.shares
         self._shared = shares is not None
         self._unseen: dict[str, str] | None = None
         self._step, self._due = 1, 1  # the step being made, and the next one to record
         self._force = False  # to record the next step whatever is due, whole
+        self._quiet = 0  # steps that may pass before there is anything to do
         self._stepped: set[int] = set()
         self._row: Row | None = None
-        self._closed = self._told_others = False
-        self._summed_at = 0  # the step at which all processes last added up
+        self._closed = False
+        self._lockstep = Lockstep(self._instruments, self._guard)
         self._recorder = Recorder(
             self._header(),
             store if is_first(shares) else None,
@@ -83,12 +83,12 @@ class Watch:
         self._handles: list[Any] = []  # for all steps; the others' are on in recorded ones only
         self._pre_handles: list[Any] = []
         for number, optimizer in enumerate(optimizers):
-            after = Hook(self._guard, partial(self._after_update, number))
+            after = partial(self._after_step, number)
             self._handles.append(optimizer.register_step_post_hook(after))
-            _watched.add(optimizer)
             if self._shared:  # also when measuring has stopped here: the others wait
                 last = partial(self._stay_in_step, number)
                 self._handles.append(optimizer.register_step_post_hook(last))
+        owners.claim(optimizers)
         self._clock = Clock(model, self._guard)
         self._timed = 0  # until which step they are timed
         self._open_step()
@@ -108,12 +108,15 @@ class Watch:
         """
         if self._closed or self._guard.failure:
             return
+        if self._quiet and self._logged.is_finite(values):
+            return
         begun = perf_counter()
         if self._recording or self._row or self._step + 1 >= self._due:
             passed = self._instruments.passes > 0 if self._recording else None
             known, of_last = self._logged.log(values, passed=passed)
         else:
             known, of_last = self._logged.check(values)
+            self._quiet = 0
         if not math.isfinite(known) and not self._shared:
             self._force = self._alarms.logged(self._step - of_last) or self._force
             if self._force and of_last and not self._recording:  # the step has only just begun
@@ -178,7 +181,15 @@ class Watch:
         if factor is not None and factor < 1 - 1e-6:
             self._note("clipped", f"their norm was multiplied by {factor:.4g}")
 
-    def _after_update(self, number: int, *_: Any) -> None:
+    def _after_step(self, number: int, *_: Any) -> None:
+        # The one hook of a step that is not recorded: short, and nothing in it can fail.
+        if self._quiet and not torch.compiler.is_compiling():
+            self._quiet -= 1
+            self._step += 1
+        else:
+            self._guard.run(self._after_update, number)
+
+    def _after_update(self, number: int) -> None:
         if number in self._stepped:
             self._close_step()
         if self._scale.used and not self._recording:
@@ -189,17 +200,14 @@ class Watch:
             self._close_step()
 
     def _stay_in_step(self, number: int, *_: Any) -> None:
-        """After an error, go on counting until the others' next sum, and tell them there."""
-        if not self._guard.failure or self._told_others:
+        """After an error, go on counting steps until the others' next sum."""
+        if not self._guard.failure or self._lockstep.told:
             return
         self._stepped.add(number)
-        if len(self._stepped) < len(self._optimizers):
-            return
-        self._stepped.clear()
-        if self._step >= self._due and self._summed_at != self._step:
-            self._told_others = True
-            self._instruments.tell_stopped()
-        self._step += 1
+        if len(self._stepped) == len(self._optimizers):
+            self._stepped.clear()
+            self._lockstep.end_step(self._step, self._due)
+            self._step += 1
 
     @np.errstate(all="ignore")
     def _step_alone(self) -> None:
@@ -266,6 +274,10 @@ class Watch:
             self._logged.close()
         if opens or was_recorded:
             self._open_step()
+        alone = len(self._optimizers) == 1 and not self._scale.used
+        if alone and not (opens or self._row) and self._step > self._timed:
+            self._quiet = max(self._due - self._step - 1, 0)
+            self._guard.seconds += self._quiet * DISPATCH_SECONDS
 
     def _close_timed_step(self, *, skipped: bool) -> None:
         begun, step = perf_counter(), self._step
@@ -295,8 +307,11 @@ class Watch:
             self._recorder.relabel(self._header())
         if self._optimizers:
             instruments.update()
-        agreed = self._shared and not skipped
-        values: dict[str, Any] = self._agreed_values() if agreed else instruments.values()
+        if self._shared and not skipped:
+            mine = self._schedule.next(step, last=step)
+            values, self._due = self._lockstep.values(step, mine)
+        else:
+            values = instruments.values()
         if self._optimizers:
             rate = self._optimizers[0].param_groups[0]["lr"]
             values["learning_rate"] = np.float64(rate)
@@ -306,17 +321,6 @@ class Watch:
             if self._unseen:
                 LOG.warning(words.unseen_line(self._unseen, len(instruments.modules)))
         return Row(step, self._logged.epoch, values)
-
-    def _agreed_values(self) -> dict[str, Any]:
-        """Return the values over all processes, and do what the first one says."""
-        mine = float(self._schedule.next(self._step, last=self._step))
-        self._summed_at = self._step
-        values, due, stopped = self._instruments.shared_values(mine)
-        self._due = int(due)
-        if stopped:
-            self._told_others = True
-            self._guard.fail(RuntimeError("another process has stopped measuring"))
-        return values
 
     def _look(self, step: int) -> None:
         look = self._alarms.look(
@@ -346,8 +350,7 @@ class Watch:
         for handle in (*self._handles, *self._pre_handles):
             handle.remove()
         self._schedule.passed(self._step - 1)
-        for optimizer in self._optimizers:
-            _watched.discard(optimizer)
+        owners.release(self._optimizers)
         if self._row:
             if not self._optimizers:
                 self._row.values.update(self._instruments.changes())
@@ -381,19 +384,3 @@ class Watch:
                 "optimizer.step() was never called while it was watched, or in compiled code only"
             )
         return "w.step(loss) was never called; call it after each backward pass"
-
-
-def _check_owners(
-    model: nn.Module, optimizers: Sequence[optim.Optimizer], owner: Sequence[int]
-) -> None:
-    for number, optimizer in enumerate(optimizers):
-        which = type(optimizer).__name__ + (f" number {number + 1}" if len(optimizers) > 1 else "")
-        if optimizer in _watched:
-            raise SpecError(
-                f"{which} is watched already: close the other watch first (leave its `with`)"
-            )
-        if number not in owner:
-            raise SpecError(
-                f"{which} holds no weight of this {type(model).__name__}: give the optimizer that "
-                "trains it, made after the model was wrapped or moved"
-            )
