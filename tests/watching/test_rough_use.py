@@ -353,3 +353,17 @@ def test_memory_is_counted(tmp_path: Any):
         assert held < 2 * w._recorder.bytes + 200_000
     assert w._recorder.bytes < 1_000_000
     assert len(w.trace().dataset.step) > 500
+
+
+def test_steps_to_come_cost_nothing_yet():
+    model = net(4, 6, 1)
+    optimizer = sgd(model)
+    with ut.watch(model, optimizer, every=10**9) as w:
+        for inputs in batches(60):
+            optimizer.zero_grad()
+            mean_square(model(inputs)).backward()
+            optimizer.step()
+        assert w._quiet > 10**8
+    found = w.trace().attributes
+    assert (found["steps"], found["recorded_steps"]) == (60, 10)
+    assert 0 < found["overhead"] < 5

@@ -186,6 +186,7 @@ class Watch:
         if self._quiet and not torch.compiler.is_compiling():
             self._quiet -= 1
             self._step += 1
+            self._guard.seconds += DISPATCH_SECONDS
         else:
             self._guard.run(self._after_update, number)
 
@@ -277,7 +278,6 @@ class Watch:
         alone = len(self._optimizers) == 1 and not self._scale.used
         if alone and not (opens or self._row) and self._step > self._timed:
             self._quiet = max(self._due - self._step - 1, 0)
-            self._guard.seconds += self._quiet * DISPATCH_SECONDS
 
     def _close_timed_step(self, *, skipped: bool) -> None:
         begun, step = perf_counter(), self._step
