@@ -84,8 +84,7 @@ class ReadsBeforeTheUpdate(Faulty):
 
         self.handles.append(optimizers[0].register_step_pre_hook(before_update))
 
-    def read(self, name: str, weight: nn.Parameter, optimizer: optim.Optimizer) -> float:
-        raise NotImplementedError
+    read: Callable[[str, nn.Parameter, optim.Optimizer], float]  # what each fault is about
 
 
 class DrawsRandomNumbers(Faulty):

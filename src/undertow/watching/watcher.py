@@ -349,7 +349,7 @@ class Watch:
         self._clock.detach()
         for handle in (*self._handles, *self._pre_handles):
             handle.remove()
-        self._schedule.passed(self._step - 1)
+        self._schedule.passed(self._step - 1, self._clock.between(self._recorder.seconds))
         owners.release(self._optimizers)
         if self._row:
             if not self._optimizers:
