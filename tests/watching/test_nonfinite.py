@@ -132,6 +132,19 @@ def test_in_the_loss():
     assert event.detail == "in the loss; every layer's output is finite"
 
 
+def test_in_the_loss_that_is_logged_late_or_not():
+    model = net(4, 6, 1)
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    with ut.watch(model, optimizer, every=1) as w:
+        loss = mean_square(model(next(batches(1)))) * NAN
+        loss.backward()
+        optimizer.step()
+        w.log(loss=loss)
+    event = only(w.trace())
+    assert event.layer == "2"
+    assert event.detail.endswith("the way forward is finite up to the loss, which it comes from")
+
+
 @pytest.mark.parametrize("log", [True, False])
 def test_between_recorded_steps(log: bool):
     trace = watched(poisoned("forward", 17), 60, log=log, every=25)

@@ -57,6 +57,8 @@ def origin(
         if not np.isfinite(delta):
             name = modules[call.layer].weights[0].name
             words = "on the way back: in the delta at its output; the way forward is finite"
+            if call is forward[-1]:
+                words += " up to the loss, which it comes from"
             return Origin(name, words, False)
     for module in modules:
         held = [parameters[id(weight.parameter)] for weight in module.weights]
