@@ -10,6 +10,7 @@ Data flows one way through the rooms of this package; a room imports only from r
     prediction   network and a batch -> Trace, before training
     lab          experiment -> many trained networks -> Trace
     watching     your training loop -> Trace
+    explanation  a way back -> where every decade of gradient went
     show         Trace -> tables, figures, report
     app          the command line
 
@@ -33,6 +34,8 @@ _HOMES = {
     "critical": "undertow.theory.critical",
     "watch": "undertow.watching.watch",
     "probe": "undertow.watching.probe",
+    "explain": "undertow.explanation.explain",
+    "Budget": "undertow.explanation.budget",
     "Trace": "undertow.trace.record",
     "Store": "undertow.trace.store",
     "open": "undertow.trace.store",

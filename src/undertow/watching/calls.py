@@ -223,8 +223,9 @@ class Calls:
 
 def is_compiled(model: nn.Module) -> bool:
     """Tell whether `torch.compile` or `module.compile()` stands before a model or in it."""
+    # Not hasattr: where there is none a module looks for long.
     return any(
-        hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None
+        "_orig_mod" in module._modules or module.__dict__.get("_compiled_call_impl") is not None
         for module in model.modules()
     )
 

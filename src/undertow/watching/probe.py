@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from undertow.watching import layers, row
 from undertow.watching.calls import Calls
 from undertow.watching.hooks import Guard, unwatched
 from undertow.watching.norms import entries, norms, numbers
+from undertow.watching.passing import check_batch, check_loss, left_as_it_is, output_of
 
 
 def probe(model: nn.Module, loss_fn: Callable[..., Tensor], batch: tuple[Any, Any]) -> Trace:
@@ -47,17 +47,16 @@ def probe(model: nn.Module, loss_fn: Callable[..., Tensor], batch: tuple[Any, An
         reaches no weight.
     """
     found = layers.modules(model)
-    if not isinstance(batch, tuple | list) or len(batch) != 2:
-        raise SpecError("batch: must be a pair (inputs, targets)")
+    check_batch(batch)
     guard = Guard(of_probe=True)
     calls = Calls(model, found, guard, lambda: None, always=True)
     held = [weight.parameter for module in found for weight in module.weights]
     parameters = [each for each in dict.fromkeys(held) if each.requires_grad]
-    with _left_as_it_is(model), unwatched(), torch.enable_grad():
+    with left_as_it_is(model), unwatched(), torch.enable_grad():
         calls.attach()
         try:
-            loss = loss_fn(_output(model, batch[0]), batch[1])
-            _check_loss(loss)
+            loss = loss_fn(output_of(model, batch[0]), batch[1])
+            check_loss(loss)
             # Not loss.backward(): that would fill .grad and run the hooks of an optimizer.
             grads = torch.autograd.grad(loss, parameters, allow_unused=True)
             passed = calls.take()
@@ -90,20 +89,6 @@ def probe(model: nn.Module, loss_fn: Callable[..., Tensor], batch: tuple[Any, An
     return build(header, [Chunk(one, one, cells)])
 
 
-def _output(model: nn.Module, inputs: Any) -> Any:
-    if isinstance(inputs, dict):
-        return model(**inputs)
-    return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
-
-
-def _check_loss(loss: Any) -> None:
-    if not isinstance(loss, Tensor) or loss.numel() != 1:
-        what = f"shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
-        raise SpecError(f"loss_fn gave {what}: must be a tensor of one number, a mean")
-    if loss.grad_fn is None:
-        raise SpecError("loss_fn: no weight takes part in the loss; look for a detach() before it")
-
-
 def _arrays(
     found: list[layers.Module], rows: list[row.Place], grads: Mapping[int, Tensor | None]
 ) -> dict[str, Any]:
@@ -121,27 +106,3 @@ def _arrays(
             arrays["grad_mean_abs"][at] = held.double().abs().sum().item() / parameter.numel()
             arrays["nonfinite"][at] = int((~torch.isfinite(held)).sum())
     return arrays
-
-
-@contextmanager
-def _left_as_it_is(model: nn.Module) -> Iterator[None]:
-    """Put back buffers and random numbers afterwards, also after an error."""
-    kept = [
-        (module, name, buffer, buffer.clone())
-        for module in model.modules()
-        for name, buffer in module._buffers.items()
-        if buffer is not None
-    ]
-    devices = {each.device for each in model.parameters() if each.device.type == "cuda"}
-    modes = [(module, module.training) for module in model.modules()]
-    with torch.random.fork_rng(devices=[device.index for device in devices]):
-        try:
-            yield
-        finally:
-            with torch.no_grad():
-                for module, name, buffer, clone in kept:
-                    module._buffers[name] = buffer
-                    if not torch.equal(buffer, clone):  # else a graph of the user's may hold it
-                        buffer.copy_(clone)
-            for module, mode in modes:
-                module.training = mode

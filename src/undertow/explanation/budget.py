@@ -1,0 +1,254 @@
+"""The exact budget of a gradient's decades: which layer, which cause.
+
+Logarithms of gains add up along the way back, so nothing is averaged and nothing left over: the
+terms of a layer sum to the log10 of its gain, the layers to the total. Within one crossing the
+split is a convention, the scale first and what is left second:
+
+    weights      log10 |W^T g| / |g|   = log10 |W| / sqrt(n)                      weight scale
+                                       + the rest                                 alignment
+    activation   log10 |phi' g| / |g|  = log10 sup phi'                           ceiling
+                                       + log10 rms phi' / sup phi'                saturation
+                                       + log10 |phi' g| / (rms phi' |g|)          covariance
+    norm         log10 rms gamma / s + covariance + projection                    normalisation
+
+n is the number of units that the gradient comes from. He's and Glorot's criteria are the weight
+scale (doi:10.1109/ICCV.2015.123, proceedings.mlr.press/v9/glorot10a).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from undertow.errors import UndertowError
+from undertow.trace.way import Crossing, Number, Way, WeightGradient, is_whole, layers
+
+TERMS = (
+    "ceiling",
+    "saturation",
+    "covariance",
+    "weight_scale",
+    "alignment",
+    "normalisation",
+    "skip",
+    "fan_out",
+    "other",
+)
+
+
+class Part(NamedTuple):
+    """A piece of a term, in dex: `where` it arises and, of a term of several pieces, which."""
+
+    term: str
+    where: str
+    dex: float
+    piece: str = ""
+
+
+class LayerBudget(NamedTuple):
+    """The gain of one layer, log10 |delta_l| / |delta_(l+1)|, and what makes it."""
+
+    name: str
+    activation: str
+    terms: Mapping[str, float]
+    total: float
+    parts: tuple[Part, ...]
+
+    @property
+    def from_critical(self) -> float | None:
+        """Return by how many dex the weights above are larger than critical.
+
+        Critical for the layer's activation, without biases. None where no weights are critical, or
+        where a normalisation makes their scale irrelevant.
+        """
+        scales = [part.dex for part in self.parts if part.term == "weight_scale"]
+        if len(scales) != 1 or any(part.term == "normalisation" for part in self.parts):
+            return None
+        variance = critical_variance(self.activation)
+        return None if variance is None else scales[0] - 0.5 * math.log10(variance)
+
+
+class WeightBudget(NamedTuple):
+    """The log10 of one weight's gradient as a sum: delta, size of the input, coherence.
+
+    Coherence is 0 where the samples' gradients point in unrelated directions, at most half of
+    log10 (samples) where all point in the same, and far below 0 where they cancel.
+    """
+
+    name: str
+    grad: float
+    delta: float
+    input: float
+    coherence: float
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Where the gradient's decades went, from the last hidden layer to the first.
+
+    `layers` begins at the input's side. `closure_error` is by how much all terms together miss the
+    total, which is measured by itself. Of several replicates every number is the mean over those
+    through which a gradient goes, `replicates` of `of`.
+    """
+
+    first: str
+    last: str
+    total_dex: float
+    layers: tuple[LayerBudget, ...]
+    closure_error: float
+    weights: tuple[WeightBudget, ...] = ()
+    beside: tuple[str, ...] = ()
+    replicates: int = 1
+    of: int = 1
+    attributes: Mapping[str, Any] | None = None
+
+    def totals(self) -> dict[str, float]:
+        """Return each term, summed over the layers."""
+        return {term: sum(layer.terms[term] for layer in self.layers) for term in TERMS}
+
+    def document(self) -> dict[str, Any]:
+        """Return what `undertow explain --json` prints."""
+        return {
+            "total_dex": self.total_dex,
+            "layers": [
+                {
+                    "name": layer.name,
+                    "terms": dict(layer.terms),
+                    "total": layer.total,
+                    "activation": layer.activation,
+                    "weight_scale_from_critical": layer.from_critical,
+                    "parts": [part._asdict() for part in layer.parts],
+                }
+                for layer in self.layers
+            ],
+            "closure_error": self.closure_error,
+            "first": self.first,
+            "last": self.last,
+            "terms": self.totals(),
+            "weights": [weight._asdict() for weight in self.weights],
+            "beside": list(self.beside),
+            "replicates": self.replicates,
+            "of": self.of,
+        }
+
+
+def budget(way: Way) -> Budget:
+    """Share out the decades that a gradient gains or loses on its way.
+
+    >>> crossings = (
+    ...     Crossing("1", "2", "weights", 1.0, 0.5, {"scale": 1.0}),
+    ...     Crossing("1", "sigmoid", "activation", 0.5, 0.1, {"largest": 0.25, "slope_rms": 0.22}),
+    ... )
+    >>> found = budget(Way("1", "2", crossings, 0.1, 1.0, {"1": "sigmoid"}))
+    >>> round(found.total_dex, 3), round(found.totals()["ceiling"], 3)
+    (-1.0, -0.602)
+
+    Raises
+    ------
+    UndertowError
+        No gradient goes all the way: it is 0, NaN or Inf somewhere.
+    """
+    whole = is_whole(way)
+    if not whole.any():
+        raise UndertowError(_broken(way))
+    total = _dex(way.first_delta, way.last_delta, whole)
+    parts = {name: [] for name in layers(way)}
+    for crossing in way.crossings:
+        parts[crossing.layer] += _parts(crossing, whole)
+    found = tuple(
+        _layer(name, parts[name], way) for name in reversed(parts)
+    )  # a learner reads from the input
+    return Budget(
+        way.first,
+        way.last,
+        total,
+        found,
+        abs(sum(part.dex for each in parts.values() for part in each) - total),
+        tuple(_weight(weight, whole) for weight in way.weights),
+        way.beside,
+        int(whole.sum()),
+        way.replicates,
+        way.attributes,
+    )
+
+
+def _parts(crossing: Crossing, whole: np.ndarray) -> list[Part]:
+    numbers, where = crossing.numbers, crossing.where
+    gain = _dex(crossing.after, crossing.before, whole)
+    match crossing.kind:
+        case "weights":
+            scale = _dex(numbers["scale"], 1.0, whole)
+            found = {"weight_scale": scale, "alignment": gain - scale}
+        case "activation":
+            ceiling = _dex(numbers["largest"], 1.0, whole)
+            level = _dex(numbers["slope_rms"], 1.0, whole)
+            found = {"ceiling": ceiling, "saturation": level - ceiling, "covariance": gain - level}
+        case "norm":
+            rescale = _dex(numbers["scale_rms"], 1.0, whole)
+            scaled = _dex(numbers["scaled"], crossing.before, whole)
+            pieces = {
+                "rescale": rescale,
+                "covariance": scaled - rescale,
+                "projection": gain - scaled,
+            }
+            return [Part("normalisation", where, dex, piece) for piece, dex in pieces.items()]
+        case "norm_inner":
+            found = {"normalisation": gain}
+        case kind:
+            found = {kind: gain}
+    return [Part(term, where, dex) for term, dex in found.items()]
+
+
+def _layer(name: str, parts: list[Part], way: Way) -> LayerBudget:
+    terms = dict.fromkeys(TERMS, 0.0)
+    for part in parts:
+        terms[part.term] += part.dex
+    activation = way.activations.get(name, "linear")
+    return LayerBudget(name, activation, terms, sum(terms.values()), tuple(parts))
+
+
+@cache
+def critical_variance(activation: str) -> float | None:
+    """Return the critical variance of weights, times fan-in, without biases; None where none is.
+
+    >>> critical_variance("relu"), critical_variance("softplus")
+    (2.0, None)
+    """
+    from undertow.theory.critical import critical
+
+    try:
+        return float(critical(activation).weight_variance)
+    except UndertowError:  # none exists, or the theory does not know the activation
+        return None
+
+
+def _weight(weight: WeightGradient, whole: np.ndarray) -> WeightBudget:
+    numbers = (weight.grad, weight.delta, weight.input)
+    grad, delta, size = (_dex(each, 1.0, whole) for each in numbers)
+    return WeightBudget(weight.layer, grad, delta, size, grad - delta - size)
+
+
+def _dex(after: Number, before: Number, whole: np.ndarray) -> float:
+    if whole.size == 1 and after > 0 and before > 0:  # in a tenth of the time
+        return math.log10(after) - math.log10(before)
+    ratio = np.broadcast_to(np.asarray(after, float), whole.shape)[whole]
+    base = np.broadcast_to(np.asarray(before, float), whole.shape)[whole]
+    with np.errstate(divide="ignore", invalid="ignore"):  # nothing may arrive at a weight
+        return float((np.log10(ratio) - np.log10(base)).mean())
+
+
+def _broken(way: Way) -> str:
+    for name, norm in ((way.last, way.last_delta), *((c.layer, c.after) for c in way.crossings)):
+        sizes = np.asarray(norm, float)
+        if not (np.isfinite(sizes) & (sizes > 0)).any():
+            what = "0" if (sizes == 0).all() else "NaN or Inf"
+            return (
+                f"no decades to share out: the gradient is {what} from '{name}' on towards the "
+                "inputs. Type  undertow diagnose"
+            )
+    return "no decades to share out: in no network does a gradient go all the way"
