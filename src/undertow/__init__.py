@@ -11,6 +11,7 @@ Data flows one way through the rooms of this package; a room imports only from r
     lab          experiment -> many trained networks -> Trace
     watching     your training loop -> Trace
     explanation  a way back -> where every decade of gradient went
+    diagnosis    Trace -> findings, one root cause
     show         Trace -> tables, figures, report
     app          the command line
 
@@ -36,6 +37,8 @@ _HOMES = {
     "probe": "undertow.watching.probe",
     "explain": "undertow.explanation.explain",
     "Budget": "undertow.explanation.budget",
+    "diagnose": "undertow.diagnosis.diagnose",
+    "Diagnosis": "undertow.diagnosis.diagnose",
     "Trace": "undertow.trace.record",
     "Store": "undertow.trace.store",
     "open": "undertow.trace.store",

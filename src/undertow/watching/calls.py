@@ -21,6 +21,7 @@ from undertow.watching.hooks import Guard, Hook, functorch
 from undertow.watching.layers import Module, ends
 from undertow.watching.norms import Number, norm
 from undertow.watching.slopes import CURVES, Node, Slopes, slopes
+from undertow.watching.units import output_spread
 
 # Nodes that leave every number as it is and only number it otherwise.
 VIEWS = {"ViewBackward0", "UnsafeViewBackward0", "ReshapeAliasBackward0", "UnsqueezeBackward0"}
@@ -88,6 +89,8 @@ class Calls:
         self.unseen: dict[int, str] = {}
         self.input_norm: Number | None = None
         self.input_size = self.batch_size = 0
+        self.spreads = always  # whether outputs are looked at
+        self.output_spread: Number | None = None
 
     def attach(self) -> None:
         """Put the hooks on."""
@@ -168,8 +171,12 @@ class Calls:
             self._passed[call] = rank, norm(delta)
 
     def _look_back(self, module: nn.Module, inputs: Any, output: Any) -> None:
-        for found in tensors(output) if self._trains() else ():
+        if not self._trains():
+            return
+        for place, found in enumerate(tensors(output)):
             self._find_activations(found)
+            if self.spreads and place == 0:
+                self.output_spread = output_spread(found)
 
     def _find_activations(self, tensor: Tensor) -> None:
         """Measure the activations between this tensor and the layers before it."""
@@ -218,7 +225,7 @@ class Calls:
         self._passed.clear()
         self._forget()
         self._order = 0
-        self.input_norm, self.input_size = None, 0
+        self.input_norm, self.input_size, self.output_spread = None, 0, None
 
 
 def is_compiled(model: nn.Module) -> bool:

@@ -12,7 +12,7 @@ from torch import nn
 
 from undertow.trace.record import Layer
 from undertow.watching import layers as layers_module
-from undertow.watching import row
+from undertow.watching import row, units
 from undertow.watching.calls import Call, Calls
 from undertow.watching.gradients import Gradients
 from undertow.watching.hooks import LOG, Guard
@@ -67,6 +67,7 @@ class Instruments:
         self._layers: tuple[Layer, ...] = ()
         self.accumulation, self.batch_size = 1, 0
         self._whole, self._scale, self._began = whole, scale, began
+        self._rare = False
         self.gradients = Gradients(
             self.parameters, guard, self._ended, shared=several_processes(), whole=whole
         )
@@ -86,14 +87,19 @@ class Instruments:
         self.passes = 0  # backward passes
         self._done: set[int] = set()
         self._weighed: list[int] = []
+        self._distinct: dict[int, float] = {}
         self._passes: row.Passes | None = None
         self._table.fill(np.nan)
         self.gradients.begin_step()
         self.calls.begin_step()
 
-    def attach(self, *, calls: bool, whole: bool) -> None:
-        """Put hooks on for the step to come: on the calls too; and say how much is measured."""
+    def attach(self, *, calls: bool, whole: bool, rare: bool) -> None:
+        """Put hooks on for the step to come: on the calls too; and say how much is measured.
+
+        `rare` asks for what is measured now and then only.
+        """
         self._whole = self.gradients.whole = whole
+        self._rare = self.calls.spreads = rare and whole
         self.gradients.attach()
         self.calls.attach() if calls else self.calls.detach()
 
@@ -109,6 +115,8 @@ class Instruments:
             self._weights[places] = self.updates.weight_norms(places)
             self._weighed += places
             self.updates.keep(places)
+            if self._rare and not self._distinct:
+                self._distinct = units.distinct_by_parameter(self.modules)
         return self.gradients.clipped(places)
 
     def updated(self, owner: int) -> None:
@@ -272,4 +280,10 @@ class Instruments:
             if self.calls.input_norm is not None:
                 size = numbers([self.calls.input_norm])[0]
                 arrays["input_rms"] = size / math.sqrt(max(self.calls.input_size, 1))
+        if self._distinct:
+            arrays["distinct_units"] = units.by_row(
+                self._parameter_of_row, self.parameters, self._distinct
+            )
+        if self.calls.output_spread is not None:
+            arrays["output_spread"] = numbers([self.calls.output_spread])[0]
         return arrays

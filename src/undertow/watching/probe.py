@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from undertow.watching.calls import Calls
 from undertow.watching.hooks import Guard, unwatched
 from undertow.watching.norms import entries, norms, numbers
 from undertow.watching.passing import check_batch, check_loss, left_as_it_is, output_of
+from undertow.watching.units import distinct_by_parameter
 
 
 def probe(model: nn.Module, loss_fn: Callable[..., Tensor], batch: tuple[Any, Any]) -> Trace:
@@ -76,6 +78,11 @@ def probe(model: nn.Module, loss_fn: Callable[..., Tensor], batch: tuple[Any, An
         arrays[name] = np.append(values, np.nan)[at]
     cells = {name: np.asarray(array)[None, None] for name, array in arrays.items()}
     cells["loss"] = np.array([[loss.item()]])
+    if calls.output_spread is not None:
+        cells["output_spread"] = numbers([calls.output_spread])[None]
+    if calls.input_norm is not None:
+        size = numbers([calls.input_norm]) / math.sqrt(max(calls.input_size, 1))
+        cells["input_rms"] = size[None]
     attributes = provenance(
         "watched",
         device=str(held[0].device),
@@ -92,13 +99,15 @@ def probe(model: nn.Module, loss_fn: Callable[..., Tensor], batch: tuple[Any, An
 def _arrays(
     found: list[layers.Module], rows: list[row.Place], grads: Mapping[int, Tensor | None]
 ) -> dict[str, Any]:
-    names = ("grad_norm", "grad_mean_abs", "nonfinite", "weight_norm")
+    names = ("grad_norm", "grad_mean_abs", "nonfinite", "weight_norm", "distinct_units")
     arrays = {name: np.full(len(rows), np.nan) for name in names}
+    distinct = distinct_by_parameter(found)
     for at, place in enumerate(rows):
         if place.weight is None:
             continue
         parameter = found[place.layer].weights[place.weight].parameter
         arrays["weight_norm"][at] = numbers(norms([parameter]))[0]
+        arrays["distinct_units"][at] = distinct.get(id(parameter), np.nan)
         grad = grads.get(id(parameter))
         if grad is not None:
             held = entries(grad)

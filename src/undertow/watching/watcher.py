@@ -28,6 +28,7 @@ from undertow.watching.lockstep import Lockstep
 from undertow.watching.losses import Logged
 from undertow.watching.recorder import Recorder, Row
 from undertow.watching.shares import is_first
+from undertow.watching.units import is_rare
 
 SKIPPED = "an update was left out: a scaled gradient was not finite"
 
@@ -261,7 +262,11 @@ class Watch:
         # The first recorded step shows in which order the layers are called.
         self._full = self._whole or self._force or not self._instruments.rows
         self._instruments.begin_step()
-        self._instruments.attach(calls=self._full, whole=self._whole or self._force)
+        self._instruments.attach(
+            calls=self._full,
+            whole=self._whole or self._force,
+            rare=is_rare(self._schedule.recorded + 1),
+        )
 
     def _close_step(self, *, skipped: bool = False) -> None:
         was_recorded = self._recording

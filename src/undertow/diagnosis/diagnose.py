@@ -1,0 +1,238 @@
+"""`undertow.diagnose`: every rule once, one root cause."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from undertow.diagnosis.cause import ORDER, majority, roots
+from undertow.diagnosis.reading import Reading
+from undertow.diagnosis.remedies import ADVICE, remedies
+from undertow.diagnosis.rule import Found, NotApplicable, NotMeasured, Outcome, Passed, judge
+from undertow.diagnosis.rules import RULES
+from undertow.diagnosis.thresholds import DEFAULT, Thresholds
+from undertow.errors import TraceError
+from undertow.trace.record import Trace
+
+TITLES = {rule.code: rule.title for rule in RULES}
+SEVERITIES = {rule.code: rule.severity for rule in RULES}
+WORDS = {Passed: "passed", NotApplicable: "not applicable", NotMeasured: "not measured"}
+ESSENTIAL = ("UT101", "UT102")  # without either nobody knows whether the gradient arrives
+GREY = -3.0  # dex, of a trace of one step, from which on more steps are asked for
+PATIENCE = 100  # steps without progress for which health is not claimed
+
+
+class Finding(NamedTuple):
+    """A rule's fault that is there, in `share` of the replicates."""
+
+    code: str
+    title: str
+    severity: str
+    layers: tuple[str, ...]
+    evidence: str
+    share: float
+    at_start: bool
+    symptom: bool
+
+
+class RootCause(NamedTuple):
+    """What the rest follows from, and what helps, the most effective first."""
+
+    code: str
+    title: str
+    layers: tuple[str, ...]
+    evidence: str
+    remedies: tuple[str, ...]
+
+
+class Judged(NamedTuple):
+    """What became of one rule."""
+
+    code: str
+    outcome: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The verdict on a trace.
+
+    `outcome` is "healthy", "sick" or "undecided", and `reason` says why it is undecided;
+    `findings` begin with the root cause; `rules` has every rule once.
+    """
+
+    outcome: str
+    root_cause: RootCause | None
+    findings: tuple[Finding, ...]
+    rules: tuple[Judged, ...]
+    reason: str = ""
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the outcome is "healthy"."""
+        return self.outcome == "healthy"
+
+    def document(self) -> dict[str, Any]:
+        """Return what `undertow diagnose --json` prints."""
+        root = self.root_cause
+        return {
+            "outcome": self.outcome,
+            "reason": self.reason,
+            "root_cause": None
+            if root is None
+            else {
+                **root._asdict(),
+                "layers": list(root.layers),
+                "remedies": list(root.remedies),
+                "advice": [ADVICE[name] for name in root.remedies],
+            },
+            "findings": [{**each._asdict(), "layers": list(each.layers)} for each in self.findings],
+            "rules": [each._asdict() for each in self.rules],
+        }
+
+
+def diagnose(
+    trace: Trace, predicted: Trace | None = None, *, thresholds: Thresholds = DEFAULT
+) -> Diagnosis:
+    """Name the one cause why the gradient does not reach every layer as it should, if there is one.
+
+    >>> import torch, undertow as ut
+    >>> from torch import nn
+    >>> model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU())
+    >>> _ = model.append(nn.Linear(16, 1))
+    >>> batch = torch.randn(32, 4), torch.zeros(32, 1)
+    >>> ut.diagnose(ut.probe(model, nn.functional.mse_loss, batch)).outcome
+    'healthy'
+
+    Parameters
+    ----------
+    trace : Trace
+        Of `watch`, of `probe`, of the laboratory, or a prediction.
+    predicted : Trace, optional
+        What theory expects of the same layers (`undertow.predict`): with it an initialisation can
+        be told to be the cause, and an anomaly be outside the expected band.
+    thresholds : Thresholds, optional
+        What the rules compare with.
+
+    Returns
+    -------
+    Diagnosis
+        Of several replicates the verdict is that of the majority.
+
+    Raises
+    ------
+    TraceError
+        The prediction has other layers than the trace.
+    """
+    if not isinstance(trace, Trace):
+        raise TraceError(
+            f"diagnose: a Trace is needed, not a {type(trace).__name__}: w.trace(), ut.probe(...) "
+            "or store.trace(run)"
+        )
+    _check_labels(trace, predicted)
+    reading = Reading(trace, predicted, thresholds)
+    with np.errstate(all="ignore"):
+        outcomes = {rule.code: judge(rule, reading) for rule in RULES}
+    found = {code: each for code, each in outcomes.items() if isinstance(each, Found)}
+    by_replicate = roots(found, reading) if reading.replicates else [None]
+    code, is_tied = majority(by_replicate)
+    verdict, reason = _verdict(reading, outcomes, code, is_tied=is_tied)
+    root = _root_cause(code, found, reading) if verdict == "sick" and code else None
+    return Diagnosis(
+        verdict,
+        root,
+        _findings(found, by_replicate, reading, root),
+        tuple(_judged(code, outcome) for code, outcome in outcomes.items()),
+        reason,
+    )
+
+
+def _verdict(
+    reading: Reading, outcomes: Mapping[str, Outcome], code: str | None, *, is_tied: bool
+) -> tuple[str, str]:
+    if is_tied:
+        return "undecided", "as many replicates say one thing as another"
+    if code:
+        return "sick", ""
+    essential = [outcomes[each] for each in ESSENTIAL]
+    if all(isinstance(each, NotMeasured) for each in essential):
+        return "undecided", f"of the deltas nothing is known: {essential[0].reason}"  # type: ignore
+    if len(reading.steps) == 1 and bool((reading.total < GREY).any()):
+        dex = float(np.nanmedian(reading.total))
+        return "undecided", (
+            f"one step shows {dex:+.1f} dex, which some networks learn with and some do not: watch "
+            "a training"
+        )
+    if reading.passed >= PATIENCE and float(np.mean(reading.idle)) > 0.5:
+        return "undecided", (
+            f"in {reading.passed} steps the loss has not fallen, and no rule says why"
+        )
+    return "healthy", ""
+
+
+def _root_cause(code: str, found: Mapping[str, Found], reading: Reading) -> RootCause:
+    each = found[code]
+    return RootCause(
+        code,
+        TITLES[code],
+        _layers(each, reading),
+        each.evidence,
+        remedies(code, reading, each.evidence),
+    )
+
+
+def _findings(
+    found: Mapping[str, Found],
+    by_replicate: list[str | None],
+    reading: Reading,
+    root: RootCause | None,
+) -> tuple[Finding, ...]:
+    first = root.code if root else None
+    codes = sorted(found, key=lambda code: (code != first, ORDER.index(code)))
+    return tuple(
+        Finding(
+            code,
+            TITLES[code],
+            SEVERITIES[code],
+            _layers(found[code], reading),
+            found[code].evidence,
+            float(found[code].where.mean()),
+            bool(found[code].at_start[found[code].where].mean() > 0.5),
+            code not in by_replicate,
+        )
+        for code in codes
+    )
+
+
+def _layers(found: Found, reading: Reading) -> tuple[str, ...]:
+    """Name the layers that are faulty in most of the replicates where the fault is."""
+    shares = found.layers[found.where].mean(0)
+    most = shares > 0.5
+    if not most.any() and shares.any():
+        most = shares == shares.max()
+    return tuple(reading.names[i] for i in np.flatnonzero(most))
+
+
+def _judged(code: str, outcome: Outcome) -> Judged:
+    if isinstance(outcome, Found):
+        return Judged(code, "found", outcome.evidence)
+    return Judged(code, WORDS[type(outcome)], outcome.reason)
+
+
+def _check_labels(trace: Trace, predicted: Trace | None) -> None:
+    if predicted is None:
+        return
+    if not isinstance(predicted, Trace):
+        raise TraceError(f"predicted: a Trace of ut.predict, not a {type(predicted).__name__}")
+    reading = Reading(trace)
+    known, foretold = reading.names, [str(name) for name in predicted.dataset["layer"].values]
+    other = [name for name in foretold if name not in known]
+    other += [known[i] for i in np.flatnonzero(reading.matrix) if known[i] not in foretold]
+    if other:
+        raise TraceError(
+            f"predicted: layer {', '.join(map(repr, other[:3]))} is in one of the two traces only; "
+            "predict the network that was measured"
+        )

@@ -1,0 +1,114 @@
+"""UT101: the gradient is lost on its way to the first layers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from undertow.diagnosis.breaks import is_local, largest
+from undertow.diagnosis.reading import Reading
+from undertow.diagnosis.rule import (
+    NotApplicable,
+    NotMeasured,
+    Outcome,
+    Passed,
+    Rule,
+    found,
+    middle,
+    nowhere,
+)
+
+MOVES = 1e-4  # of its norm a step: a last layer that does so has a learning rate that is no excuse
+STARVED = 1.0  # dex below the last hidden layer
+
+
+def check(reading: Reading) -> Outcome:
+    """Compare the first hidden layer's delta with the last one's, and with what theory expects."""
+    total = reading.total
+    if np.isnan(total).all():
+        if (reading.hidden & ~np.isnan(reading.log_delta)).sum(1).max(initial=0) < 2:
+            return NotApplicable("fewer than two hidden layers have a delta")
+        return NotMeasured("no delta is above 0")
+    start = _vanished(reading, reading.log_delta, total)
+    late = reading.total_of(reading.log_delta_at_end)
+    later = _vanished(reading, reading.log_delta_at_end, late) & reading.idle
+    where = start | later
+    if not where.any():
+        return Passed(f"total {middle(total, ~np.isnan(total)):+.1f} dex at the start")
+    layers, evidence = nowhere(reading), ""
+    for r in np.flatnonzero(where):
+        profile, of = (reading.log_delta, total) if start[r] else (reading.log_delta_at_end, late)
+        layers[r], words = _layers(reading, profile, r, of[r])
+        evidence = evidence or words
+    dex = middle(np.where(start, total, late), where)
+    amount = f"{-dex:.1f} decades of delta are lost" if np.isfinite(dex) else "all of it is lost"
+    return found(
+        where,
+        layers,
+        start,
+        f"{amount} between the last hidden layer and the first" + evidence + _idle(reading, where),
+    )
+
+
+def _vanished(reading: Reading, log_delta: np.ndarray, total: np.ndarray) -> np.ndarray:
+    limits = reading.limits
+    with np.errstate(invalid="ignore"):
+        where = total < limits.vanishing
+        where |= (total < limits.vanishing_idle) & reading.idle & _last_moves(reading)
+        where |= (total < limits.vanishing_idle) & _below_band(reading, total)
+    for r in np.flatnonzero(~where):
+        lost = largest(reading, log_delta, r, -1)
+        where[r] = lost is not None and lost.dex < -limits.break_ and total[r] < -1.0
+    # Of no gradient at all there is another rule; a total of -inf is an underflow.
+    return where & ~np.isnan(total) & (np.isfinite(total) | reading.underflows)
+
+
+def _last_moves(reading: Reading) -> np.ndarray:
+    """Tell where the last layer's updates are large enough to learn from, or not measured, [R]."""
+    places = np.flatnonzero(reading.matrix)
+    last = reading.update_at_start()[:, places[-1]]
+    return np.isnan(last) | (last > MOVES)
+
+
+def _below_band(reading: Reading, total: np.ndarray) -> np.ndarray:
+    """Tell where a total lies below what theory gives nearly all networks of its kind."""
+    if reading.predicted is None or not reading.predicted.has("sd_dex"):
+        return np.zeros(len(total), bool)
+    expected = reading.predicted.total[0]
+    spread = reading.predicted.start("sd_dex")[0]
+    shift = 0.0
+    if reading.predicted.has("median_shift_dex"):
+        shifts = reading.predicted.start("median_shift_dex")[0]
+        shift = float(np.nanmin(np.minimum(shifts, 0.0), initial=0.0))
+    width = float(np.nanmax(spread, initial=0.0))
+    with np.errstate(invalid="ignore"):
+        return total < expected + shift - 2 * np.sqrt(2.0) * width
+
+
+def _layers(
+    reading: Reading, log_delta: np.ndarray, r: int, total: float
+) -> tuple[np.ndarray, str]:
+    """Return the layers to name: the one that loses most of it, or all that starve."""
+    marks = np.zeros(reading.layers, bool)
+    lost = largest(reading, log_delta, r, -1)
+    if lost and is_local(lost, total):
+        marks[lost.culprit] = True
+        return marks, f", {-lost.dex:.1f} of them at '{reading.names[lost.culprit]}'"
+    places = np.flatnonzero(reading.hidden & ~np.isnan(log_delta[r]))
+    with np.errstate(invalid="ignore"):
+        starved = log_delta[r, places] < log_delta[r, places[-1]] - STARVED
+    marks[places[starved]] = True
+    marks[places[0]] = True
+    return marks, ""
+
+
+def _idle(reading: Reading, where: np.ndarray) -> str:
+    if not (reading.idle & where).any():
+        return ""
+    return f"; in {reading.passed} steps the loss has fallen by {_percent(reading, where)} %"
+
+
+def _percent(reading: Reading, where: np.ndarray) -> str:
+    return f"{100 * middle(reading.fall, where):.0f}"
+
+
+RULE = Rule("UT101", "vanishing gradient", "critical", ("delta_norm",), check)

@@ -1,0 +1,39 @@
+"""UT103: units whose slope is 0 for every sample of the batch."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from undertow.diagnosis.reading import Reading
+from undertow.diagnosis.rule import NotApplicable, Outcome, Passed, Rule, found
+
+NEVER_FLAT = ("linear", "sigmoid", "tanh", "softsign", "erf", "softplus", "elu", "selu", "celu")
+FEWEST = 8  # samples: fewer rest a healthy unit too often
+
+
+def check(reading: Reading) -> Outcome:
+    """Count dead units, never zero outputs: half of a healthy ReLU layer's outputs are 0."""
+    start, end = reading.start("dead_fraction"), reading.end("dead_fraction")
+    may = reading.matrix_or_norm & np.array([a not in NEVER_FLAT for a in reading.activations])
+    if not (may & ~np.isnan(start).all(0)).any():
+        return NotApplicable("no layer's activation has a flat side")
+    batch = reading.batch
+    if batch is not None and batch < FEWEST:
+        return NotApplicable(f"a batch of {batch} is too small to tell a dead unit from a rest")
+    with np.errstate(invalid="ignore"):
+        born = (reading.birth("dead_fraction") >= reading.limits.dead) & may
+        now = (end >= reading.limits.dead) & may
+    layers = now  # units that wake up again are not dead
+    where = layers.any(1)
+    if not where.any():
+        return Passed(f"at most {100 * np.nanmax(end[:, may], initial=0):.0f} % of a layer's units")
+    worst = np.where(layers, end, -1.0)
+    place = int(np.argmax(worst.max(0)))
+    evidence = (
+        f"{100 * worst.max():.0f} % of the units of '{reading.names[place]}' have slope 0 for the "
+        "whole batch"
+    )
+    return found(where, layers, (born & layers).any(1), evidence)
+
+
+RULE = Rule("UT103", "dead units", "critical", ("dead_fraction",), check)

@@ -1,0 +1,31 @@
+"""UT106: each update changes weights by a large part of themselves."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from undertow.diagnosis.reading import Reading, median
+from undertow.diagnosis.rule import Outcome, Passed, Rule, found, middle
+
+
+def check(reading: Reading) -> Outcome:
+    """Compare the applied change with the weight, the median over layers and steps."""
+    ratio = np.where(reading.matrix, reading.update_ratio, np.nan)
+    by_layer = median(ratio, 1)
+    typical = median(by_layer, 1)
+    limit = reading.limits.large_update
+    begins = median(reading.update_at_start()[:, reading.matrix], 1)
+    suffers = reading.idle | (reading.broke_at > 0)
+    with np.errstate(invalid="ignore"):
+        at_start = begins >= limit
+        where = ((typical >= limit) | at_start) & suffers
+        layers = (by_layer >= limit) & reading.matrix
+    if not where.any():
+        return Passed(
+            f"a step changes a weight by {100 * middle(typical, ~np.isnan(typical)):.2g} %"
+        )
+    share = 100 * middle(np.fmax(typical, begins), where)
+    return found(where, layers, at_start, f"a step changes a weight by {share:.0f} % of its norm")
+
+
+RULE = Rule("UT106", "updates too large", "serious", ("update_norm", "weight_norm"), check)

@@ -1,0 +1,56 @@
+"""UT107: updates are so small that nothing is learned, or some weights get none."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from undertow.diagnosis.reading import Reading, median
+from undertow.diagnosis.rule import Outcome, Passed, Rule, found, middle
+
+
+def check(reading: Reading) -> Outcome:
+    """Look at the first steps: a network that has converged makes small steps rightly."""
+    ratio = np.where(reading.matrix & reading.trainable, reading.update_at_start(), np.nan)
+    typical, largest = median(ratio, 1), _largest(ratio)
+    limit, idle = reading.limits.small_update, reading.idle
+    with np.errstate(invalid="ignore"):
+        small = (largest < limit) & idle
+    left_out = _left_out(reading) & idle[:, None]
+    where = small | left_out.any(1)
+    if not where.any():
+        return Passed(
+            f"a step changes a weight by {100 * middle(typical, ~np.isnan(typical)):.2g} %"
+        )
+    if left_out.any():
+        names = [reading.names[i] for i in np.flatnonzero(left_out.any(0))]
+        listed = ", ".join(f"'{name}'" for name in names[:3])
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        evidence = f"gradients come to {listed}{more}, but no optimizer moves them"
+        return found(where, left_out | (reading.matrix & small[:, None]), True, evidence)
+    share = middle(largest, where)
+    evidence = (
+        f"no weight changes by more than {share:.1g} of its norm a step, and in {reading.passed} "
+        "steps the loss has not fallen"
+    )
+    return found(where, np.broadcast_to(reading.matrix, ratio.shape), True, evidence)
+
+
+def _left_out(reading: Reading) -> np.ndarray:
+    """Mark weights that get a gradient and are never changed, while others are, [R, L]."""
+    change, grad = reading.array("update_norm"), reading.array("grad_norm")
+    with np.errstate(invalid="ignore"):
+        moves = (change > 0).any(1)
+        gets = (grad > 0).any(1)
+    may = reading.matrix & reading.trainable
+    left = ~moves & gets & may
+    return left & (moves & may).any(1)[:, None]
+
+
+def _largest(ratio: np.ndarray) -> np.ndarray:
+    known = np.where(np.isnan(ratio), -np.inf, ratio).max(1, initial=-np.inf)
+    return np.where(np.isfinite(known), known, np.nan)
+
+
+RULE = Rule(
+    "UT107", "updates too small", "serious", ("update_norm", "weight_norm", "grad_norm"), check
+)

@@ -1,0 +1,50 @@
+"""UT108: no gradient comes to a layer at all: frozen, detached or unused."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from undertow.diagnosis.reading import Reading
+from undertow.diagnosis.rule import NotMeasured, Outcome, Passed, Rule, found
+
+
+def check(reading: Reading) -> Outcome:
+    """Look for layers that never got a gradient, while others did."""
+    grad = reading.array("grad_norm")
+    may = reading.matrix
+    with np.errstate(invalid="ignore"):
+        got = ((grad > 0) | (reading.array_or_zero("nonfinite") > 0)).any(1)
+    if not (got & may).any():
+        return NotMeasured("no layer got a gradient")
+    never = ~got & may & (got & may).any(1)[:, None]
+    # A layer that is not there yet, or was not recorded, is no layer without a gradient.
+    zero = (grad == 0).any(1)
+    absent = np.isnan(grad).all(1)
+    if reading.trace.source != "watched":
+        never &= zero
+    if len(reading.steps) == 1:  # a branch that starts at 0 has no gradient in its first step
+        never &= absent | _cut_off(got, may)
+    never &= ~(zero & reading.underflows[:, None])
+    where = never.any(1)
+    if not where.any():
+        return Passed("every layer gets a gradient")
+    places = np.flatnonzero(never.any(0))
+    kinds = {_why(reading, place, absent[:, place].all()) for place in places}
+    listed = ", ".join(f"'{reading.names[place]}'" for place in places[:3])
+    more = f" and {len(places) - 3} more" if len(places) > 3 else ""
+    evidence = f"{listed}{more}: {'; '.join(sorted(kinds))}"
+    return found(where, never, True, evidence)
+
+
+def _cut_off(got: np.ndarray, may: np.ndarray) -> np.ndarray:
+    """Mark the layers nearer to the inputs than any that gets a gradient, [R, L]."""
+    return ~np.maximum.accumulate(got & may, 1)
+
+
+def _why(reading: Reading, place: int, absent: bool) -> str:
+    if not reading.trainable[place]:
+        return "frozen (requires_grad is False)"
+    return "detached from the loss, or not used" if absent else "the gradient is exactly 0"
+
+
+RULE = Rule("UT108", "no gradient at all", "critical", ("grad_norm",), check)

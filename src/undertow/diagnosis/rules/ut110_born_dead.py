@@ -1,0 +1,33 @@
+"""UT110: a layer passes nothing on from the first step: the output is the same for every input."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from undertow.diagnosis.reading import Reading
+from undertow.diagnosis.rule import Outcome, Passed, Rule, found, nowhere
+
+
+def check(reading: Reading) -> Outcome:
+    """Look for a layer all of whose units are dead, with no gradient behind it."""
+    dead = reading.birth("dead_fraction")
+    with np.errstate(invalid="ignore"):
+        whole = (dead >= 1.0) & reading.matrix_or_norm & ~reading.is_output
+        nothing = reading.birth("grad_norm") == 0
+    layers = nowhere(reading)
+    first = int(np.flatnonzero(reading.matrix)[0]) if reading.matrix.any() else 0
+    for r in np.flatnonzero(whole.any(1) & nothing[:, first]):
+        layers[r] = whole[r]
+    where = layers.any(1)
+    if not where.any():
+        return Passed("every layer has units that are alive")
+    place = int(np.flatnonzero(layers.any(0))[0])
+    spread = ""
+    if reading.has("output_spread"):
+        value = np.nanmax(np.where(where, reading.birth("output_spread"), np.nan))
+        spread = f"; the output's standard deviation over the batch is {value:.2g}"
+    evidence = f"every unit of '{reading.names[place]}' is dead at the first step{spread}"
+    return found(where, layers, True, evidence)
+
+
+RULE = Rule("UT110", "dead at birth", "critical", ("dead_fraction", "grad_norm"), check)

@@ -1,0 +1,39 @@
+"""UT112: batch normalisation over so few samples that its statistics are noise."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from undertow.diagnosis.reading import Reading
+from undertow.diagnosis.rule import NotApplicable, NotMeasured, Outcome, Passed, Rule, found
+
+
+def check(reading: Reading) -> Outcome:
+    """Compare the batch with what batch normalisation needs; positions of pictures count too."""
+    normed = [i for i, kind in enumerate(reading.kinds) if kind == "batch_norm"]
+    dense = [i for i in normed if not _after_convolution(reading, i)]
+    if not dense and reading.batch_normalised_without_layers:
+        dense = [int(i) for i in np.flatnonzero(reading.hidden)[:1]]
+    if not dense:
+        return NotApplicable(
+            "it has convolutions before each batch normalisation"
+            if normed
+            else "it has no batch normalisation"
+        )
+    batch = reading.batch
+    if batch is None:
+        return NotMeasured("the trace does not say how large a batch is")
+    if batch > reading.limits.small_batch:
+        return Passed(f"a batch has {batch} samples")
+    layers = np.zeros((reading.replicates, reading.layers), bool)
+    layers[:, dense] = True
+    everywhere = np.ones(reading.replicates, bool)
+    return found(everywhere, layers, True, f"batch normalisation over {batch} samples")
+
+
+def _after_convolution(reading: Reading, place: int) -> bool:
+    before = np.flatnonzero(reading.matrix[:place])
+    return bool(before.size) and reading.kinds[before[-1]] == "conv"
+
+
+RULE = Rule("UT112", "batch too small for its batch normalisation", "serious", (), check)

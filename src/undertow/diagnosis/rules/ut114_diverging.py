@@ -1,0 +1,48 @@
+"""UT114: the loss grows, in a network that was healthy at the start: the step is too large."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from undertow.diagnosis.reading import Reading, median
+from undertow.diagnosis.rule import NotMeasured, Outcome, Passed, Rule, found, nowhere
+
+BLOWN = 100.0  # times its first size, a gradient before a NaN tells of steps that were too large
+
+
+def check(reading: Reading) -> Outcome:
+    """Compare the last finite losses with the first."""
+    loss = reading.loss
+    if loss.shape[1] < 2:
+        return NotMeasured("fewer than two losses were logged")
+    first = loss[:, 0]
+    finite = np.where(np.isfinite(loss), loss, -np.inf)
+    with np.errstate(all="ignore"):
+        worst = finite.max(1) / np.abs(first)
+        late = median(loss[:, -max(2, loss.shape[1] // 5) :], 1) / np.abs(first)
+        grows = late > reading.limits.grown
+    broken = (reading.broke_at > 0) & (_grew(reading) | (worst > reading.limits.grown))
+    where = (grows | broken) & np.isfinite(first)
+    if not where.any():
+        return Passed("the loss does not grow")
+    size = float(np.nanmax(worst[where]))
+    evidence = f"the loss grows to {size:.3g} times its first value"
+    if broken.any():
+        evidence += f", and is no number from step {reading.broke_at[broken].min()} on"
+    return found(where, nowhere(reading), False, evidence)
+
+
+def _grew(reading: Reading) -> np.ndarray:
+    """Tell where weights moved too far or gradients grew before a NaN came, [R]."""
+    ratio = np.where(reading.matrix, reading.update_at_start(), np.nan)
+    with np.errstate(invalid="ignore"):
+        found_ = median(ratio, 1) > reading.limits.large_update
+    if reading.has("grad_norm"):
+        grad = np.where(np.isfinite(reading.array("grad_norm")), reading.array("grad_norm"), np.nan)
+        with np.errstate(all="ignore"):
+            largest = np.fmax.reduce(grad, 1)
+            found_ |= (largest > BLOWN * reading.birth("grad_norm")).any(1)
+    return found_
+
+
+RULE = Rule("UT114", "loss diverging from step size alone", "critical", ("loss",), check)
