@@ -190,6 +190,7 @@ def _document(
 def _write_report(
     path: str, document: dict[str, Any], runs: dict[str, tuple[str, Trace]], command: str
 ) -> None:
+    from undertow.app import insight
     from undertow.lab.experiments import experiment
     from undertow.show import report as page
     from undertow.show import words
@@ -201,6 +202,7 @@ def _write_report(
         title=experiment(document["experiment"]).title,
         command=command,
         words=words.paragraph(document),
+        insight=page.Insight(*insight.of_arms({arm: trace for arm, (_, trace) in runs.items()})),
     )
 
 

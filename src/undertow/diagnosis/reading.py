@@ -174,11 +174,14 @@ class Reading:
 
     @cached_property
     def idle(self) -> Array:
-        """Where the loss did not fall, though it had the steps to, [R]."""
+        """Where neither the loss fell nor the accuracy rose, though they had the steps to, [R]."""
         if self.passed < self.limits.steps:
             return np.zeros(self.replicates, bool)
         with np.errstate(invalid="ignore"):
-            return self.fall < self.limits.fallen
+            found = self.fall < self.limits.fallen
+            if self.has("accuracy"):
+                found &= ~(self.end("accuracy") - self.start("accuracy") > self.limits.fallen)
+        return found
 
     @cached_property
     def broke_at(self) -> Array:

@@ -30,8 +30,10 @@ from undertow.lab.randomness import batch_orders, generator
 from undertow.lab.recorder import Recorder
 from undertow.lab.stages import freeze, keep_trained, stages
 from undertow.lab.threads import torch_threads
+from undertow.lab.way import way_back
 from undertow.spec import NetworkSpec, TrainingSpec
 from undertow.trace.record import Chunk, Header, Layer, provenance
+from undertow.trace.way import packed
 
 VERSION = 2  # goes up when the same seed no longer gives the same numbers, to round-off
 FIRST_STEPS = 10  # always recorded
@@ -118,6 +120,7 @@ def train(
         step, epoch, networks = 0, 0, None
         first_layer: list[Tensor] = []
         histograms: list[Tensor] = []
+        crossed: dict[str, np.ndarray] = {}
         for number, stage in enumerate(planned):
             networks = _networks(stage.network, drawn_from, seeds, dtype, number, networks)
             parameters = networks.parameters
@@ -135,6 +138,10 @@ def train(
                     wanted = step <= FIRST_STEPS or 0 in (step % every, step % steps_an_epoch)
                     chosen = batch(train_set, places)
                     at = recorder.room(chosen, step if wanted else None)
+                    if step == 1 and 1 < spec.depth == stage.network.depth:
+                        crossed = packed(
+                            way_back(spec, training, parameters, chosen.inputs, chosen.targets)
+                        )
                     _step(networks, training, change, chosen, at, stage.frozen, record=wanted)
                     if step in (1, last):
                         histograms.append(histogram(at.preactivations))
@@ -149,6 +156,7 @@ def train(
         return {
             **_first_layer_artefacts(torch.stack(first_layer)),
             "preactivation_histogram": _joined(histograms),
+            **crossed,
             **(_plane_artefacts(networks, data, testing) if spec.inputs == 2 else {}),
         }
 

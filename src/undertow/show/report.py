@@ -21,7 +21,9 @@ from undertow.show import page_tables
 from undertow.show.figure import Figure, Kind, Traces, figure, lacking
 from undertow.show.figures import KINDS
 from undertow.show.figures.ranking import ranking
+from undertow.show.figures.waterfall import waterfall
 from undertow.show.theme import alt
+from undertow.show.verdict import verdicts
 from undertow.trace.schema import VARIABLES
 
 OUTCOMES = ("stuck", "test-accuracy")
@@ -32,6 +34,16 @@ class Omission(NamedTuple):
 
     name: str
     reason: str
+
+
+class Insight(NamedTuple):
+    """What `undertow diagnose --json` and `undertow explain --json` say of each arm."""
+
+    diagnoses: Mapping[str, Mapping[str, Any]]
+    budgets: Mapping[str, Mapping[str, Any]]
+
+
+NO_INSIGHT = Insight({}, {})
 
 
 def figures(document: Mapping[str, Any], traces: Traces) -> list[Figure]:
@@ -56,6 +68,7 @@ def write(
     title: str,
     command: str,
     words: str,
+    insight: Insight = NO_INSIGHT,
 ) -> Path:
     """Write the report, whole or not at all, and return its path.
 
@@ -69,6 +82,8 @@ def write(
         The trace of each arm.
     title, command, words : str
         The heading, the command that made the run, and the verdict in a paragraph.
+    insight : Insight
+        Diagnoses and budgets of the arms, as far as there are any.
 
     Raises
     ------
@@ -76,7 +91,7 @@ def write(
         The file cannot be written.
     """
     path = Path(path)
-    content = page(document, traces, title=title, command=command, words=words)
+    content = page(document, traces, title=title, command=command, words=words, insight=insight)
     try:
         handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
         try:
@@ -95,7 +110,13 @@ def write(
 
 
 def page(
-    document: Mapping[str, Any], traces: Traces, *, title: str, command: str, words: str
+    document: Mapping[str, Any],
+    traces: Traces,
+    *,
+    title: str,
+    command: str,
+    words: str,
+    insight: Insight = NO_INSIGHT,
 ) -> str:
     """Return the report as HTML."""
     jinja2 = needs("jinja2", "show")
@@ -114,15 +135,27 @@ def page(
         discussion=document.get("discussion", ()),
         arms=page_tables.arms(document, traces),
         comparisons=page_tables.comparisons(document),
+        verdicts=verdicts(insight.diagnoses),
         networks=page_tables.networks(traces),
         method=page_tables.method(document, traces),
         figures=[
-            (found, safe(script_safe(specification(found)))) for found in figures(document, traces)
+            (found, safe(script_safe(specification(found))))
+            for found in (*_falls(insight), *figures(document, traces))
         ],
         omitted=omitted,
         variables=VARIABLES,
         bundle=safe(bundle()),
     )
+
+
+def _falls(insight: Insight) -> list[Figure]:
+    """Draw the budget of the first arm, and of the one whose gradient changes least."""
+    totals = {arm: abs(document["total_dex"]) for arm, document in insight.budgets.items()}
+    if not totals:
+        return []
+    shown = dict.fromkeys((next(iter(totals)), min(totals, key=lambda arm: totals[arm])))
+    found = waterfall({arm: insight.budgets[arm] for arm in shown})
+    return [found] if found else []
 
 
 def specification(figure: Figure) -> dict[str, Any]:

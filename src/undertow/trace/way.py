@@ -6,6 +6,7 @@ Each number is a float, or an array with an entry a replicate.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -96,3 +97,62 @@ def is_whole(way: Way) -> np.ndarray:
     for row, norm in zip(whole, norms, strict=True):
         row[:] = norm
     return ((whole > 0) & (whole < np.inf)).all(0)
+
+
+def packed(way: Way) -> dict[str, np.ndarray]:
+    """Turn a way into artefacts that a store can keep; the weights' gradients are left out.
+
+    >>> way = Way("a", "b", (Crossing("a", "b", "other", 4.0, 2.0),), 2.0, 4.0, {"a": "relu"})
+    >>> unpacked(packed(way)) == way._replace(attributes={})
+    True
+    """
+    rows = [
+        (each.before, each.after, *(each.numbers[name] for name in KINDS[each.kind]))
+        for each in way.crossings
+    ]
+    rows.append((way.last_delta, way.first_delta))
+    numbers = np.full((len(rows), 4, way.replicates), np.nan)
+    for place, row in enumerate(rows):
+        for column, value in enumerate(row):
+            numbers[place, column] = value
+    plan = {
+        "first": way.first,
+        "last": way.last,
+        "crossings": [each[:3] for each in way.crossings],
+        "activations": dict(way.activations),
+        "beside": way.beside,
+    }
+    return {"way": numbers, "way_plan": np.frombuffer(json.dumps(plan).encode(), np.uint8)}
+
+
+def unpacked(artefacts: Mapping[str, np.ndarray]) -> Way | None:
+    """Return the way that a run keeps; None where it keeps none."""
+    if not {"way", "way_plan"} <= set(artefacts):
+        return None
+    plan = json.loads(artefacts["way_plan"].astype(np.uint8).tobytes())
+    numbers = artefacts["way"]
+    replicates = numbers.shape[2]
+
+    def value(place: int, column: int) -> Number:
+        found = numbers[place, column]
+        return float(found[0]) if replicates == 1 else found
+
+    crossings = tuple(
+        Crossing(
+            *names,
+            value(place, 0),
+            value(place, 1),
+            {name: value(place, 2 + i) for i, name in enumerate(KINDS[names[2]])},
+        )
+        for place, names in enumerate(plan["crossings"])
+    )
+    return Way(
+        plan["first"],
+        plan["last"],
+        crossings,
+        value(-1, 1),
+        value(-1, 0),
+        plan["activations"],
+        beside=tuple(plan["beside"]),
+        replicates=replicates,
+    )

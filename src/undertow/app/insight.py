@@ -1,0 +1,135 @@
+"""What `undertow explain` and `undertow diagnose` do: on a run, or on a model of the user's."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from undertow.app import target
+from undertow.errors import SpecError, UndertowError, needs
+from undertow.trace.record import Trace
+
+STATUS = {"healthy": 0, "sick": 1, "undecided": 3}
+
+
+def explain(name: str, store: str, picture: str | None = None) -> dict[str, Any]:
+    """Return the budget of a run's probe, or of a model now, as a JSON document; draw it."""
+    if picture:
+        _check_picture(picture)
+    from undertow.explanation.budget import Budget
+    from undertow.explanation.words import sentence
+
+    if target.is_factory(name):
+        budget: Budget = _explained(target.model(name))
+    else:
+        budget = of_run(name, target.run(name, store))
+    document = {**without_nan(budget.document()), "summary": sentence(budget)}
+    if picture:
+        from undertow.show.figures.waterfall import waterfall
+
+        drawn = waterfall({name: document})
+        assert drawn
+        drawn.chart.save(picture, scale_factor=2)
+    return document
+
+
+def of_run(name: str, trace: Trace) -> Any:
+    """Return the budget of the probe that a run keeps."""
+    from undertow.explanation.budget import budget
+    from undertow.trace.way import unpacked
+
+    way = unpacked(trace.artefacts)
+    if way is None:
+        raise SpecError(
+            f"run {name} holds no probe: runs of the laboratory with two hidden layers and more "
+            "do. For a model of your own type  undertow explain MODULE:FACTORY"
+        )
+    return budget(way)
+
+
+def diagnose(name: str, store: str, *, theory: bool) -> tuple[dict[str, Any], int]:
+    """Return the diagnosis of a run, or of one pass of a model, and the exit status."""
+    from undertow.diagnosis.diagnose import diagnose as diagnosed
+
+    predicted = None
+    if target.is_factory(name):
+        made = target.model(name)
+        needs("torch", "lab")
+        from undertow.watching.probe import probe
+
+        trace = _careful(name, lambda: probe(*made))
+        if theory:
+            predicted = _predicted(made)
+    else:
+        trace = target.run(name, store)
+        if theory:
+            raise SpecError("--theory is for MODULE:FACTORY: a run has no model to predict")
+    found = diagnosed(trace, predicted)
+    return without_nan(found.document()), STATUS[found.outcome]
+
+
+def of_arms(traces: Mapping[str, Trace]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the diagnosis of each arm, and the budget of each that keeps a probe."""
+    from undertow.diagnosis.diagnose import diagnose as diagnosed
+    from undertow.explanation.budget import budget
+    from undertow.explanation.words import sentence
+    from undertow.trace.way import unpacked
+
+    diagnoses = {arm: without_nan(diagnosed(trace).document()) for arm, trace in traces.items()}
+    budgets = {}
+    for arm, trace in traces.items():
+        way = unpacked(trace.artefacts)
+        if way is None:
+            continue
+        with contextlib.suppress(UndertowError):  # no gradient goes all the way: nothing to share
+            found = budget(way)
+            budgets[arm] = {**without_nan(found.document()), "summary": sentence(found)}
+    return diagnoses, budgets
+
+
+def without_nan(value: Any) -> Any:
+    """Return a document in which a number that is none is null.
+
+    >>> without_nan({"a": [1.0, float("nan")]})
+    {'a': [1.0, None]}
+    """
+    if isinstance(value, dict):
+        return {key: without_nan(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _check_picture(path: str) -> None:
+    needs("altair", "show")
+    needs("vl_convert", "show")
+    if not path.endswith((".png", ".svg")):
+        raise SpecError(f"--figure {path}: a file that ends in .png or .svg")
+    if not Path(path).resolve().parent.is_dir():
+        raise SpecError(f"--figure {path}: there is no folder {Path(path).resolve().parent}")
+
+
+def _explained(made: target.Model) -> Any:
+    from undertow.explanation.explain import explain as explained
+
+    return _careful("the model", lambda: explained(*made))
+
+
+def _predicted(made: target.Model) -> Trace:
+    from undertow.prediction.network import predict
+
+    return predict(made.model, made.batch[0], targets=made.batch[1])
+
+
+def _careful(name: str, call: Any) -> Any:
+    """Call the user's model; what goes wrong in it is one line."""
+    try:
+        return call()
+    except UndertowError:
+        raise
+    except Exception as error:
+        lines = str(error).splitlines() or [""]
+        raise SpecError(f"{name} failed on its batch: {type(error).__name__}: {lines[0]}") from None
