@@ -60,6 +60,9 @@ class Judged(NamedTuple):
 class Diagnosis:
     """The verdict on a trace.
 
+    >>> Diagnosis("healthy", None, (), ()).healthy
+    True
+
     `outcome` is "healthy", "sick" or "undecided", and `reason` says why it is undecided;
     `findings` begin with the root cause; `rules` has every rule once.
     """

@@ -95,10 +95,16 @@ class Thresholds(BaseModel):
     )
     small_input: float = _threshold(0.04, "root mean square", "The same.", gt=0, lt=1)
     small_batch: int = _threshold(
-        4,
+        2,
         "samples",
-        "Below, a gradient's square grows twofold and more a layer (gain (B-2)/(B-3) of a linear "
-        "layer under batch normalisation).",
+        "Batch normalisation over two samples makes each the negative of the other.",
+        ge=1,
+    )
+    small_batch_idle: int = _threshold(
+        8,
+        "samples",
+        "The same where the loss does not fall or the gradient grows: under batch normalisation a "
+        "linear layer multiplies the gradient's square by (B - 2) / (B - 3), a ReLU layer by more.",
         ge=1,
     )
     off_critical: float = _threshold(

@@ -177,6 +177,9 @@ def _others(dims: int, unit_dim: int) -> tuple[int, ...]:
 def slopes(curve: Curve, node: Node, unit_dim: int) -> Slopes:
     """Measure an activation on the batch that its node has seen."""
     kept = getattr(node, curve.saved).detach()
+    name = curve.name
+    if name == "hard_tanh" and node._saved_min_val >= 0:
+        name = "relu6"  # the same node, but half of its inputs may lie on its flat side
     if kept.dtype in (torch.float16, torch.bfloat16):
         kept = kept.float()
     value = curve.value(kept, node) if curve.value else kept
@@ -186,10 +189,10 @@ def slopes(curve: Curve, node: Node, unit_dim: int) -> Slopes:
     if curve.leak:
         positive = torch.sign(kept) if curve.name == "relu" else (kept > 0).to(kept.dtype)
         counts = positive.sum(others)
-        return Slopes(curve.name, pairs, norm(value), 0.0, 0.0, counts, curve.leak(node))
+        return Slopes(name, pairs, norm(value), 0.0, 0.0, counts, curve.leak(node))
     assert curve.slope
     slope = curve.slope(kept, node).abs()
     largest = curve.largest(node) if callable(curve.largest) else curve.largest
     flat = (slope < SATURATED * largest).sum()
     flat = flat.item() if flat.is_cpu else flat
-    return Slopes(curve.name, pairs, norm(value), norm(slope), flat, slope.amax(others))
+    return Slopes(name, pairs, norm(value), norm(slope), flat, slope.amax(others))

@@ -25,6 +25,7 @@ def check(reading: Reading) -> Outcome:
     if len(reading.steps) == 1:  # a branch that starts at 0 has no gradient in its first step
         never &= absent | _cut_off(got, may)
     never &= ~(zero & reading.underflows[:, None])
+    never &= ~_beside(reading, got)
     where = never.any(1)
     if not where.any():
         return Passed("every layer gets a gradient")
@@ -34,6 +35,19 @@ def check(reading: Reading) -> Outcome:
     more = f" and {len(places) - 3} more" if len(places) > 3 else ""
     evidence = f"{listed}{more}: {'; '.join(sorted(kinds))}"
     return found(where, never, True, evidence)
+
+
+def _beside(reading: Reading, got: np.ndarray) -> np.ndarray:
+    """Mark the weights whose module has another that gets a gradient, [R, L].
+
+    A recurrent layer of which the first state alone is read does not use all of its own.
+    """
+    modules = [name.partition(".weight")[0] for name in reading.names]
+    found_ = np.zeros_like(got)
+    for place, module in enumerate(modules):
+        others = [i for i, other in enumerate(modules) if other == module and i != place]
+        found_[:, place] = got[:, others].any(1)
+    return found_
 
 
 def _cut_off(got: np.ndarray, may: np.ndarray) -> np.ndarray:

@@ -23,17 +23,23 @@ def check(reading: Reading) -> Outcome:
     batch = reading.batch
     if batch is None:
         return NotMeasured("the trace does not say how large a batch is")
-    if batch > reading.limits.small_batch:
+    with np.errstate(invalid="ignore"):
+        suffers = reading.idle | (reading.total > reading.limits.exploding_idle)
+    where = np.full(reading.replicates, batch <= reading.limits.small_batch)
+    where |= suffers & (batch <= reading.limits.small_batch_idle)
+    if not where.any():
         return Passed(f"a batch has {batch} samples")
     layers = np.zeros((reading.replicates, reading.layers), bool)
     layers[:, dense] = True
-    everywhere = np.ones(reading.replicates, bool)
-    return found(everywhere, layers, True, f"batch normalisation over {batch} samples")
+    return found(where, layers, True, f"batch normalisation over {batch} samples")
 
 
 def _after_convolution(reading: Reading, place: int) -> bool:
+    """Tell whether it norms pictures: the layer before it, or else the one after it, is one."""
     before = np.flatnonzero(reading.matrix[:place])
-    return bool(before.size) and reading.kinds[before[-1]] == "conv"
+    after = place + np.flatnonzero(reading.matrix[place:])
+    near = [*before[-1:], *after[:1]]
+    return bool(near) and reading.kinds[near[0]] == "conv"
 
 
 RULE = Rule("UT112", "batch too small for its batch normalisation", "serious", (), check)
