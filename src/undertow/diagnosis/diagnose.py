@@ -139,10 +139,10 @@ def diagnose(
     reading = Reading(trace, predicted, thresholds)
     with np.errstate(all="ignore"):
         outcomes = {rule.code: judge(rule, reading) for rule in RULES}
-    found = {code: each for code, each in outcomes.items() if isinstance(each, Found)}
-    by_replicate = roots(found, reading) if reading.replicates else [None]
-    code, is_tied = majority(by_replicate)
-    verdict, reason = _verdict(reading, outcomes, code, is_tied=is_tied)
+        found = {code: each for code, each in outcomes.items() if isinstance(each, Found)}
+        by_replicate = roots(found, reading) if reading.replicates else [None]
+        code, is_tied = majority(by_replicate)
+        verdict, reason = _verdict(reading, outcomes, code, is_tied=is_tied)
     root = _root_cause(code, found, reading) if verdict == "sick" and code else None
     return Diagnosis(
         verdict,

@@ -1,0 +1,1 @@
+"""A way back -> where every decade of the gradient went: an exact budget, and its words."""

@@ -18,7 +18,7 @@ scale (doi:10.1109/ICCV.2015.123, proceedings.mlr.press/v9/glorot10a).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -28,7 +28,7 @@ import numpy as np
 from undertow.errors import UndertowError
 from undertow.trace.way import Crossing, Number, Way, WeightGradient, is_whole, layers
 
-TERMS = (
+TERMS: tuple[str, ...] = (
     "ceiling",
     "saturation",
     "covariance",
@@ -39,6 +39,13 @@ TERMS = (
     "fan_out",
     "other",
 )
+
+
+NORMALISATIONS = ("norm", "norm_inner")
+ROUNDING = 1e-5  # dex: what the norm of a mere view may differ by
+
+# The smallest numbers with all their digits.
+SMALLEST = {"float64": 2.2e-308, "float32": 1.2e-38, "bfloat16": 1.2e-38, "float16": 6.1e-5}
 
 
 class Part(NamedTuple):
@@ -58,16 +65,19 @@ class LayerBudget(NamedTuple):
     terms: Mapping[str, float]
     total: float
     parts: tuple[Part, ...]
+    is_normalised: bool = False
 
     @property
     def from_critical(self) -> float | None:
         """Return by how many dex the weights above are larger than critical.
 
         Critical for the layer's activation, without biases. None where no weights are critical, or
-        where a normalisation makes their scale irrelevant.
+        where a normalisation before or after them makes their scale irrelevant.
         """
         scales = [part.dex for part in self.parts if part.term == "weight_scale"]
-        if len(scales) != 1 or any(part.term == "normalisation" for part in self.parts):
+        curves = sum(part.term == "ceiling" for part in self.parts)
+        unknown = any(part.term == "other" and abs(part.dex) > ROUNDING for part in self.parts)
+        if len(scales) != 1 or self.is_normalised or curves > 1 or (unknown and not curves):
             return None
         variance = critical_variance(self.activation)
         return None if variance is None else scales[0] - 0.5 * math.log10(variance)
@@ -92,7 +102,17 @@ class Budget:
     """Where the gradient's decades went, from the last hidden layer to the first.
 
     `layers` begins at the input's side. `closure_error` is by how much all terms together miss the
-    total, which is measured by itself. Of several replicates every number is the mean over those
+    total, which is measured by itself.
+
+    >>> import torch, undertow as ut
+    >>> from torch import nn
+    >>> model = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 8), nn.Linear(8, 1))
+    >>> batch = torch.ones(4, 2), torch.zeros(4, 1)
+    >>> found = ut.explain(model, nn.functional.mse_loss, batch)
+    >>> [layer.name for layer in found.layers], found.last
+    (['0'], '2')
+
+    Of several replicates every number is the mean over those
     through which a gradient goes, `replicates` of `of`.
     """
 
@@ -112,7 +132,7 @@ class Budget:
         return {term: sum(layer.terms[term] for layer in self.layers) for term in TERMS}
 
     def document(self) -> dict[str, Any]:
-        """Return what `undertow explain --json` prints."""
+        """Return what `undertow explain --json` prints; None stands for what is not a number."""
         return {
             "total_dex": self.total_dex,
             "layers": [
@@ -130,7 +150,10 @@ class Budget:
             "first": self.first,
             "last": self.last,
             "terms": self.totals(),
-            "weights": [weight._asdict() for weight in self.weights],
+            "weights": [
+                {name: _or_none(value) for name, value in weight._asdict().items()}
+                for weight in self.weights
+            ],
             "beside": list(self.beside),
             "replicates": self.replicates,
             "of": self.of,
@@ -160,9 +183,10 @@ def budget(way: Way) -> Budget:
     parts = {name: [] for name in layers(way)}
     for crossing in way.crossings:
         parts[crossing.layer] += _parts(crossing, whole)
-    found = tuple(
-        _layer(name, parts[name], way) for name in reversed(parts)
-    )  # a learner reads from the input
+    normalised = _normalised(way.crossings)
+    found = tuple(  # a learner reads from the input
+        _layer(name, parts[name], way, name in normalised) for name in reversed(parts)
+    )
     return Budget(
         way.first,
         way.last,
@@ -204,12 +228,24 @@ def _parts(crossing: Crossing, whole: np.ndarray) -> list[Part]:
     return [Part(term, where, dex) for term, dex in found.items()]
 
 
-def _layer(name: str, parts: list[Part], way: Way) -> LayerBudget:
+def _normalised(crossings: Sequence[Crossing]) -> set[str]:
+    """Return the layers in whose gain the scale of weights is undone by a normalisation."""
+    found, last = set(), ""
+    for crossing in crossings:
+        is_norm = crossing.kind in NORMALISATIONS
+        if is_norm or (crossing.kind == "weights" and last in NORMALISATIONS):
+            found.add(crossing.layer)
+        if crossing.kind != "other":  # such as a change of shape
+            last = crossing.kind
+    return found
+
+
+def _layer(name: str, parts: list[Part], way: Way, is_normalised: bool) -> LayerBudget:
     terms = dict.fromkeys(TERMS, 0.0)
     for part in parts:
         terms[part.term] += part.dex
     activation = way.activations.get(name, "linear")
-    return LayerBudget(name, activation, terms, sum(terms.values()), tuple(parts))
+    return LayerBudget(name, activation, terms, sum(terms.values()), tuple(parts), is_normalised)
 
 
 @cache
@@ -242,13 +278,28 @@ def _dex(after: Number, before: Number, whole: np.ndarray) -> float:
         return float((np.log10(ratio) - np.log10(base)).mean())
 
 
+def _or_none(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def _broken(way: Way) -> str:
-    for name, norm in ((way.last, way.last_delta), *((c.layer, c.after) for c in way.crossings)):
+    """Say where the gradient ends, and how."""
+    ends = [(way.last, 0.0, way.last_delta)]
+    ends += [(crossing.layer, crossing.before, crossing.after) for crossing in way.crossings]
+    for name, before, norm in ends:
         sizes = np.asarray(norm, float)
         if not (np.isfinite(sizes) & (sizes > 0)).any():
-            what = "0" if (sizes == 0).all() else "NaN or Inf"
             return (
-                f"no decades to share out: the gradient is {what} from '{name}' on towards the "
-                "inputs. Type  undertow diagnose"
+                f"no decades to share out: the gradient {_what(sizes, before, way)} from '{name}' "
+                "on towards the inputs. Type  undertow diagnose"
             )
     return "no decades to share out: in no network does a gradient go all the way"
+
+
+def _what(sizes: np.ndarray, before: Number, way: Way) -> str:
+    if not (sizes == 0).all():
+        return "is NaN or Inf"
+    kind = str(way.attributes.get("dtype", "float64"))
+    if (np.asarray(before, float) > SMALLEST.get(kind, 0.0)).any() or not np.any(before):
+        return "is 0"
+    return f"is too small for {kind} and becomes 0"

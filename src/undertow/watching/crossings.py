@@ -13,6 +13,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from undertow.theory.activations import SELU_ALPHA, SELU_SCALE
 from undertow.watching.norms import Number, norm, numbers
 from undertow.watching.slopes import CURVES, Node
 
@@ -37,12 +38,13 @@ Known = Mapping[tuple[int, int], Number]
 
 
 def weight_scale(
-    node: Node, place: int, is_data: Callable[[Node], bool], known: Known
+    node: Node, place: int, is_data: Callable[[Node | None], bool], known: Known
 ) -> float | None:
     """Return the gain of a node's weights for a gradient of any direction; None without weights.
 
     |W|_F / sqrt(n) where n units send the gradient: its square is the mean of |W^T g|^2 / |g|^2
-    over directions. `is_data` tells of the other factor of a product whether it is data too.
+    over directions. `is_data` tells of the other factor of a product, by the node that made it,
+    whether it is data too.
     """
     name = node.name()
     if name in CONVOLUTIONS:
@@ -71,14 +73,32 @@ def activation(node: Node) -> tuple[str, float, float] | None:
     if curve is None:
         return None
     kept = getattr(node, curve.saved).detach()
+    name = _told_apart(curve.name, node)
     if curve.leak:
         above, leak = int((kept > 0).count_nonzero()), curve.leak(node)
         square = (above + leak**2 * (kept.numel() - above)) / max(kept.numel(), 1)
-        return curve.name, 1.0, math.sqrt(square)
+        return name, max(1.0, abs(leak)), math.sqrt(square)
+    if kept.dtype in (torch.float16, torch.bfloat16):
+        kept = kept.float()
     assert curve.slope
     largest = curve.largest(node) if callable(curve.largest) else curve.largest
     slope = _number(norm(curve.slope(kept, node))) / math.sqrt(max(kept.numel(), 1))
-    return curve.name, float(largest), slope
+    return name, float(largest), slope
+
+
+def _told_apart(name: str, node: Node) -> str:
+    """Name an activation with its numbers, where they are not those that the theory knows it by."""
+    if name == "elu":
+        numbers_ = (node._saved_alpha, node._saved_scale, node._saved_input_scale)
+        known = {(1.0, 1.0, 1.0): "elu", (SELU_ALPHA, SELU_SCALE, 1.0): "selu"}
+        return known.get(numbers_, f"elu({numbers_[0]:g})")
+    if name == "hard_tanh":
+        ends = (node._saved_min_val, node._saved_max_val)
+        known = {(-1.0, 1.0): "hard_tanh", (0.0, 6.0): "relu6"}
+        return known.get(ends, f"hard_tanh({ends[0]:g}, {ends[1]:g})")
+    if name == "leaky_relu" and (leak := node._saved_negative_slope) != 0.01:
+        return f"leaky_relu({leak:g})"
+    return name
 
 
 def rescaling(node: Node, grad: Tensor) -> tuple[float, float]:
@@ -106,7 +126,8 @@ def _scale(node: Node, grad: Tensor) -> Tensor:
         inverse = node._saved_result2
     else:
         variance = node._saved_running_var
-        epsilon = getattr(node, "_saved_eps", None) or node._saved_epsilon
+        epsilon = getattr(node, "_saved_eps", None)  # which cuDNN calls otherwise
+        epsilon = node._saved_epsilon if epsilon is None else epsilon
         inverse = torch.rsqrt(variance + epsilon)
     scale = inverse if gamma is None else inverse * gamma
     return scale.detach().view(1, -1, *[1] * (grad.dim() - 2))

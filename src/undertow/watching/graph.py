@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from undertow.watching.slopes import Node
@@ -61,18 +61,31 @@ def between(graph: Graph, start: Node, end: Node | None = None) -> Graph:
             reached.update(before for before, _ in edges)
     if end is None:
         return found
-    ends = leading_to(found, end)
+    ends = leading_to(found, {end})
     return {node: edges for node, edges in found.items() if node in ends}
 
 
-def leading_to(graph: Graph, end: Node) -> set[Node]:
-    """Return the nodes of a graph from which the way back comes to one, and that one."""
-    found = {end}
+def leading_to(graph: Graph, ends: Iterable[Node]) -> set[Node]:
+    """Return the nodes of a graph from which the way back comes to one of some, and those."""
+    found = set(ends)
     for node in reversed(list(graph)):
         for before, _ in graph[node]:
             if before in found:
                 found.add(node)
                 break
+    return found
+
+
+def inside(graph: Graph, start: Node, source: Node) -> set[Node]:
+    """Return the nodes that were made from `source` on and that `start` was made of."""
+    since = source._sequence_nr()
+    found: set[Node] = set()
+    stack = [start]
+    while stack:
+        node = stack.pop()
+        if node in graph and node not in found and node._sequence_nr() > since:
+            found.add(node)
+            stack.extend(before for before, _ in graph[node])
     return found
 
 
@@ -107,7 +120,7 @@ def longest_way(
         count = best[node][0]
         for place, gate in enumerate(edges):
             before = gate[0]
-            if before not in graph:
+            if before not in graph or (before is end.node and gate != end):
                 continue
             size = 1.0 if size_of is None else size_of(node, place)
             if not 0 < size < math.inf:
