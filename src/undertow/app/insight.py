@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ def diagnose(name: str, store: str, *, theory: bool) -> tuple[dict[str, Any], in
 
         trace = _careful(name, lambda: probe(*made))
         if theory:
-            predicted = _predicted(made)
+            predicted = _careful(name, lambda: _predicted(made))
     else:
         trace = target.run(name, store)
         if theory:
@@ -125,11 +126,12 @@ def _predicted(made: target.Model) -> Trace:
 
 
 def _careful(name: str, call: Any) -> Any:
-    """Call the user's model; what goes wrong in it is one line."""
+    """Call the user's model; what goes wrong in it is one line, what it prints is for people."""
     try:
-        return call()
+        with contextlib.redirect_stdout(sys.stderr):
+            return call()
     except UndertowError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         lines = str(error).splitlines() or [""]
         raise SpecError(f"{name} failed on its batch: {type(error).__name__}: {lines[0]}") from None

@@ -43,6 +43,8 @@ def model(target: str) -> Model:
         The module or the function is not there, fails, or returns something else.
     """
     place, _, name = target.rpartition(":")
+    if not place or not name:
+        raise SpecError(f"{target}: as in my_net.py:make, {FORM}")
     # What the user's file prints must not mix with a JSON document.
     with contextlib.redirect_stdout(sys.stderr):
         module = _module(place)
@@ -51,7 +53,7 @@ def model(target: str) -> Model:
             raise SpecError(f"{place} has no function '{name}': name {FORM}")
         try:
             found = factory()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise SpecError(f"{target} failed: {_said(error)}") from None
     if not isinstance(found, tuple | list) or len(found) != 3:
         what = f"{len(found)} values" if isinstance(found, tuple | list) else type(found).__name__
@@ -81,7 +83,7 @@ def _module(place: str) -> Any:
             f"no module '{error.name}': name a module that can be imported here, or a file, as in "
             "my_net.py:make"
         ) from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # which would end with the status of a verdict
         raise SpecError(f"{place} cannot be imported: {_said(error)}") from None
 
 
@@ -102,6 +104,6 @@ def _from_file(path: Path) -> Any:
     return module
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     lines = str(error).splitlines()
     return f"{type(error).__name__}: {lines[0] if lines else ''}".rstrip(": ")

@@ -8,25 +8,25 @@ import numpy as np
 
 from undertow.diagnosis.reading import Reading
 
-MOST = 0.6  # of the whole change, at one layer, makes it the culprit
-ODD_SCALE = 0.7  # dex that a weight's scale is off its neighbours'
+MOST = 0.6  # of the whole change, at a few layers, makes them the culprits
+ODD = 1.0  # dex that a transition differs from the others
 ODD_SLOPE = 0.7  # dex that a layer's slope is below its neighbours'
 
 
 class Break(NamedTuple):
-    """The largest lasting change between two layers that follow each other, in dex.
+    """A lasting change between two layers that follow each other, unlike the changes elsewhere.
 
-    `rest` is what the transitions lose or gain otherwise, their median; `culprit` the place of the
-    layer whose weights or slopes are to blame.
+    `dex` is its size; `excess` what it is larger than the other transitions' median; `culprit` the
+    place of the layer whose weights or slopes are to blame.
     """
 
     dex: float
-    rest: float
+    excess: float
     culprit: int
 
 
-def largest(reading: Reading, log_delta: np.ndarray, r: int, sign: int) -> Break | None:
-    """Find where most of a gradient goes (`sign` -1) or comes from (+1), in replicate `r`.
+def breaks(reading: Reading, log_delta: np.ndarray, r: int, sign: int) -> list[Break]:
+    """List where a gradient is lost (`sign` -1) or gained (+1) at once, in replicate `r`.
 
     What a layer inside a residual branch lacks comes back behind it, so only a change that all
     layers nearer to the inputs share counts.
@@ -34,22 +34,30 @@ def largest(reading: Reading, log_delta: np.ndarray, r: int, sign: int) -> Break
     profile = sign * log_delta[r]
     places = np.flatnonzero(reading.matrix & np.isfinite(profile))
     if len(places) < 3:
-        return None
+        return []
     values = profile[places]
     # Of what lies nearer to the inputs the least changed: what it has, all have.
-    shared = np.minimum.accumulate(values[:-1])
-    changes = shared - values[1:]
-    k = int(np.argmax(changes))
-    others = np.delete(-np.diff(values), k)
-    lower, upper = int(places[k]), int(places[k + 1])
-    culprit = _blame(reading, r, lower, upper)
-    return Break(sign * float(changes[k]), sign * float(np.median(others)), culprit)
+    changes = np.minimum.accumulate(values[:-1]) - values[1:]
+    usual = float(np.median(-np.diff(values)))
+    return [
+        Break(float(changes[k]), float(changes[k]) - usual, _blame(reading, r, *places[k : k + 2]))
+        for k in np.flatnonzero(changes - usual > ODD)
+    ]
 
 
-def is_local(found: Break, total: float) -> bool:
-    """Tell whether one layer makes most of the total."""
-    excess = abs(found.dex - found.rest)
-    return excess > 1.0 and abs(found.dex) > MOST * abs(total)
+def culprits(found: list[Break], total: float) -> list[Break]:
+    """Return the breaks, if they make most of the total together."""
+    return found if sum(each.excess for each in found) > MOST * abs(total) else []
+
+
+def words(found: list[Break], names: list[str]) -> str:
+    """Say how much of a total is due to each of a few layers.
+
+    >>> words([Break(3.0, 3.0, 1)], ["a", "b"])
+    ", 3.0 of them at 'b'"
+    """
+    parts = [f"{each.dex:.1f} of them at '{names[each.culprit]}'" for each in found[:3]]
+    return f", {', '.join(parts)}" if parts else ""
 
 
 def _blame(reading: Reading, r: int, lower: int, upper: int) -> int:
@@ -59,10 +67,10 @@ def _blame(reading: Reading, r: int, lower: int, upper: int) -> int:
         known = slopes[np.isfinite(slopes)]
         if known.size and np.isfinite(slopes[lower]):
             if slopes[lower] < np.median(known) - ODD_SLOPE:
-                return lower
+                return int(lower)
         elif known.size and np.isneginf(slopes[lower]):
-            return lower
-    return upper
+            return int(lower)
+    return int(upper)
 
 
 def _log(values: np.ndarray) -> np.ndarray:

@@ -39,7 +39,7 @@ EXPLAINS = {
     "UT109": ("UT101", "UT102"),
 }
 # What steps that are too large do to units, once they have been made.
-BY_STEPS = ("UT103", "UT104", "UT108")
+BY_STEPS = ("UT101", "UT102", "UT103", "UT104", "UT108")
 NORMAL = 5.0  # times its inputs: pre-activations so large are the inputs' doing, not the weights'
 
 

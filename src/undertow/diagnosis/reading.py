@@ -101,7 +101,7 @@ class Reading:
 
     def end(self, name: str) -> Array:
         """Return the median over the last steps at which it was measured."""
-        count = len(self._measured_at(name))
+        count = len(self._measured_at(self._until_it_broke(name)))
         return self._median(name, slice(max(0, count - max(FIRST, int(LAST * count))), count))
 
     @cached_property
@@ -111,8 +111,11 @@ class Reading:
 
     @cached_property
     def log_delta(self) -> Array:
-        """log10 |delta| of every layer at the start, [R, L]; NaN where it is not measured."""
-        return _log10(self.start("delta_norm")) if self.has("delta_norm") else self._nothing()
+        """log10 |delta| of every layer at birth, [R, L]; NaN where it is not measured.
+
+        At the first step alone: the next may already be that of another network.
+        """
+        return _log10(self.birth("delta_norm")) if self.has("delta_norm") else self._nothing()
 
     @cached_property
     def log_delta_at_end(self) -> Array:
@@ -140,6 +143,13 @@ class Reading:
     def update_at_start(self) -> Array:
         """Return the median ratio over the first steps, [R, L]."""
         return median(self.update_ratio[:, : 2 * FIRST], 1)
+
+    def largest_update(self) -> Array:
+        """Return, over the first steps, the largest of the median ratios over layers, [R]."""
+        first = self.update_ratio[:, :FIRST][:, :, self.matrix]
+        first = np.where(np.isfinite(first), first, np.nan)
+        typical = median(first, 2)
+        return np.fmax.reduce(typical, 1) if typical.shape[1] else np.full(len(first), np.nan)
 
     @cached_property
     def loss(self) -> Array:
@@ -212,14 +222,22 @@ class Reading:
     def _nonfinite_by_step(self) -> Array:
         return self._nonfinite.any(0)
 
-    def _measured_at(self, name: str) -> Array:
+    def _until_it_broke(self, name: str) -> Array:
+        """Return a variable without what came with or after the first NaN or Inf."""
         array = self.array(name)
+        if not (self.broke_at > 0).any():
+            return array
+        ends = np.where(self.broke_at > 0, self.broke_at, np.iinfo(np.int64).max)
+        late = self.steps[None, :] >= ends[:, None]
+        return np.where(late if array.ndim == 2 else late[:, :, None], np.nan, array)
+
+    def _measured_at(self, array: Array) -> Array:
         known = ~np.isnan(array)
         return np.flatnonzero(known.any(axis=tuple(i for i in range(array.ndim) if i != 1)))
 
     def _median(self, name: str, which: slice) -> Array:
-        array = self.array(name)
-        places = self._measured_at(name)[which]
+        array = self._until_it_broke(name)
+        places = self._measured_at(array)[which]
         return median(array[:, places].astype(float), 1)
 
     def _nothing(self) -> Array:

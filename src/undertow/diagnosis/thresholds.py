@@ -71,10 +71,22 @@ class Thresholds(BaseModel):
         gt=0,
         le=1,
     )
+    gate_scale: float = _threshold(
+        8.0,
+        "standard deviation",
+        "Of the inputs of a recurrent layer's gates; its usual weights give about .6.",
+        gt=1,
+    )
     large_update: float = _threshold(
         0.2,
         "of the weight's norm, a step",
         "A weight that changes by a fifth in each step keeps nothing of what it learned.",
+        gt=0,
+    )
+    whole_update: float = _threshold(
+        1.0,
+        "of the weight's norm, a step",
+        "In one step most weights become others: whatever the loss does, the start is lost.",
         gt=0,
     )
     small_update: float = _threshold(
@@ -112,6 +124,13 @@ class Thresholds(BaseModel):
     )
     fallen: float = _threshold(
         0.1, "of the first loss", "A loss that falls by less does not fall.", gt=0, lt=1
+    )
+    half_fallen: float = _threshold(
+        0.5,
+        "of the first loss",
+        "Where most hidden layers are left out of the optimizer the rest may still learn a little.",
+        gt=0,
+        lt=1,
     )
     grown: float = _threshold(
         3.0, "times the first loss", "A loss that grows so far diverges.", gt=1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.diagnosis.breaks import is_local, largest
+from undertow.diagnosis.breaks import breaks, culprits, words
 from undertow.diagnosis.reading import Reading
 from undertow.diagnosis.rule import (
     NotApplicable,
@@ -37,8 +37,8 @@ def check(reading: Reading) -> Outcome:
     layers, evidence = nowhere(reading), ""
     for r in np.flatnonzero(where):
         profile, of = (reading.log_delta, total) if start[r] else (reading.log_delta_at_end, late)
-        layers[r], words = _layers(reading, profile, r, of[r])
-        evidence = evidence or words
+        layers[r], said = _layers(reading, profile, r, of[r])
+        evidence = evidence or said
     dex = middle(np.where(start, total, late), where)
     amount = f"{-dex:.1f} decades of delta are lost" if np.isfinite(dex) else "all of it is lost"
     return found(
@@ -56,8 +56,8 @@ def _vanished(reading: Reading, log_delta: np.ndarray, total: np.ndarray) -> np.
         where |= (total < limits.vanishing_idle) & reading.idle & _last_moves(reading)
         where |= (total < limits.vanishing_idle) & _below_band(reading, total)
     for r in np.flatnonzero(~where):
-        lost = largest(reading, log_delta, r, -1)
-        where[r] = lost is not None and lost.dex < -limits.break_ and total[r] < -1.0
+        sizes = [each.dex for each in breaks(reading, log_delta, r, -1)]
+        where[r] = max(sizes, default=0.0) > limits.break_ and total[r] < -1.0
     # Of no gradient at all there is another rule; a total of -inf is an underflow.
     return where & ~np.isnan(total) & (np.isfinite(total) | reading.underflows)
 
@@ -89,10 +89,9 @@ def _layers(
 ) -> tuple[np.ndarray, str]:
     """Return the layers to name: the one that loses most of it, or all that starve."""
     marks = np.zeros(reading.layers, bool)
-    lost = largest(reading, log_delta, r, -1)
-    if lost and is_local(lost, total):
-        marks[lost.culprit] = True
-        return marks, f", {-lost.dex:.1f} of them at '{reading.names[lost.culprit]}'"
+    if blamed := culprits(breaks(reading, log_delta, r, -1), total):
+        marks[[each.culprit for each in blamed]] = True
+        return marks, words(blamed, reading.names)
     places = np.flatnonzero(reading.hidden & ~np.isnan(log_delta[r]))
     with np.errstate(invalid="ignore"):
         starved = log_delta[r, places] < log_delta[r, places[-1]] - STARVED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.diagnosis.breaks import is_local, largest
+from undertow.diagnosis.breaks import breaks, culprits, words
 from undertow.diagnosis.reading import Reading
 from undertow.diagnosis.rule import NotApplicable, Outcome, Passed, Rule, found, middle, nowhere
 
@@ -21,24 +21,23 @@ def check(reading: Reading) -> Outcome:
         suffers = (reading.idle & ~_steps_too_far(reading)) | (reading.broke_at > 0)
         where = (total > limits.exploding) | ((total > limits.exploding_idle) & suffers)
     for r in np.flatnonzero(~where):
-        gained = largest(reading, reading.log_delta, r, +1)
-        where[r] = gained is not None and gained.dex > limits.break_ and total[r] > 1.0
+        sizes = [each.dex for each in breaks(reading, reading.log_delta, r, +1)]
+        where[r] = max(sizes, default=0.0) > limits.break_ and total[r] > 1.0
     where &= ~np.isnan(total)
     if not where.any():
         return Passed(f"total {middle(total, ~np.isnan(total)):+.1f} dex at the start")
-    layers, words = nowhere(reading), ""
+    layers, at = nowhere(reading), ""
     for r in np.flatnonzero(where):
-        gained = largest(reading, reading.log_delta, r, +1)
-        if gained and is_local(gained, total[r]):
-            layers[r, gained.culprit] = True
-            words = words or f", {gained.dex:.1f} of them at '{reading.names[gained.culprit]}'"
+        if blamed := culprits(breaks(reading, reading.log_delta, r, +1), total[r]):
+            layers[r, [each.culprit for each in blamed]] = True
+            at = at or words(blamed, reading.names)
             continue
         places = np.flatnonzero(reading.hidden & ~np.isnan(reading.log_delta[r]))
         profile = reading.log_delta[r, places]
         layers[r, places[profile > profile[-1] + FLOODED]] = True
         layers[r, places[0]] = True
     dex = middle(total, where)
-    evidence = f"delta grows by {dex:.1f} decades from the last hidden layer to the first{words}"
+    evidence = f"delta grows by {dex:.1f} decades from the last hidden layer to the first{at}"
     broken = reading.broke_at[where & (reading.broke_at > 0)]
     if broken.size:
         evidence += f"; the first NaN or Inf came at step {broken.min()}"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from undertow.diagnosis.reading import FLAT_AT_BOTH_ENDS, Reading
-from undertow.diagnosis.rule import NotApplicable, Outcome, Passed, Rule, found
+from undertow.diagnosis.rule import NotApplicable, NotMeasured, Outcome, Passed, Rule, found
+
+RECURRENT = ("lstm", "gru", "rnn")
 
 
 def check(reading: Reading) -> Outcome:
@@ -13,8 +15,15 @@ def check(reading: Reading) -> Outcome:
     flat = np.array([each in FLAT_AT_BOTH_ENDS for each in reading.activations])
     # The network's own output may be as sure of itself as it likes.
     may = flat & ~reading.is_output
-    if not may.any():
+    gates = _gates(reading)
+    if not may.any() and gates is None:
         return NotApplicable("no hidden layer has an activation that is flat at both ends")
+    if gates is not None and gates.any():
+        return _found_gates(reading, gates)
+    if not may.any():
+        return Passed("the weights of its gates are of normal size")
+    if not reading.has("saturated_fraction"):
+        return NotMeasured("the trace holds no saturated_fraction")
     start, end = reading.start("saturated_fraction"), reading.end("saturated_fraction")
     limit = reading.limits.saturated
     with np.errstate(invalid="ignore"):
@@ -35,4 +44,28 @@ def check(reading: Reading) -> Outcome:
     return found(where, layers, at_birth, evidence)
 
 
-RULE = Rule("UT104", "saturated units", "critical", ("saturated_fraction",), check)
+def _gates(reading: Reading) -> np.ndarray | None:
+    """Mark recurrent weights so large that their gates saturate, [R, L]; None without any.
+
+    A fused kernel shows no gates. With states of size 1 a gate's input has a standard deviation of
+    |W| / sqrt(units), and a sigmoid is flat from 4.4 on.
+    """
+    recurrent = np.array([kind in RECURRENT for kind in reading.kinds])
+    if not recurrent.any() or not reading.has("weight_norm"):
+        return None
+    scale = reading.birth("weight_norm") / np.sqrt(np.maximum(reading.fan_out, 1))
+    with np.errstate(invalid="ignore"):
+        return (scale > reading.limits.gate_scale) & recurrent
+
+
+def _found_gates(reading: Reading, gates: np.ndarray) -> Outcome:
+    place = int(np.flatnonzero(gates.any(0))[0])
+    scale = reading.birth("weight_norm")[:, place].max() / np.sqrt(reading.fan_out[place])
+    evidence = (
+        f"the weights of '{reading.names[place]}' give its gates a standard deviation of "
+        f"{scale:.0f}, where they are flat from 4.4 on"
+    )
+    return found(gates.any(1), gates, True, evidence)
+
+
+RULE = Rule("UT104", "saturated units", "critical", (), check)

@@ -14,11 +14,12 @@ def check(reading: Reading) -> Outcome:
     by_layer = median(ratio, 1)
     typical = median(by_layer, 1)
     limit = reading.limits.large_update
-    begins = median(reading.update_at_start()[:, reading.matrix], 1)
+    begins = reading.largest_update()
     suffers = reading.idle | (reading.broke_at > 0)
     with np.errstate(invalid="ignore"):
         at_start = begins >= limit
         where = ((typical >= limit) | at_start) & suffers
+        where |= begins >= reading.limits.whole_update
         layers = (by_layer >= limit) & reading.matrix
     if not where.any():
         return Passed(

@@ -15,7 +15,10 @@ def check(reading: Reading) -> Outcome:
     limit, idle = reading.limits.small_update, reading.idle
     with np.errstate(invalid="ignore"):
         small = (largest < limit) & idle
-    left_out = _left_out(reading) & idle[:, None]
+    left_out = _left_out(reading)
+    with np.errstate(invalid="ignore"):
+        most = left_out[:, reading.hidden].mean(1) > 0.5 if reading.hidden.any() else idle
+        left_out &= (idle | (most & (reading.fall < reading.limits.half_fallen)))[:, None]
     where = small | left_out.any(1)
     if not where.any():
         return Passed(

@@ -24,8 +24,9 @@ def check(reading: Reading) -> Outcome:
     place = int(np.flatnonzero(layers.any(0))[0])
     spread = ""
     if reading.has("output_spread"):
-        value = np.nanmax(np.where(where, reading.birth("output_spread"), np.nan))
-        spread = f"; the output's standard deviation over the batch is {value:.2g}"
+        value = np.fmax.reduce(reading.birth("output_spread")[where])
+        if np.isfinite(value):
+            spread = f"; the output's standard deviation over the batch is {value:.2g}"
     evidence = f"every unit of '{reading.names[place]}' is dead at the first step{spread}"
     return found(where, layers, True, evidence)
 

@@ -25,7 +25,7 @@ def check(reading: Reading) -> Outcome:
     where = (grows | broken) & np.isfinite(first)
     if not where.any():
         return Passed("the loss does not grow")
-    size = float(np.nanmax(worst[where]))
+    size = float(np.fmax.reduce(worst[where]))
     evidence = f"the loss grows to {size:.3g} times its first value"
     if broken.any():
         evidence += f", and is no number from step {reading.broke_at[broken].min()} on"
