@@ -13,8 +13,8 @@ HEAD = """# The command line
 Made from the help texts by `make docs`; a test holds the two together.
 
 Exit status: 0 done; 2 bad use, in one line on stderr; 130 interrupted by Ctrl-C, what is done is
-kept. With `--json` stdout holds one JSON document and nothing else; `run`'s is described in
-[json.md](json.md).
+kept; `diagnose` ends with 1 where a network is sick and 3 where that is undecided. With `--json`
+stdout holds one JSON document and nothing else, as [json.md](json.md) describes it.
 """
 
 

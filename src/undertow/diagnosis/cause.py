@@ -35,7 +35,6 @@ ORDER = (
 EXPLAINS = {
     "UT110": ("UT108", "UT101"),
     "UT112": ("UT102",),
-    "UT114": ("UT106",),
     "UT109": ("UT101", "UT102"),
 }
 # What steps that are too large do to units, once they have been made.
@@ -64,7 +63,15 @@ def _root(found: Mapping[str, Found], reading: Reading, r: int) -> str | None:
     here = {code: each for code, each in found.items() if each.where[r]}
     if not here:
         return None
-    symptoms = {symptom for code in here for symptom in EXPLAINS.get(code, ())}
+    symptoms = {
+        symptom
+        for code in here
+        for symptom in EXPLAINS.get(code, ())
+        # What came later explains nothing that was there before.
+        if symptom in here and here[code].at_start[r] >= here[symptom].at_start[r]
+    }
+    if "UT114" in here:
+        symptoms.add("UT106")  # the same steps, and what becomes of them
     symptoms |= _by_inputs(here, reading, r) | _by_steps(here, r)
     left = [code for code in here if code not in symptoms] or list(here)
     return min(left, key=lambda code: (not here[code].at_start[r], ORDER.index(code)))

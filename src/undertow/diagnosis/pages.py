@@ -29,7 +29,7 @@ def uses(rule: Rule) -> set[str]:
     {'off_critical'}
     """
     source = inspect.getsource(sys.modules[rule.check.__module__])
-    found = {name.rstrip("_") for name in re.findall(r"\blimits\.(\w+)", source)}
+    found = set(re.findall(r"\blimits\.(\w+)", source))
     return found | (IDLE if re.search(r"\.idle\b", source) else set())
 
 

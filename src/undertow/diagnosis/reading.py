@@ -33,6 +33,7 @@ class Reading:
         self, trace: Trace, predicted: Trace | None = None, thresholds: Thresholds = DEFAULT
     ) -> None:
         self.trace, self.limits = trace, thresholds
+        self._arrays: dict[str, Array] = {}
         self.predicted = None if predicted is None else Reading(predicted, None, thresholds)
         data = trace.dataset
         self.names = [str(name) for name in data["layer"].values]
@@ -83,13 +84,15 @@ class Reading:
 
     def has(self, name: str) -> bool:
         """Tell whether a variable was measured at all."""
-        return name in self.trace.dataset and bool(self.trace.dataset[name].notnull().any())
+        return name in self.trace.dataset and not bool(np.isnan(self.array(name)).all())
 
     def array(self, name: str) -> Array:
         """Return a variable as it is, [replicate, step, layer] or [replicate, step]."""
-        found = self.trace.dataset[name]
-        dims = [dim for dim in ("replicate", "step", "layer") if dim in found.dims]
-        return found.transpose(*dims).values
+        if name not in self._arrays:  # xarray takes a tenth of a millisecond for each
+            found = self.trace.dataset[name]
+            dims = [dim for dim in ("replicate", "step", "layer") if dim in found.dims]
+            self._arrays[name] = found.transpose(*dims).values
+        return self._arrays[name]
 
     def start(self, name: str, first: int = FIRST) -> Array:
         """Return the median over the first steps at which it was measured; NaN where never."""
@@ -215,7 +218,8 @@ class Reading:
             with np.errstate(invalid="ignore"):
                 found |= (self.array("nonfinite") > 0).any(2)
         if "loss" in self.trace.dataset:
-            found |= np.isinf(self.array("loss"))
+            loss = self.array("loss")
+            found |= np.isinf(loss) | _ended(np.isnan(loss))
         return found
 
     @property
@@ -242,6 +246,20 @@ class Reading:
 
     def _nothing(self) -> Array:
         return np.full((self.replicates, self.layers), np.nan)
+
+
+def _ended(missing: Array) -> Array:
+    """Mark the steps from which on a loss is missing that was there at every step before, [R, S].
+
+    A NaN stands for what was not logged, too; a log that is without a gap until it ends for good
+    ended in NaN.
+    """
+    seen = np.minimum.accumulate(~missing, 1)
+    return (
+        missing
+        & np.minimum.accumulate((missing | seen)[:, ::-1], 1)[:, ::-1]
+        & (seen.sum(1) >= FIRST)[:, None]
+    )
 
 
 def median(array: Array, axis: int) -> Array:

@@ -50,7 +50,7 @@ class Thresholds(BaseModel):
     exploding_idle: float = _threshold(
         1.5, "dex", "The same where the loss does not fall, or is not a number any more.", gt=0
     )
-    break_: float = _threshold(
+    at_once: float = _threshold(
         2.0,
         "dex",
         "What a gradient may lose or gain for good in one layer. A sigmoid takes .6 to .9.",
@@ -136,7 +136,7 @@ class Thresholds(BaseModel):
         3.0, "times the first loss", "A loss that grows so far diverges.", gt=1
     )
     steps: int = _threshold(
-        30, "steps", "So many have to pass before a loss that does not fall means anything.", ge=2
+        50, "steps", "So many have to pass before a loss that does not fall means anything.", ge=2
     )
 
 
@@ -158,5 +158,5 @@ def described(thresholds: Thresholds = DEFAULT) -> list[Described]:
     for name, field in Thresholds.model_fields.items():
         extra: Any = field.json_schema_extra
         value = getattr(thresholds, name)
-        found.append(Described(name.rstrip("_"), value, extra["unit"], str(field.description)))
+        found.append(Described(name, value, extra["unit"], str(field.description)))
     return found

@@ -57,7 +57,7 @@ def _vanished(reading: Reading, log_delta: np.ndarray, total: np.ndarray) -> np.
         where |= (total < limits.vanishing_idle) & _below_band(reading, total)
     for r in np.flatnonzero(~where):
         sizes = [each.dex for each in breaks(reading, log_delta, r, -1)]
-        where[r] = max(sizes, default=0.0) > limits.break_ and total[r] < -1.0
+        where[r] = max(sizes, default=0.0) > limits.at_once and total[r] < -1.0
     # Of no gradient at all there is another rule; a total of -inf is an underflow.
     return where & ~np.isnan(total) & (np.isfinite(total) | reading.underflows)
 

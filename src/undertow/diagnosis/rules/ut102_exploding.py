@@ -22,7 +22,7 @@ def check(reading: Reading) -> Outcome:
         where = (total > limits.exploding) | ((total > limits.exploding_idle) & suffers)
     for r in np.flatnonzero(~where):
         sizes = [each.dex for each in breaks(reading, reading.log_delta, r, +1)]
-        where[r] = max(sizes, default=0.0) > limits.break_ and total[r] > 1.0
+        where[r] = max(sizes, default=0.0) > limits.at_once and total[r] > 1.0
     where &= ~np.isnan(total)
     if not where.any():
         return Passed(f"total {middle(total, ~np.isnan(total)):+.1f} dex at the start")

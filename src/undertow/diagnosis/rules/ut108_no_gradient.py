@@ -14,11 +14,11 @@ def check(reading: Reading) -> Outcome:
     may = reading.matrix
     with np.errstate(invalid="ignore"):
         got = ((grad > 0) | (reading.array_or_zero("nonfinite") > 0)).any(1)
-    if not (got & may).any():
-        return NotMeasured("no layer got a gradient")
-    never = ~got & may & (got & may).any(1)[:, None]
     # A layer that is not there yet, or was not recorded, is no layer without a gradient.
     zero = (grad == 0).any(1)
+    if not ((got | zero) & may).any():
+        return NotMeasured("no layer's gradient was recorded")
+    never = ~got & may & ((got | zero) & may).any(1)[:, None]
     absent = np.isnan(grad).all(1)
     if reading.trace.source != "watched":
         never &= zero

@@ -20,7 +20,7 @@ def check(reading: Reading) -> Outcome:
     with np.errstate(all="ignore"):
         worst = finite.max(1) / np.abs(first)
         late = median(loss[:, -max(2, loss.shape[1] // 5) :], 1) / np.abs(first)
-        grows = late > reading.limits.grown
+        grows = (late > reading.limits.grown) & (first != 0)
     broken = (reading.broke_at > 0) & (_grew(reading) | (worst > reading.limits.grown))
     where = (grows | broken) & np.isfinite(first)
     if not where.any():

@@ -1,0 +1,112 @@
+"""Each rule has a page, with the thresholds that the code compares with."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from undertow.diagnosis import pages, rules
+from undertow.diagnosis.remedies import ADVICE
+from undertow.diagnosis.thresholds import Thresholds, described
+from undertow.errors import UndertowError
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DOCS = REPOSITORY / "docs"
+SECTIONS = ["How it is detected", "Why it matters", "What to do", "What it cannot see"]
+RULES = {rule.code: rule for rule in rules.RULES}
+
+
+def page(code: str) -> str:
+    return (REPOSITORY / RULES[code].page).read_text()
+
+
+def section(code: str, title: str) -> str:
+    return page(code).partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_a_page_has_its_title_and_sections_and_today_s_thresholds(code: str):
+    lines = page(code).splitlines()
+    assert lines[0] == f"# {code}: {RULES[code].title}"
+    assert [line[3:] for line in lines if line.startswith("## ")] == SECTIONS
+    assert all(section(code, title).strip() for title in SECTIONS)
+    wanted = pages.blocks()[code]
+    assert pages.between(page(code)) == wanted, "type  python -m undertow.diagnosis.pages"
+    assert pages.between(section(code, SECTIONS[0])) == wanted
+
+
+def test_there_are_pages_of_rules_only():
+    assert sorted(path.stem for path in (DOCS / "rules").glob("*")) == sorted(RULES)
+    assert set(pages.blocks()) == set(RULES)
+
+
+def test_every_threshold_is_on_a_page():
+    """A threshold that no rule reads would promise what is not done."""
+    used = {name for rule in rules.RULES for name in pages.uses(rule)}
+    assert used == {each.name for each in described()}
+
+
+def test_a_rule_uses_what_it_reads():
+    """Directly, or by asking whether the loss falls."""
+    assert pages.uses(RULES["UT101"]) >= {"vanishing", "at_once", "fallen", "steps"}
+    assert pages.uses(RULES["UT109"]) == {"distinct"}
+    assert pages.uses(RULES["UT105"]) == set()
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_what_to_do_names_remedies(code: str):
+    advised = section(code, "What to do")
+    named = re.findall(r"`([\w-]+)`", advised)
+    assert set(named) & set(ADVICE)
+    assert {name for name in named if "-" in name} <= set(ADVICE)
+
+
+def test_every_remedy_is_on_a_page():
+    text = "".join(section(code, "What to do") for code in RULES)
+    lacking = {name for name in ADVICE if f"`{name}`" not in text}
+    assert lacking <= {"selu"}  # an arm of the laboratory's, no rule's remedy
+
+
+def test_links_lead_to_pages():
+    for path in [*(DOCS / "rules").glob("*.md"), DOCS / "diagnosis.md", DOCS / "explanation.md"]:
+        for link in re.findall(r"\]\(([^)#:]+)\)", path.read_text()):
+            assert (path.parent / link).is_file(), f"{path.name}: {link}"
+
+
+def test_the_room_s_page_has_all_thresholds():
+    assert pages.between((DOCS / "diagnosis.md").read_text()) == pages.table(described())
+
+
+def test_other_thresholds_make_other_blocks():
+    other = pages.blocks(Thresholds(vanishing=-7.25))
+    assert "| `vanishing` | -7.25 | dex |" in other["UT101"]
+    assert other["UT103"] == pages.blocks()["UT103"]
+
+
+def test_the_program_writes_the_blocks_and_nothing_else(tmp_path: Path):
+    folder = tmp_path / "docs" / "rules"
+    folder.mkdir(parents=True)
+    originals = [*(DOCS / "rules").glob("*.md"), DOCS / "diagnosis.md"]
+    for path in originals:
+        copy = tmp_path / "docs" / path.relative_to(DOCS)
+        copy.write_text(pages.written(path.read_text(), "old"))
+    pages.main(tmp_path / "docs")
+    for path in originals:
+        assert (tmp_path / "docs" / path.relative_to(DOCS)).read_text() == path.read_text()
+
+
+def test_a_page_without_markers_is_refused():
+    for text in ("", pages.BEGIN, pages.END, 2 * (pages.BEGIN + pages.END)):
+        with pytest.raises(UndertowError, match="a page has one"):
+            pages.written(text, "block")
+
+
+def test_elsewhere_the_program_says_where_to_start_it(tmp_path: Path):
+    words = [sys.executable, "-m", "undertow.diagnosis.pages"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "no folder docs/rules: start it where docs/ is\n"
