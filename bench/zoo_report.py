@@ -25,6 +25,7 @@ class Judgement(NamedTuple):
     layer: str = ""
     evidence: str = ""
     with_theory: bool = False
+    why_not: str = ""  # what the expected rule said instead
 
     @property
     def detected(self) -> bool:
@@ -75,12 +76,17 @@ def judged(case: Case, seed: int, trace: ut.Trace, theory: ut.Trace | None) -> J
     except UndertowError as error:
         return Judgement(case, seed, f"refused: {error}", with_theory=given)
     root = found.root_cause
+    why_not = "; ".join(
+        f"{each.code} {each.outcome}: {each.reason}"
+        for each in found.rules
+        if each.code in case.accepted
+    )
     if root is None:
         others = ", ".join(each.code for each in found.findings)
         words = getattr(found, "reason", "") or others
-        return Judgement(case, seed, found.outcome, evidence=words, with_theory=given)
+        return Judgement(case, seed, found.outcome, "", "", words, given, why_not)
     layer = root.layers[0] if root.layers else ""
-    return Judgement(case, seed, found.outcome, root.code, layer, root.evidence, given)
+    return Judgement(case, seed, found.outcome, root.code, layer, root.evidence, given, why_not)
 
 
 def share(successes: int, trials: int) -> str:
@@ -139,7 +145,8 @@ def misses(found: Sequence[Judgement]) -> list[str]:
         each, *others = list(group)
         seeds = ", ".join(str(one.seed) for one in (each, *others))
         line = f"{name} (seed {seeds}): expected {expected(each.case)}; {words}"
-        lines.append(f"{line}: {each.evidence}" if each.evidence else line)
+        line = f"{line}: {each.evidence}" if each.evidence else line
+        lines.append(f"{line}. The rule expected: {each.why_not}" if each.why_not else line)
     return lines
 
 
