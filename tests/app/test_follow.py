@@ -87,7 +87,8 @@ class Watching:
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            env={**os.environ, "TERM": "xterm"},
+            # A size in the environment would outrank the terminal's own.
+            env={**os.environ, "TERM": "xterm", "COLUMNS": "", "LINES": ""},
             # A shell lets jobs in its background ignore Ctrl-C, and their children as well.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )

@@ -271,7 +271,10 @@ def test_a_run_is_explained_by_the_beginning_of_its_name(called: Called, folder:
 
 BAD = {
     "no such file": ("nets.py:make", "there is no file nets.py: name one, as in my_net.py:make"),
-    "no such module": ("nets:make", "no module 'nets': name a module that can be imported here"),
+    "no such module": (
+        "no_such_nets:make",
+        "no module 'no_such_nets': name a module that can be imported here",
+    ),
     "no such function": ("quiet.py:mak", "quiet.py has no function 'mak': name a function that"),
     "no function": ("quiet.py:number", "quiet.py has no function 'number'"),
     "no name": ("quiet.py:", "quiet.py:: as in my_net.py:make, a function that returns"),
