@@ -103,6 +103,12 @@ def test_the_batch(case: str):
         assert said(ut.diagnose(changed(trace, batch_size=32))) == said(plain(case))
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_the_scale_of_mixed_precision(case: str):
+    """Gradients in a trace are unscaled; what they were scaled by says nothing."""
+    assert said(ut.diagnose(changed(CASES[case](), amp_scale=65536.0))) == said(plain(case))
+
+
 ORDERS = list(permutations(["replicate", "step", "layer"]))
 
 
