@@ -21,7 +21,6 @@ TITLES = {rule.code: rule.title for rule in RULES}
 SEVERITIES = {rule.code: rule.severity for rule in RULES}
 WORDS = {Passed: "passed", NotApplicable: "not applicable", NotMeasured: "not measured"}
 ESSENTIAL = ("UT101", "UT102")  # without either nobody knows whether the gradient arrives
-GREY = -3.0  # dex, of a trace of one step, from which on more steps are asked for
 PATIENCE = 100  # steps without progress for which health is not claimed
 
 
@@ -163,7 +162,7 @@ def _verdict(
     essential = [outcomes[each] for each in ESSENTIAL]
     if all(isinstance(each, NotMeasured) for each in essential):
         return "undecided", f"of the deltas nothing is known: {essential[0].reason}"  # type: ignore
-    if len(reading.steps) == 1 and bool((reading.total < GREY).any()):
+    if len(reading.steps) == 1 and _is_doubtful(reading):
         dex = float(np.nanmedian(reading.total))
         return "undecided", (
             f"one step shows {dex:+.1f} dex, which some networks learn with and some do not: watch "
@@ -174,6 +173,15 @@ def _verdict(
             f"in {reading.passed} steps the loss has not fallen, and no rule says why"
         )
     return "healthy", ""
+
+
+def _is_doubtful(reading: Reading) -> bool:
+    """Tell whether a first step alone leaves it open if a gradient has vanished."""
+    limits = reading.limits
+    known = (reading.hidden & np.isfinite(reading.log_delta)).sum(1)
+    steep = reading.total < limits.doubtful_layer * np.maximum(known - 1, 1)
+    few = (reading.total < limits.vanishing_idle) & steep
+    return bool((few | (reading.total < limits.doubtful)).any())
 
 
 def _root_cause(code: str, found: Mapping[str, Found], reading: Reading) -> RootCause:

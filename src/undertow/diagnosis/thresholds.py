@@ -50,6 +50,19 @@ class Thresholds(BaseModel):
     exploding_idle: float = _threshold(
         1.5, "dex", "The same where the loss does not fall, or is not a number any more.", gt=0
     )
+    doubtful: float = _threshold(
+        -3.0,
+        "dex",
+        "Total dex of a single recorded step from which on neither health nor sickness is claimed.",
+        lt=0,
+    )
+    doubtful_layer: float = _threshold(
+        -0.5,
+        "dex a layer",
+        "The same where each layer takes so much on average, and vanishing_idle is passed: a "
+        "sigmoid's ceiling alone takes .6, a ReLU layer with PyTorch's first weights .4.",
+        lt=0,
+    )
     at_once: float = _threshold(
         2.0,
         "dex",
