@@ -250,13 +250,17 @@ def test_runs_export_and_report_of_a_watched_run(tmp_path: Path, writing: Writin
         done = undertow("export", "net", name, "--store", "runs.db", cwd=tmp_path)
         assert (done.returncode, done.stderr) == (0, f"undertow: wrote {name}\n")
     assert "\n0,1500,encoder.[bold]0[/],0.0015," in (tmp_path / "out.csv").read_text()
-    for words in (["-o", "page.html"], ["-o", "folder", "--png"]):
-        done = undertow("report", "net", *words, "--store", "runs.db", cwd=tmp_path)
-        assert (done.returncode, done.stdout) == (2, "")
-        assert done.stderr == (
-            "undertow: run net was watched: only runs of the laboratory are reported. "
-            "Type  undertow watch runs.db  or  undertow export\n"
-        )
+    done = undertow("report", "net", "-o", "page.html", "--store", "runs.db", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "undertow: wrote page.html\n")
+    page = (tmp_path / "page.html").read_text()
+    assert "<h1>Watched: net</h1>" in page
+    assert "What is wrong, run by run" in page
+    assert "stuck" not in page.partition("<h2>The figures</h2>")[0]
+    # Its layers have names that are HTML; what is drawn of them is JSON.
+    assert "encoder.[bold]0[/]" in page
+    done = undertow("report", "net", "-o", "folder", "--png", "--store", "runs.db", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "undertow: wrote folder\n")
+    assert "gradient-by-layer.png" in {each.name for each in (tmp_path / "folder").iterdir()}
 
 
 @pytest.mark.parametrize(

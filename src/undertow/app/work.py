@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from undertow.app import watched
 from undertow.errors import SpecError, StoreError, needs
 from undertow.trace.record import Trace
 from undertow.trace.store import Run, Store
@@ -128,6 +129,8 @@ def report(names: Sequence[str], output: str, *, png: bool, store: str, command:
     with open_store(store) as opened:
         found = _resolve(opened, names)
         runs = {_label(each, found): (each.id, opened.trace(each.id)) for each in found}
+    if found[0].source == "watched":
+        return watched.report(runs, output, png=png, command=command)
     first = next(iter(runs.values()))[1]
     for label, (_, trace) in runs.items():
         if _how(trace) != _how(first):
@@ -217,13 +220,14 @@ def _resolve(store: Store, names: Sequence[str]) -> list[Run]:
         }
         for each in newest.values() or [store.run(name)]:
             found[each.id] = each
+    sources = {each.source for each in found.values()}
+    if len(sources) > 1:
+        raise SpecError(
+            f"runs that were {' and runs that were '.join(sorted(sources))}: name runs of one kind"
+        )
     for each in found.values():
-        if each.source != "trained":
-            raise SpecError(
-                f"run {each.id} was {each.source}: only runs of the laboratory are reported. Type  "
-                f"undertow watch {store.path}  or  undertow export"
-            )
-        if each.finished_replicates < each.replicates:
+        # Of a run that was watched all that is there can be shown, also while it goes on.
+        if each.source == "trained" and each.finished_replicates < each.replicates:
             raise StoreError(
                 f"run {each.id} is {each.state}: only whole runs are reported; the command that "
                 "began it goes on with it"

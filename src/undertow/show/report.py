@@ -142,7 +142,8 @@ def page(
             (found, safe(script_safe(specification(found))))
             for found in (*_falls(insight), *figures(document, traces))
         ],
-        omitted=omitted,
+        # Of a run that was watched nobody expects an experiment's figures.
+        omitted=[] if all(each.source == "watched" for each in traces.values()) else omitted,
         variables=VARIABLES,
         bundle=safe(bundle()),
     )
