@@ -153,6 +153,15 @@ def test_an_interruption_while_threads_start_is_the_callers(monkeypatch: pytest.
     assert not any(thread.is_alive() for thread in begun)
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Python's own answer to Ctrl-C; a shell lets jobs in its background ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_an_interruption_ends_all_at_once():
     before = threading.active_count(), torch.get_num_threads()
     received: list[Chunk | Shard] = []
