@@ -153,11 +153,13 @@ def report(names: Sequence[str], output: str, *, png: bool, store: str, command:
         report=None if png else output,
     )
     if png:
+        from undertow.app import insight
         from undertow.show import png as pictures
         from undertow.show import report as page
 
         traces = {label: trace for label, (_, trace) in runs.items()}
-        pictures.write(output, page.figures(document, traces))
+        known = page.Insight(*insight.of_arms(traces))
+        pictures.write(output, [*page.falls(known), *page.figures(document, traces)])
         return output
     _write_report(output, document, runs, command)
     return output

@@ -140,7 +140,7 @@ def page(
         method=page_tables.method(document, traces),
         figures=[
             (found, safe(script_safe(specification(found))))
-            for found in (*_falls(insight), *figures(document, traces))
+            for found in (*falls(insight), *figures(document, traces))
         ],
         # Of a run that was watched nobody expects an experiment's figures.
         omitted=[] if all(each.source == "watched" for each in traces.values()) else omitted,
@@ -149,7 +149,7 @@ def page(
     )
 
 
-def _falls(insight: Insight) -> list[Figure]:
+def falls(insight: Insight) -> list[Figure]:
     """Draw the budget of the first arm, and of the one whose gradient changes least."""
     totals = {arm: abs(document["total_dex"]) for arm, document in insight.budgets.items()}
     if not totals:
