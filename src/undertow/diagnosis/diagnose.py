@@ -62,7 +62,8 @@ class Diagnosis:
     >>> Diagnosis("healthy", None, (), ()).healthy
     True
 
-    `outcome` is "healthy", "sick" or "undecided", and `reason` says why it is undecided;
+    `outcome` is "healthy", "sick" or "undecided"; `reason` says why it is undecided, or what a
+    healthy network lacks nonetheless;
     `findings` begin with the root cause; `rules` has every rule once.
     """
 
@@ -162,22 +163,35 @@ def _verdict(
     essential = [outcomes[each] for each in ESSENTIAL]
     if all(isinstance(each, NotMeasured) for each in essential):
         return "undecided", f"of the deltas nothing is known: {essential[0].reason}"  # type: ignore
-    if len(reading.steps) == 1 and _is_doubtful(reading):
+    if _is_doubtful(reading):
         dex = float(np.nanmedian(reading.total))
         return "undecided", (
-            f"one step shows {dex:+.1f} dex, which some networks learn with and some do not: watch "
-            "a training"
+            f"the first step shows {dex:+.1f} dex, which some networks learn with and some do not: "
+            "watch a longer training"
+        )
+    if len(reading.steps) == 1 and reading.has("grad_norm") and _begins_at_0(reading):
+        return "undecided", (
+            "in the one step there is the gradient of some layers is exactly 0, as behind layers "
+            "that begin at 0: watch a training"
         )
     if reading.passed >= PATIENCE and float(np.mean(reading.idle)) > 0.5:
-        return "undecided", (
-            f"in {reading.passed} steps the loss has not fallen, and no rule says why"
+        # A network that has converged, or has nothing to learn: the gradient is not the reason.
+        return "healthy", (
+            f"in {reading.passed} steps the loss has not fallen, but no rule finds a reason in the "
+            "gradient"
         )
     return "healthy", ""
 
 
+def _begins_at_0(reading: Reading) -> bool:
+    return bool(((reading.birth("grad_norm") == 0) & reading.matrix).any())
+
+
 def _is_doubtful(reading: Reading) -> bool:
-    """Tell whether a first step alone leaves it open if a gradient has vanished."""
+    """Tell whether few steps without progress leave it open if a gradient has vanished."""
     limits = reading.limits
+    if reading.passed >= limits.steps or (reading.fall >= limits.fallen).all():
+        return False
     known = (reading.hidden & np.isfinite(reading.log_delta)).sum(1)
     steep = reading.total < limits.doubtful_layer * np.maximum(known - 1, 1)
     few = (reading.total < limits.vanishing_idle) & steep

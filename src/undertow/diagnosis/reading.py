@@ -104,8 +104,8 @@ class Reading:
 
     def end(self, name: str) -> Array:
         """Return the median over the last steps at which it was measured."""
-        count = len(self._measured_at(self._until_it_broke(name)))
-        return self._median(name, slice(max(0, count - max(FIRST, int(LAST * count))), count))
+        places = self._measured_at(self._until_it_broke(name))
+        return self._median(name, _late(self.steps[places], FIRST))
 
     @cached_property
     def total(self) -> Array:
@@ -129,6 +129,9 @@ class Reading:
         """Return the total dex of a profile, [R, L] -> [R]; NaN with fewer than two deltas."""
         found = np.full(self.replicates, np.nan)
         known = self.hidden & ~np.isnan(log_delta)
+        # A delta of exactly 0 beside a gradient that came through is that of a branch which is off.
+        through = np.maximum.accumulate(np.isfinite(log_delta) & self.hidden, 1)
+        known &= ~(np.isneginf(log_delta) & through)
         for r in np.flatnonzero(known.sum(1) >= 2):
             places = np.flatnonzero(known[r])
             found[r] = _difference(log_delta[r, places[0]], log_delta[r, places[-1]])
@@ -151,6 +154,8 @@ class Reading:
         """Return, over the first steps, the largest of the median ratios over layers, [R]."""
         first = self.update_ratio[:, :FIRST][:, :, self.matrix]
         first = np.where(np.isfinite(first), first, np.nan)
+        if self.has("weight_norm"):  # a weight that began at 0 is its first updates
+            first = np.where(self.birth("weight_norm")[:, None, self.matrix] > 0, first, np.nan)
         typical = median(first, 2)
         return np.fmax.reduce(typical, 1) if typical.shape[1] else np.full(len(first), np.nan)
 
@@ -165,6 +170,7 @@ class Reading:
         if logged.any():
             last = np.flatnonzero(logged)[-1]
             logged[last + 1 :] = self._nonfinite_by_step[last + 1 :]
+        self._loss_steps = self.steps[logged]
         return found[:, logged]
 
     @cached_property
@@ -174,8 +180,7 @@ class Reading:
         if loss.shape[1] < 2:
             return np.full(self.replicates, np.nan)
         few = max(1, min(FIRST, loss.shape[1] // 3))
-        many = max(few, int(LAST * loss.shape[1]))
-        first, last = median(loss[:, :few], 1), loss[:, -many:]
+        first, last = median(loss[:, :few], 1), loss[:, _late(self._loss_steps, few)]
         with np.errstate(all="ignore"):
             end = np.where(np.isfinite(last).all(1), median(last, 1), np.inf)
             return (first - end) / np.maximum(np.abs(first), 1e-30)
@@ -191,10 +196,15 @@ class Reading:
         if self.passed < self.limits.steps:
             return np.zeros(self.replicates, bool)
         with np.errstate(invalid="ignore"):
-            found = self.fall < self.limits.fallen
-            if self.has("accuracy"):
-                found &= ~(self.end("accuracy") - self.start("accuracy") > self.limits.fallen)
-        return found
+            return (self.fall < self.limits.fallen) & ~self.risen
+
+    @cached_property
+    def risen(self) -> Array:
+        """Where the accuracy rose, [R]; nowhere where it was not logged."""
+        if not self.has("accuracy"):
+            return np.zeros(self.replicates, bool)
+        with np.errstate(invalid="ignore"):
+            return self.end("accuracy") - self.start("accuracy") > self.limits.fallen
 
     @cached_property
     def broke_at(self) -> Array:
@@ -239,13 +249,26 @@ class Reading:
         known = ~np.isnan(array)
         return np.flatnonzero(known.any(axis=tuple(i for i in range(array.ndim) if i != 1)))
 
-    def _median(self, name: str, which: slice) -> Array:
+    def _median(self, name: str, which: slice | Array) -> Array:
         array = self._until_it_broke(name)
         places = self._measured_at(array)[which]
         return median(array[:, places].astype(float), 1)
 
     def _nothing(self) -> Array:
         return np.full((self.replicates, self.layers), np.nan)
+
+
+def _late(steps: Array, few: int) -> Array:
+    """Return the places of the steps in the last tenth of their span, or of a `few` in its half.
+
+    By the steps' numbers, not by their count: a watch that keeps to its budget records the first
+    ten steps and then one in many.
+    """
+    if not len(steps):
+        return np.zeros(0, np.int64)
+    late = np.flatnonzero(steps >= steps[-1] - LAST * (steps[-1] - steps[0]))
+    half = np.flatnonzero(steps >= (steps[-1] + steps[0]) / 2)
+    return late if len(late) >= few else half[-few:]
 
 
 def _ended(missing: Array) -> Array:

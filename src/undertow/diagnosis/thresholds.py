@@ -57,16 +57,25 @@ class Thresholds(BaseModel):
         lt=0,
     )
     doubtful_layer: float = _threshold(
-        -0.5,
+        -0.58,
         "dex a layer",
         "The same where each layer takes so much on average, and vanishing_idle is passed: a "
-        "sigmoid's ceiling alone takes .6, a ReLU layer with PyTorch's first weights .4.",
+        "sigmoid's ceiling alone takes .6; with PyTorch's first weights a ReLU layer takes .4, a "
+        "GELU or SiLU layer .5.",
         lt=0,
     )
+    both_ways: float = _threshold(
+        0.4,
+        "dex a layer",
+        "Of delta on the way back and of the pre-activations on the way forward at once: weights "
+        "2.5 times too large.",
+        gt=0,
+    )
     at_once: float = _threshold(
-        2.0,
+        1.7,
         "dex",
-        "What a gradient may lose or gain for good in one layer. A sigmoid takes .6 to .9.",
+        "What a gradient may lose or gain for good in one layer: a factor of 50. A sigmoid takes "
+        ".6 to .9.",
         gt=0,
     )
     dead: float = _threshold(

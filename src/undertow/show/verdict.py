@@ -37,7 +37,8 @@ def headline(document: Mapping[str, Any]) -> str:
         return f"sick: {root['title']} ({root['code']}){_at(root['layers'])}"
     if document["outcome"] == "undecided":
         return f"undecided, because {printable(document['reason'])}"
-    return "healthy: the gradient reaches every layer"
+    said = "healthy: the gradient reaches every layer"
+    return f"{said} ({printable(document['reason'])})" if document["reason"] else said
 
 
 def diagnosis(document: Mapping[str, Any], name: str) -> Group:

@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from undertow.errors import SpecError
-from undertow.trace.record import Chunk, Header, Trace, build, provenance
+from undertow.trace.record import Chunk, Event, Header, Trace, build, provenance
 from undertow.watching import layers, row
-from undertow.watching.calls import Calls
+from undertow.watching.calls import Call, Calls
 from undertow.watching.hooks import Guard, unwatched
 from undertow.watching.norms import entries, norms, numbers
+from undertow.watching.origin import origin
 from undertow.watching.passing import check_batch, check_loss, left_as_it_is, output_of
 from undertow.watching.units import distinct_by_parameter
 
@@ -93,7 +94,32 @@ def probe(model: nn.Module, loss_fn: Callable[..., Tensor], batch: tuple[Any, An
     )
     header = Header(row.layers(found, rows, passed), (0,), attributes)
     one = np.ones(1, np.int64)
-    return build(header, [Chunk(one, one, cells)])
+    events = _origin(found, passed, rows, arrays, loss.item())
+    return build(header, [Chunk(one, one, cells)], events)
+
+
+def _origin(
+    found: list[layers.Module],
+    passed: list[Call],
+    rows: list[row.Place],
+    arrays: Mapping[str, np.ndarray],
+    loss: float,
+) -> list[Event]:
+    """Say where the first NaN or Inf of the pass arose, if there is one."""
+    parameters: dict[int, int] = {}
+    for module in found:
+        for weight in module.weights:
+            parameters.setdefault(id(weight.parameter), len(parameters))
+    bad, nonfinite = set(), np.zeros(len(parameters))
+    for at, place in enumerate(rows):
+        if place.weight is None:
+            continue
+        number = parameters[id(found[place.layer].weights[place.weight].parameter)]
+        nonfinite[number] = np.nan_to_num(arrays["nonfinite"][at])
+        if not np.isfinite(arrays["weight_norm"][at]):
+            bad.add(number)
+    first = origin(passed, found, bad, nonfinite, parameters, loss)
+    return [] if first is None else [Event("nonfinite", 1, first.layer, 0, first.words)]
 
 
 def _arrays(

@@ -54,6 +54,7 @@ def _vanished(reading: Reading, log_delta: np.ndarray, total: np.ndarray) -> np.
     with np.errstate(invalid="ignore"):
         where = total < limits.vanishing
         where |= (total < limits.vanishing_idle) & reading.idle & _last_moves(reading)
+        where |= _steep(reading, total) & _last_moves(reading)
         where |= (total < limits.vanishing_idle) & _below_band(reading, total)
     for r in np.flatnonzero(~where):
         sizes = [each.dex for each in breaks(reading, log_delta, r, -1)]
@@ -63,10 +64,25 @@ def _vanished(reading: Reading, log_delta: np.ndarray, total: np.ndarray) -> np.
 
 
 def _last_moves(reading: Reading) -> np.ndarray:
-    """Tell where the last layer's updates are large enough to learn from, or not measured, [R]."""
+    """Tell where the last layer's steps are no excuse: neither tiny nor too large, [R]."""
     places = np.flatnonzero(reading.matrix)
     last = reading.update_at_start()[:, places[-1]]
-    return np.isnan(last) | (last > MOVES)
+    right = (last > MOVES) & ~(last > reading.limits.large_update)
+    return (np.isnan(last) | right) & (reading.broke_at == 0)
+
+
+def _steep(reading: Reading, total: np.ndarray) -> np.ndarray:
+    """Tell where each layer takes as much as a sigmoid does, and the loss falls by little, [R].
+
+    What falls then may be the last layers' work, which learn the targets' mean.
+    """
+    if reading.passed < reading.limits.steps:
+        return np.zeros(len(total), bool)
+    known = (reading.hidden & np.isfinite(reading.log_delta)).sum(1)
+    a_layer = total / np.maximum(known - 1, 1)
+    learned = reading.fall >= reading.limits.half_fallen
+    steep = (a_layer < reading.limits.doubtful_layer) & (total < reading.limits.vanishing_idle)
+    return steep & ~learned & ~np.isnan(reading.fall) & ~reading.risen
 
 
 def _below_band(reading: Reading, total: np.ndarray) -> np.ndarray:
@@ -101,7 +117,7 @@ def _layers(
 
 
 def _idle(reading: Reading, where: np.ndarray) -> str:
-    if not (reading.idle & where).any():
+    if not (where & np.isfinite(reading.fall) & (reading.passed >= reading.limits.steps)).any():
         return ""
     return f"; in {reading.passed} steps the loss has fallen by {_percent(reading, where)} %"
 

@@ -20,10 +20,11 @@ def check(reading: Reading) -> Outcome:
     with np.errstate(invalid="ignore"):
         suffers = (reading.idle & ~_steps_too_far(reading)) | (reading.broke_at > 0)
         where = (total > limits.exploding) | ((total > limits.exploding_idle) & suffers)
+    where |= _both_ways(reading, total)
     for r in np.flatnonzero(~where):
         sizes = [each.dex for each in breaks(reading, reading.log_delta, r, +1)]
         where[r] = max(sizes, default=0.0) > limits.at_once and total[r] > 1.0
-    where &= ~np.isnan(total)
+    where &= np.isfinite(total)
     if not where.any():
         return Passed(f"total {middle(total, ~np.isnan(total)):+.1f} dex at the start")
     layers, at = nowhere(reading), ""
@@ -42,6 +43,25 @@ def check(reading: Reading) -> Outcome:
     if broken.size:
         evidence += f"; the first NaN or Inf came at step {broken.min()}"
     return found(where, layers, True, evidence)
+
+
+def _both_ways(reading: Reading, total: np.ndarray) -> np.ndarray:
+    """Tell where each layer makes delta larger and its own numbers too: weights too large, [R].
+
+    The loss may fall nonetheless, from where such weights have put it.
+    """
+    found_ = np.zeros(len(total), bool)
+    if not reading.has("preactivation_rms"):
+        return found_
+    limit = reading.limits.both_ways
+    sizes = np.log10(reading.birth("preactivation_rms"))
+    for r in range(len(total)):
+        back = np.flatnonzero(reading.hidden & np.isfinite(reading.log_delta[r]))
+        ahead = np.flatnonzero(reading.matrix & np.isfinite(sizes[r]))
+        if min(len(back), len(ahead)) > 1 and total[r] > 1.0:
+            forward = (sizes[r, ahead[-1]] - sizes[r, ahead[0]]) / (len(ahead) - 1)
+            found_[r] = min(total[r] / (len(back) - 1), forward) > limit
+    return found_
 
 
 def _steps_too_far(reading: Reading) -> np.ndarray:

@@ -8,7 +8,7 @@ from undertow.diagnosis.reading import Reading
 from undertow.diagnosis.rule import NotApplicable, Outcome, Passed, Rule, found
 
 NEVER_FLAT = ("linear", "sigmoid", "tanh", "softsign", "erf", "softplus", "elu", "selu", "celu")
-FEWEST = 8  # samples: fewer rest a healthy unit too often
+FEWEST = 8  # samples: fewer rest a healthy unit too often; and units of a layer
 
 
 def check(reading: Reading) -> Outcome:
@@ -23,7 +23,8 @@ def check(reading: Reading) -> Outcome:
     with np.errstate(invalid="ignore"):
         born = (reading.birth("dead_fraction") >= reading.limits.dead) & may
         now = (end >= reading.limits.dead) & may
-    layers = now  # units that wake up again are not dead
+    # Units that wake up again are not dead; of a few units chance takes most.
+    layers = now & ((reading.fan_out >= FEWEST) | (end >= 1.0))
     where = layers.any(1)
     if not where.any():
         return Passed(f"at most {100 * np.nanmax(end[:, may], initial=0):.0f} % of a layer's units")

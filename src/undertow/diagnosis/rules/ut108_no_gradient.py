@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.diagnosis.reading import Reading
+from undertow.diagnosis.reading import FLAT_AT_BOTH_ENDS, Reading
 from undertow.diagnosis.rule import NotMeasured, Outcome, Passed, Rule, found
 
 
@@ -22,10 +22,11 @@ def check(reading: Reading) -> Outcome:
     absent = np.isnan(grad).all(1)
     if reading.trace.source != "watched":
         never &= zero
-    if len(reading.steps) == 1:  # a branch that starts at 0 has no gradient in its first step
-        never &= absent | _cut_off(got, may)
+    if len(reading.steps) == 1:  # what starts at 0, a branch or an output, passes nothing on yet
+        never &= absent
     never &= ~(zero & reading.underflows[:, None])
     never &= ~_beside(reading, got)
+    never &= ~(zero & _flat_throughout(reading)[:, None])
     where = never.any(1)
     if not where.any():
         return Passed("every layer gets a gradient")
@@ -35,6 +36,14 @@ def check(reading: Reading) -> Outcome:
     more = f" and {len(places) - 3} more" if len(places) > 3 else ""
     evidence = f"{listed}{more}: {'; '.join(sorted(kinds))}"
     return found(where, never, True, evidence)
+
+
+def _flat_throughout(reading: Reading) -> np.ndarray:
+    """Tell where a layer is so saturated that its slopes are 0 by round-off, [R]."""
+    if not reading.has("saturated_fraction"):
+        return np.zeros(reading.replicates, bool)
+    flat = np.array([each in FLAT_AT_BOTH_ENDS for each in reading.activations])
+    return ((reading.birth("saturated_fraction") >= 1.0) & flat & reading.hidden).any(1)
 
 
 def _beside(reading: Reading, got: np.ndarray) -> np.ndarray:
@@ -48,11 +57,6 @@ def _beside(reading: Reading, got: np.ndarray) -> np.ndarray:
         others = [i for i, other in enumerate(modules) if other == module and i != place]
         found_[:, place] = got[:, others].any(1)
     return found_
-
-
-def _cut_off(got: np.ndarray, may: np.ndarray) -> np.ndarray:
-    """Mark the layers nearer to the inputs than any that gets a gradient, [R, L]."""
-    return ~np.maximum.accumulate(got & may, 1)
 
 
 def _why(reading: Reading, place: int, absent: bool) -> str:

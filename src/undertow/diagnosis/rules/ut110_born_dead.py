@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.diagnosis.reading import Reading
+from undertow.diagnosis.reading import FLAT_AT_BOTH_ENDS, Reading
 from undertow.diagnosis.rule import Outcome, Passed, Rule, found, nowhere
 
 
@@ -12,7 +12,9 @@ def check(reading: Reading) -> Outcome:
     """Look for a layer all of whose units are dead, with no gradient behind it."""
     dead = reading.birth("dead_fraction")
     with np.errstate(invalid="ignore"):
-        whole = (dead >= 1.0) & reading.matrix_or_norm & ~reading.is_output
+        # At the flat ends of a tanh a slope of 0 is round-off, and saturation the cause.
+        curved = np.array([each not in FLAT_AT_BOTH_ENDS for each in reading.activations])
+        whole = (dead >= 1.0) & reading.matrix_or_norm & ~reading.is_output & curved
         nothing = reading.birth("grad_norm") == 0
     layers = nowhere(reading)
     first = int(np.flatnonzero(reading.matrix)[0]) if reading.matrix.any() else 0

@@ -7,6 +7,8 @@ import numpy as np
 from undertow.diagnosis.reading import Reading
 from undertow.diagnosis.rule import NotApplicable, Outcome, Passed, Rule, found, middle, nowhere
 
+WHOLE_ROW = 0.3  # the norm of a row of inputs that is not small, however many of them are 0
+
 
 def check(reading: Reading) -> Outcome:
     """Look at the root mean square of the batch, and whether the first layer is normalised."""
@@ -31,12 +33,21 @@ def check(reading: Reading) -> Outcome:
 
 
 def _matters(reading: Reading, first: int) -> np.ndarray:
-    """Tell where the first layer's pre-activations are as far off as its inputs, [R]."""
-    if not reading.has("preactivation_rms"):
-        return np.ones(reading.replicates, bool)
-    size = reading.start("preactivation_rms")[:, first]
-    with np.errstate(invalid="ignore"):
-        return (size > reading.limits.large_input) | (size < reading.limits.small_input)
+    """Tell where the first layer's pre-activations are as far off as its inputs, [R].
+
+    Small inputs are hidden by biases, so their own part counts; and a sparse row of many features
+    is not small as a whole.
+    """
+    size, limits = reading.start("input_rms"), reading.limits
+    large, small = size > limits.large_input, size < limits.small_input
+    if reading.has("preactivation_rms"):
+        large &= reading.start("preactivation_rms")[:, first] > limits.large_input
+    if reading.has("weight_norm"):
+        scale = reading.start("weight_norm")[:, first] / np.sqrt(max(reading.fan_out[first], 1))
+        small &= size * scale < limits.small_input
+    if reading.kinds[first] != "conv":
+        small &= size * np.sqrt(reading.fan_in[first]) < WHOLE_ROW
+    return large | small
 
 
 RULE = Rule("UT111", "unscaled inputs", "serious", ("input_rms",), check)
