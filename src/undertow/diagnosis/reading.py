@@ -171,7 +171,20 @@ class Reading:
             last = np.flatnonzero(logged)[-1]
             logged[last + 1 :] = self._nonfinite_by_step[last + 1 :]
         self._loss_steps = self.steps[logged]
-        return found[:, logged]
+        return self._with_unrecorded(found[:, logged])
+
+    def _with_unrecorded(self, loss: Array) -> Array:
+        """Add the last losses that a watch was told of, where their steps are not recorded."""
+        late = self.trace.attributes.get("last_losses", ())
+        if not isinstance(late, list | tuple) or self.replicates != 1 or not loss.shape[1]:
+            return loss
+        pairs = [each for each in late if isinstance(each, list | tuple) and len(each) == 2]
+        later = [(int(step), value) for step, value in pairs if step > self._loss_steps[-1]]
+        if later:
+            steps, values = zip(*later, strict=True)
+            self._loss_steps = np.append(self._loss_steps, steps)
+            loss = np.append(loss, np.array([values], float), 1)
+        return loss
 
     @cached_property
     def fall(self) -> Array:
@@ -187,8 +200,11 @@ class Reading:
 
     @property
     def passed(self) -> int:
-        """How many steps the trace spans."""
-        return int(self.steps[-1] - self.steps[0] + 1) if len(self.steps) else 0
+        """How many steps the trace spans, or the losses that are known."""
+        if not len(self.steps):
+            return 0
+        last = self._loss_steps[-1] if self.loss.shape[1] else self.steps[-1]
+        return int(max(last, self.steps[-1]) - self.steps[0] + 1)
 
     @cached_property
     def idle(self) -> Array:

@@ -24,6 +24,7 @@ def header(
     schedule: Schedule,
     scale: Scale,
     unseen: Mapping[str, str] | None,
+    last_losses: Sequence[Sequence[float]],
 ) -> Header:
     """Return the header of a run, as far as it is known by now."""
     weight = instruments.parameters[0]
@@ -41,6 +42,7 @@ def header(
         overhead=schedule.share,
         recorded_steps=schedule.recorded,
         steps=schedule.steps,
+        last_losses=last_losses,
         shared_weights=instruments.shared_weights(),
         not_seen=dict(unseen or {}),
         processes=instruments.shares.world if instruments.shares else 1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from numbers import Integral
 from typing import Any, TypeGuard
 
@@ -13,6 +14,7 @@ from undertow.errors import SpecError
 from undertow.watching.norms import Number, numbers
 
 ALLOWED = ("loss", "accuracy", "epoch")
+RECENT = 10  # losses that are kept whether their steps are recorded or not
 
 
 class Logged:
@@ -28,6 +30,7 @@ class Logged:
         self.current: dict[str, list[Number]] = {}
         self.last: dict[str, list[Number]] | None = None
         self.epoch = 1
+        self._recent: deque[tuple[int, float]] = deque(maxlen=RECENT)
         self._nodes_at_end = 0  # of the last step
         self._early = False  # numbers come between the backward pass and the step
 
@@ -50,6 +53,19 @@ class Logged:
             if into is not None:
                 into.setdefault(name, []).append(number)
         return known, of_last
+
+    def remember(self, step: int, loss: Any) -> None:
+        """Keep a loss of any step, unless one would have to wait for it."""
+        if isinstance(loss, Tensor):
+            if not loss.is_cpu or loss.numel() != 1 or loss.is_complex():
+                return
+            loss = loss.item()
+        if isinstance(loss, float | int):  # by habit logged before the step, or after it
+            self._recent.append((step if self._early else max(step - 1, 1), loss))
+
+    def recent(self) -> list[list[float]]:
+        """Return the last losses that are numbers, each with its step."""
+        return [[step, float(loss)] for step, loss in self._recent if math.isfinite(loss)]
 
     def is_finite(self, values: dict[str, Any]) -> bool:
         """Tell plain finite losses and accuracies, as far as one need not wait for them."""

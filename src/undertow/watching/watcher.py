@@ -109,6 +109,7 @@ class Watch:
         """
         if self._closed or self._guard.failure:
             return
+        self._logged.remember(self._step, values.get("loss"))
         if self._quiet and self._logged.is_finite(values):
             return
         begun = perf_counter()
@@ -378,7 +379,12 @@ class Watch:
 
     def _header(self) -> Any:
         return header(
-            self._instruments, self._optimizers, self._schedule, self._scale, self._unseen
+            self._instruments,
+            self._optimizers,
+            self._schedule,
+            self._scale,
+            self._unseen,
+            self._logged.recent(),
         )
 
     def _why_empty(self) -> str:
