@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from undertow.app import target
 from undertow.errors import SpecError, UndertowError, needs
+from undertow.show.live import without_nan
 from undertow.trace.record import Trace
 
 STATUS = {"healthy": 0, "sick": 1, "undecided": 3}
@@ -21,19 +21,19 @@ def explain(name: str, store: str, picture: str | None = None) -> dict[str, Any]
     if picture:
         _check_picture(picture)
     from undertow.explanation.budget import Budget
-    from undertow.explanation.words import sentence
 
     if target.is_factory(name):
         budget: Budget = _explained(target.model(name))
     else:
         budget = of_run(name, target.run(name, store))
-    document = {**without_nan(budget.document()), "summary": sentence(budget)}
+    document = _summed_up(budget)
     if picture:
+        from undertow.show import png
         from undertow.show.figures.waterfall import waterfall
 
         drawn = waterfall({name: document})
         assert drawn
-        drawn.chart.save(picture, scale_factor=2)
+        png.write_one(picture, drawn)
     return document
 
 
@@ -75,33 +75,20 @@ def diagnose(name: str, store: str, *, theory: bool) -> tuple[dict[str, Any], in
 def of_arms(traces: Mapping[str, Trace]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the diagnosis of each arm, and the budget of each that keeps a probe."""
     from undertow.diagnosis.diagnose import diagnose as diagnosed
-    from undertow.explanation.budget import budget
-    from undertow.explanation.words import sentence
-    from undertow.trace.way import unpacked
 
     diagnoses = {arm: without_nan(diagnosed(trace).document()) for arm, trace in traces.items()}
     budgets = {}
     for arm, trace in traces.items():
-        way = unpacked(trace.artefacts)
-        if way is None:
-            continue
-        with contextlib.suppress(UndertowError):  # no gradient goes all the way: nothing to share
-            found = budget(way)
-            budgets[arm] = {**without_nan(found.document()), "summary": sentence(found)}
+        # Without a probe, or where no gradient goes all the way, there is nothing to share out.
+        with contextlib.suppress(UndertowError):
+            budgets[arm] = _summed_up(of_run(arm, trace))
     return diagnoses, budgets
 
 
-def without_nan(value: Any) -> Any:
-    """Return a document in which a number that is none is null.
+def _summed_up(budget: Any) -> dict[str, Any]:
+    from undertow.explanation.words import sentence
 
-    >>> without_nan({"a": [1.0, float("nan")]})
-    {'a': [1.0, None]}
-    """
-    if isinstance(value, dict):
-        return {key: without_nan(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [without_nan(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return {**without_nan(budget.document()), "summary": sentence(budget)}
 
 
 def _check_picture(path: str) -> None:

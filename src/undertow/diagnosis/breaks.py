@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from undertow.diagnosis.reading import Reading
+from undertow.diagnosis.reading import Reading, log10
 
 MOST = 0.6  # of the whole change, at a few layers, makes them the culprits
 ODD = 1.0  # dex that a transition differs from the others
@@ -63,7 +63,7 @@ def words(found: list[Break], names: list[str]) -> str:
 def _blame(reading: Reading, r: int, lower: int, upper: int) -> int:
     """Between two layers the gradient crosses the upper one's weights, the lower one's slopes."""
     if reading.has("slope_rms"):
-        slopes = _log(reading.start("slope_rms")[r])
+        slopes = log10(reading.start("slope_rms")[r])
         known = slopes[np.isfinite(slopes)]
         if known.size and np.isfinite(slopes[lower]):
             if slopes[lower] < np.median(known) - ODD_SLOPE:
@@ -71,8 +71,3 @@ def _blame(reading: Reading, r: int, lower: int, upper: int) -> int:
         elif known.size and np.isneginf(slopes[lower]):
             return int(lower)
     return int(upper)
-
-
-def _log(values: np.ndarray) -> np.ndarray:
-    with np.errstate(all="ignore"):
-        return np.log10(values)

@@ -21,7 +21,7 @@ TITLES = {rule.code: rule.title for rule in RULES}
 SEVERITIES = {rule.code: rule.severity for rule in RULES}
 WORDS = {Passed: "passed", NotApplicable: "not applicable", NotMeasured: "not measured"}
 ESSENTIAL = ("UT101", "UT102")  # without either nobody knows whether the gradient arrives
-PATIENCE = 100  # steps without progress for which health is not claimed
+PATIENCE = 100  # steps without progress from which on a healthy verdict says so
 
 
 class Finding(NamedTuple):
@@ -63,8 +63,8 @@ class Diagnosis:
     True
 
     `outcome` is "healthy", "sick" or "undecided"; `reason` says why it is undecided, or what a
-    healthy network lacks nonetheless;
-    `findings` begin with the root cause; `rules` has every rule once.
+    healthy network lacks nonetheless. `findings` begin with the root cause; `rules` has every rule
+    once.
     """
 
     outcome: str
@@ -160,19 +160,20 @@ def _verdict(
         return "undecided", "as many replicates say one thing as another"
     if code:
         return "sick", ""
-    essential = [outcomes[each] for each in ESSENTIAL]
-    if all(isinstance(each, NotMeasured) for each in essential):
-        return "undecided", f"of the deltas nothing is known: {essential[0].reason}"  # type: ignore
+    unknown = [each for code in ESSENTIAL if isinstance(each := outcomes[code], NotMeasured)]
+    if len(unknown) == len(ESSENTIAL):
+        return "undecided", f"of the deltas nothing is known: {unknown[0].reason}"
     if _is_doubtful(reading):
         dex = float(np.nanmedian(reading.total))
         return "undecided", (
             f"the first step shows {dex:+.1f} dex, which some networks learn with and some do not: "
             "watch a longer training"
         )
-    if len(reading.steps) == 1 and reading.has("grad_norm") and _begins_at_0(reading):
+    one = len(reading.steps) == 1 and reading.replicates > 0
+    if one and reading.has("grad_norm") and _begins_at_0(reading):
         return "undecided", (
-            "in the one step there is the gradient of some layers is exactly 0, as behind layers "
-            "that begin at 0: watch a training"
+            "in the only step that is recorded some layers' gradients are exactly 0, as behind "
+            "layers that begin at 0: watch a training"
         )
     if reading.passed >= PATIENCE and float(np.mean(reading.idle)) > 0.5:
         # A network that has converged, or has nothing to learn: the gradient is not the reason.
@@ -184,18 +185,20 @@ def _verdict(
 
 
 def _begins_at_0(reading: Reading) -> bool:
-    return bool(((reading.birth("grad_norm") == 0) & reading.matrix).any())
+    begins = ((reading.birth("grad_norm") == 0) & reading.matrix).any(1)
+    return float(begins.mean()) > 0.5
 
 
 def _is_doubtful(reading: Reading) -> bool:
     """Tell whether few steps without progress leave it open if a gradient has vanished."""
     limits = reading.limits
-    if reading.passed >= limits.steps or (reading.fall >= limits.fallen).all():
+    if reading.passed >= limits.steps or not reading.replicates:
         return False
     known = (reading.hidden & np.isfinite(reading.log_delta)).sum(1)
     steep = reading.total < limits.doubtful_layer * np.maximum(known - 1, 1)
     few = (reading.total < limits.vanishing_idle) & steep
-    return bool((few | (reading.total < limits.doubtful)).any())
+    doubtful = (few | (reading.total < limits.doubtful)) & ~(reading.fall >= limits.fallen)
+    return float(doubtful.mean()) > 0.5
 
 
 def _root_cause(code: str, found: Mapping[str, Found], reading: Reading) -> RootCause:

@@ -14,10 +14,9 @@ from undertow.diagnosis.thresholds import DEFAULT, Thresholds
 from undertow.trace.record import Trace
 
 NORMS = ("batch_norm", "layer_norm", "group_norm")
-NOT_MATRICES = (*NORMS, "prelu")
 FLAT_AT_BOTH_ENDS = ("sigmoid", "tanh", "hard_tanh", "softsign", "erf", "hard_sigmoid")
 FIRST = 5  # recorded steps that make the start
-LAST = 0.1  # of them make the end
+LAST = 0.1  # of their span makes the end
 
 Array = np.ndarray
 
@@ -118,12 +117,12 @@ class Reading:
 
         At the first step alone: the next may already be that of another network.
         """
-        return _log10(self.birth("delta_norm")) if self.has("delta_norm") else self._nothing()
+        return log10(self.birth("delta_norm")) if self.has("delta_norm") else self._nothing()
 
     @cached_property
     def log_delta_at_end(self) -> Array:
         """The same at the end."""
-        return _log10(self.end("delta_norm")) if self.has("delta_norm") else self._nothing()
+        return log10(self.end("delta_norm")) if self.has("delta_norm") else self._nothing()
 
     def total_of(self, log_delta: Array) -> Array:
         """Return the total dex of a profile, [R, L] -> [R]; NaN with fewer than two deltas."""
@@ -159,41 +158,44 @@ class Reading:
         typical = median(first, 2)
         return np.fmax.reduce(typical, 1) if typical.shape[1] else np.full(len(first), np.nan)
 
-    @cached_property
+    @property
     def loss(self) -> Array:
-        """The loss, [R, recorded steps at which it was logged]."""
+        """The loss, [R, steps at which it is known]."""
+        return self._losses[1]
+
+    @cached_property
+    def _losses(self) -> tuple[Array, Array]:
+        """The steps at which a loss is known, and the losses, [R, those steps]."""
         if "loss" not in self.trace.dataset:
-            return np.full((self.replicates, 0), np.nan)
+            return np.zeros(0, np.int64), np.full((self.replicates, 0), np.nan)
         found = self.array("loss").astype(float)
         logged = ~np.isnan(found).all(0)
         # A NaN after numbers is a loss that is not a number, and not one that was not logged.
         if logged.any():
             last = np.flatnonzero(logged)[-1]
             logged[last + 1 :] = self._nonfinite_by_step[last + 1 :]
-        self._loss_steps = self.steps[logged]
-        return self._with_unrecorded(found[:, logged])
+        return self._with_unrecorded(self.steps[logged], found[:, logged])
 
-    def _with_unrecorded(self, loss: Array) -> Array:
+    def _with_unrecorded(self, steps: Array, loss: Array) -> tuple[Array, Array]:
         """Add the last losses that a watch was told of, where their steps are not recorded."""
         late = self.trace.attributes.get("last_losses", ())
         if not isinstance(late, list | tuple) or self.replicates != 1 or not loss.shape[1]:
-            return loss
+            return steps, loss
         pairs = [each for each in late if isinstance(each, list | tuple) and len(each) == 2]
-        later = [(int(step), value) for step, value in pairs if step > self._loss_steps[-1]]
-        if later:
-            steps, values = zip(*later, strict=True)
-            self._loss_steps = np.append(self._loss_steps, steps)
-            loss = np.append(loss, np.array([values], float), 1)
-        return loss
+        later = [(int(step), value) for step, value in pairs if step > steps[-1]]
+        if not later:
+            return steps, loss
+        more, values = zip(*later, strict=True)
+        return np.append(steps, more), np.append(loss, np.array([values], float), 1)
 
     @cached_property
     def fall(self) -> Array:
         """By what share of itself the loss fell, [R]; NaN where it is not known."""
-        loss = self.loss
+        steps, loss = self._losses
         if loss.shape[1] < 2:
             return np.full(self.replicates, np.nan)
         few = max(1, min(FIRST, loss.shape[1] // 3))
-        first, last = median(loss[:, :few], 1), loss[:, _late(self._loss_steps, few)]
+        first, last = median(loss[:, :few], 1), loss[:, _late(steps, few)]
         with np.errstate(all="ignore"):
             end = np.where(np.isfinite(last).all(1), median(last, 1), np.inf)
             return (first - end) / np.maximum(np.abs(first), 1e-30)
@@ -203,8 +205,8 @@ class Reading:
         """How many steps the trace spans, or the losses that are known."""
         if not len(self.steps):
             return 0
-        last = self._loss_steps[-1] if self.loss.shape[1] else self.steps[-1]
-        return int(max(last, self.steps[-1]) - self.steps[0] + 1)
+        last = max([self.steps[-1], *self._losses[0][-1:]])
+        return int(last - self.steps[0] + 1)
 
     @cached_property
     def idle(self) -> Array:
@@ -310,7 +312,8 @@ def median(array: Array, axis: int) -> Array:
         return np.nanmedian(array, axis)
 
 
-def _log10(array: Array) -> Array:
+def log10(array: Array) -> Array:
+    """Return logarithms, -Inf of 0, without a warning."""
     with np.errstate(all="ignore"):
         return np.log10(array)
 

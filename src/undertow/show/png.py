@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from undertow.errors import UndertowError, needs
+from undertow.show import whole
 from undertow.show.figure import Figure
 
 SCALE = 2  # pixels of the file to one of the figure: sharp on a slide
@@ -25,12 +26,36 @@ def write(folder: str | Path, figures: Iterable[Figure]) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, content in drawn:
-            path.write_bytes(content)
+            whole.write(path, content)
     except OSError as error:
         raise UndertowError(
             f"cannot write figures to {folder}: {error.strerror}. Name a folder with -o"
         ) from None
     return [path for path, _ in drawn]
+
+
+def write_one(path: str | Path, figure: Figure) -> None:
+    """Write one figure, as PNG or, where the file's name ends so, as SVG.
+
+    Raises
+    ------
+    UndertowError
+        The file cannot be written.
+    """
+    path = Path(path)
+    content = vectors(figure).encode() if path.suffix == ".svg" else picture(figure)
+    try:
+        whole.write(path, content)
+    except OSError as error:
+        raise UndertowError(
+            f"cannot write the figure {path}: {error.strerror}. Name another file"
+        ) from None
+
+
+def vectors(figure: Figure) -> str:
+    """Draw one figure as SVG."""
+    convert = needs("vl_convert", "show")
+    return convert.vegalite_to_svg(json.dumps(figure.chart.to_dict(), allow_nan=False))
 
 
 def picture(figure: Figure) -> bytes:

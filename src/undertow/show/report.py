@@ -9,15 +9,13 @@ forbids the browser to fetch anything.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from undertow.errors import UndertowError, needs
-from undertow.show import page_tables
+from undertow.show import page_tables, whole
 from undertow.show.figure import Figure, Kind, Traces, figure, lacking
 from undertow.show.figures import KINDS
 from undertow.show.figures.ranking import ranking
@@ -93,15 +91,7 @@ def write(
     path = Path(path)
     content = page(document, traces, title=title, command=command, words=words, insight=insight)
     try:
-        handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(content)
-            Path(part).chmod(0o644)
-            Path(part).replace(path)
-        except BaseException:
-            Path(part).unlink(missing_ok=True)
-            raise
+        whole.write(path, content.encode())
     except OSError as error:
         raise UndertowError(
             f"cannot write the report {path}: {error.strerror}. Name a file with --report"

@@ -40,7 +40,7 @@ def check(reading: Reading) -> Outcome:
         layers[r], said = _layers(reading, profile, r, of[r])
         evidence = evidence or said
     dex = middle(np.where(start, total, late), where)
-    amount = f"{-dex:.1f} decades of delta are lost" if np.isfinite(dex) else "all of it is lost"
+    amount = f"{-dex:.1f} decades of delta are lost" if np.isfinite(dex) else "all of delta is lost"
     return found(
         where,
         layers,

@@ -25,8 +25,9 @@ def check(reading: Reading) -> Outcome:
         return Passed(
             f"a step changes a weight by {100 * middle(typical, ~np.isnan(typical)):.2g} %"
         )
-    share = 100 * middle(np.fmax(typical, begins), where)
-    return found(where, layers, at_start, f"a step changes a weight by {share:.0f} % of its norm")
+    share = middle(np.fmax(typical, begins), where)
+    size = f"{100 * share:.0f} % of" if share < 10 else f"{share:.3g} times"
+    return found(where, layers, at_start, f"a step changes a weight by {size} its norm")
 
 
 RULE = Rule("UT106", "updates too large", "serious", ("update_norm", "weight_norm"), check)

@@ -35,10 +35,9 @@ def check(reading: Reading) -> Outcome:
         evidence = f"gradients come to {listed}{more}, but no optimizer moves them"
         return found(where, left_out | (reading.matrix & small[:, None]), True, evidence)
     share = middle(largest, where)
-    evidence = (
-        f"no weight changes by more than {share:.1g} of its norm a step, and in {reading.passed} "
-        "steps the loss has not fallen"
-    )
+    moved = f"no weight changes by more than {share:.1g} of its norm a step"
+    moved = moved if share > 0 else "no weight changes at all"
+    evidence = f"{moved}, and in {reading.passed} steps the loss has not fallen"
     return found(where, np.broadcast_to(reading.matrix, ratio.shape), True, evidence)
 
 
