@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from traces import FLAT, broken_from, chain, made, row, slide
 
@@ -180,3 +181,15 @@ def test_each_threshold_is_described():
         assert len(each.reason) >= 9
         assert each.value == getattr(DEFAULT, each.name, getattr(DEFAULT, f"{each.name}_", None))
     assert described(Thresholds(vanishing=-7.5))[0].value == -7.5
+
+
+def test_a_first_step_alone_leaves_steep_losses_open_by_the_majority_of_replicates():
+    """One network in three that lies low by its seed casts no doubt on the others."""
+    steep, level = slide(6, -3.6), slide(6, 0.0)
+    one = made(steps=1, delta_norm=steep)
+    assert ut.diagnose(one).outcome == "undecided"
+    assert "first step shows -3." in ut.diagnose(one).reason
+    low = np.stack([steep, level, level])[:, None, :]
+    assert ut.diagnose(made(steps=1, replicates=3, delta_norm=low)).outcome == "healthy"
+    most = np.stack([steep, steep, level])[:, None, :]
+    assert ut.diagnose(made(steps=1, replicates=3, delta_norm=most)).outcome == "undecided"

@@ -55,7 +55,7 @@ def test_a_gradient_too_small_for_the_data_type_has_vanished():
     deltas = np.array([0, 0, 0, 1e-44, 1e-40, 1e-34, 1e-28, 1e-20, 1e-10, 1e-2])
     found = finding(made(LAYERS, delta_norm=deltas, loss=FLAT), "UT101")
     assert {"hidden_1", "hidden_2", "hidden_3"} <= set(found.layers)
-    assert "all of it is lost" in found.evidence
+    assert "all of delta is lost" in found.evidence
 
 
 def test_a_gradient_of_exactly_0_is_another_rules():
