@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Group
     from rich.table import Table
 
+GLOSS = "Delta is the gradient that arrives at a layer's output; a decade is a factor of ten."
 MOST = 4  # layers that are listed by name
 SHORT = {
     "ceiling": "ceiling",
@@ -62,6 +63,8 @@ def diagnosis(document: Mapping[str, Any], name: str) -> Group:
     for rule in document["rules"]:
         if rule["outcome"] in counts:
             counts[rule["outcome"]] += 1
+    if document["findings"]:
+        lines.append(Text(f"  {GLOSS}", "dim"))
     said = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
     lines.append(Text(f"  Of the other rules: {said}. --json lists them with reasons.", "dim"))
     return Group(*lines)
@@ -114,7 +117,7 @@ def budget(document: Mapping[str, Any]) -> Table:
     table.caption = (
         "Read downwards, as the gradient runs: each row is the way from the layer above it to that "
         f"layer. The terms sum to the measured total within {document['closure_error']:.0e} dex. "
-        "-1 dex is a tenth."
+        "Delta is the gradient that arrives at a layer's output; -1 dex, a decade, is a tenth."
     )
     return table
 
