@@ -11,6 +11,7 @@
     │   └── RunMissing        a store without the run asked for
     ├── TraceError            arrays that break the trace schema
     ├── NoCriticalPoint       an activation without a critical initialisation
+    ├── AddressError          a host and port that pages cannot be served on
     └── MissingExtra          an optional dependency that is not installed
 
 A message is one line: what came, what is allowed, what to type next.
@@ -83,6 +84,10 @@ class TraceError(UndertowError):
 
 class NoCriticalPoint(UndertowError):
     """An activation without a critical initialisation at the bias variance asked for."""
+
+
+class AddressError(UndertowError):
+    """A host and port that pages cannot be served on."""
 
 
 class MissingExtra(UndertowError):

@@ -149,7 +149,7 @@ class NetworkSpec(BaseModel):
     gradient: str = "plain"
 
     def __init__(self, **values: Any) -> None:
-        _validated(super().__init__, values)
+        validated(super().__init__, values)
 
     @field_validator("activation")
     @classmethod
@@ -255,7 +255,7 @@ class TrainingSpec(BaseModel):
     loss: Literal["binary_cross_entropy", "cross_entropy"] = "binary_cross_entropy"
 
     def __init__(self, **values: Any) -> None:
-        _validated(super().__init__, values)
+        validated(super().__init__, values)
 
     @model_validator(mode="before")
     @classmethod
@@ -298,7 +298,8 @@ def changed(spec: Spec, **changes: Any) -> Spec:
     return type(spec)(**(spec.model_dump() | changes))
 
 
-def _validated(build: Any, values: dict[str, Any]) -> None:
+def validated(build: Any, values: dict[str, Any]) -> None:
+    """Let pydantic build a spec; what it refuses becomes one line."""
     try:
         build(**values)
     except ValidationError as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import cast
 
 import numpy as np
@@ -38,6 +38,7 @@ from undertow.trace.way import packed
 VERSION = 2  # goes up when the same seed no longer gives the same numbers, to round-off
 FIRST_STEPS = 10  # always recorded
 GRID = 60  # points along each side of the decision grid
+MARGIN = 0.1  # of the data's larger side, around the plane that is drawn
 KEPT_WEIGHTS = 2_000  # a first layer of more numbers, of one network, is not kept whole
 TENSOR_SAMPLES = 512  # answered together where answers depend on one another
 EVEN = 64  # samples, of which parts are multiples: products of odd lengths are slower
@@ -93,6 +94,7 @@ def train(
     drawn_from: Sequence[NetworkSpec] | None = None,
     dtype: torch.dtype = torch.float32,
     before_step: Callable[[], None] = lambda: None,
+    after_epoch: Callable[[Callable[[], dict[str, np.ndarray]]], None] = lambda _: None,
 ) -> dict[str, np.ndarray]:
     """Train one network a seed; hand over a chunk an epoch; return the artefacts.
 
@@ -107,7 +109,8 @@ def train(
     measured at the end of each epoch. The same seed gives the same network whatever its
     neighbours, to float32 round-off. `drawn_from` has, for each seed, the network whose first
     weights it gets, where that is not `spec` itself: all else is as `spec` says. `before_step` is
-    called before every step, and may hold the training up.
+    called before every step, and may hold the training up. `after_epoch` is called after each with
+    a function that draws the plane as it is then, for those who want to see it.
     """
     seeds, planned = list(seeds), stages(spec, training)
     drawn_from = list(drawn_from or [spec] * len(seeds))
@@ -151,13 +154,14 @@ def train(
                     _set_column(chunk, 0, {"distinct_units": distinct_at_birth})
                     first_layer.append(parameters.weights[0].mT.clone())
                 receive(_of_whole(chunk, stage.network.depth, spec.depth))
+                after_epoch(partial(_plane_artefacts, networks, data, testing))
         assert networks is not None
         first_layer.append(networks.parameters.weights[0].mT.clone())
         return {
             **_first_layer_artefacts(torch.stack(first_layer)),
             "preactivation_histogram": _joined(histograms),
             **crossed,
-            **(_plane_artefacts(networks, data, testing) if spec.inputs == 2 else {}),
+            **_plane_artefacts(networks, data, testing),
         }
 
 
@@ -299,8 +303,11 @@ def _plane_artefacts(
     networks: Networks, data: Data, rooms: Callable[[int], Passes]
 ) -> dict[str, np.ndarray]:
     """Return the data of a two-dimensional experiment and each network's answer over the plane."""
+    if networks.spec.inputs != 2:
+        return {}
     inputs = np.concatenate([data.train_inputs, data.test_inputs])
-    low, high = inputs.min(0) - 0.3, inputs.max(0) + 0.3
+    margin = MARGIN * float(np.ptp(inputs, 0).max())
+    low, high = inputs.min(0) - margin, inputs.max(0) + margin
     dtype = networks.parameters.flat.dtype
     axes = [torch.linspace(low[i], high[i], GRID, dtype=dtype) for i in (0, 1)]
     y, x = torch.meshgrid(axes[1], axes[0], indexing="ij")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,14 @@ from undertow.prediction.network import predict
 from undertow.spec import NetworkSpec, TrainingSpec
 from undertow.trace.record import Trace
 
-KEPT = ("grad_norm", "delta_norm", "sd_dex", "median_shift_dex")
+KEPT = (
+    "grad_norm",
+    "delta_norm",
+    "sd_dex",
+    "median_shift_dex",
+    "ratio_sd_dex",
+    "ratio_shift_dex",
+)
 
 
 def expected(network: NetworkSpec, training: TrainingSpec, data: Data) -> dict[str, Any] | None:
@@ -37,7 +45,10 @@ def expected(network: NetworkSpec, training: TrainingSpec, data: Data) -> dict[s
     except SpecError:
         return None
     found: dict[str, Any] = {
-        name: trace.dataset[name].values[0, 0].tolist() for name in KEPT if name in trace.dataset
+        name: [number if math.isfinite(number) else None for number in row.tolist()]
+        for name in KEPT
+        if name in trace.dataset
+        for row in trace.dataset[name].values[0]
     }
     return found | {"caution": trace.attributes["caution"]}
 

@@ -55,8 +55,9 @@ def predict(
         that are all alike, without normalisation, skip or convolution, `sd_dex` is the standard
         deviation of log10 grad_norm and `median_shift_dex` what its median lies above (below, if
         negative) that root mean square: what the weights do to one input (a batch scatters less,
-        so that this part is wide), and what the drawn output error adds. The attribute `caution`
-        says where the tails are long.
+        so that this part is wide), and what the drawn output error adds. `ratio_sd_dex` and
+        `ratio_shift_dex` are the same of log10 |delta| over that of the last hidden layer, in
+        which the output error cancels. The attribute `caution` says where the tails are long.
 
     Raises
     ------
@@ -174,6 +175,8 @@ def _measured(
     arrays |= {
         "sd_dex": np.hypot(scatter.weight_sd_dex, sd),
         "median_shift_dex": scatter.weight_shift_dex + shift,
+        "ratio_sd_dex": np.append(scatter.ratio_sd_dex, np.nan),
+        "ratio_shift_dex": np.append(scatter.ratio_shift_dex, np.nan),
     }
     return arrays, scatter.caution
 

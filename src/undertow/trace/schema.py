@@ -66,6 +66,14 @@ VARIABLES: dict[str, Variable] = {
     "median_shift_dex": Variable(
         _PER_LAYER, "dex", "predicted median of log10 grad_norm less the log10 of its RMS"
     ),
+    "ratio_sd_dex": Variable(
+        _PER_LAYER,
+        "dex",
+        "predicted standard deviation of log10 delta_norm over that of the last hidden layer",
+    ),
+    "ratio_shift_dex": Variable(
+        _PER_LAYER, "dex", "predicted median of that ratio's log10 less that of its RMS norms"
+    ),
     "loss": Variable(_PER_STEP, "loss", "mean loss of the training batch, before the update"),
     "accuracy": Variable(_PER_STEP, "share", "share of the training batch classified rightly"),
     "test_loss": Variable(_PER_STEP, "loss", "mean loss of the test set, at the end of an epoch"),

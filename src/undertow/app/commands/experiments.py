@@ -1,0 +1,89 @@
+"""`undertow list` and `undertow run`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from undertow.app.options import DEFAULT_STORE, JsonOption, StoreOption, print_json, say, typed
+
+
+def list_(as_json: JsonOption = False) -> None:
+    """List the built-in experiments and their arms."""
+    from undertow.lab.experiments import experiment, names
+
+    found = [experiment(name) for name in names()]
+    if as_json:
+        print_json(
+            [
+                {
+                    "experiment": each.name,
+                    "title": each.title,
+                    "arms": [{"name": arm.name, "note": arm.note} for arm in each.arms],
+                }
+                for each in found
+            ]
+        )
+        return
+    for each in found:
+        typer.echo(f"{each.name}: {each.title}")
+        for arm in each.arms:
+            typer.echo(f"  {arm.name:24} {arm.note}")
+
+
+def run(
+    experiment: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="See undertow list.")],
+    replicates: Annotated[
+        int | None, typer.Option(help="Networks an arm, each with a seed of its own.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the data.")] = None,
+    seed: Annotated[
+        int, typer.Option(help="The first replicate's seed; the next has one more.")
+    ] = 0,
+    arm: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this arm; repeatable.")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Folder of the data set's files.")
+    ] = None,
+    store: StoreOption = DEFAULT_STORE,
+    report: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Also write an HTML report.")
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Train anew what is there already.")
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes to train in; by default one a core.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train an experiment's networks, measure every gradient, judge the published claims.
+
+    What the store holds already is not trained again: the same command goes on where it stopped.
+    """
+    from undertow.app import work
+
+    work.check_report(report)
+    try:
+        document = work.run(
+            experiment,
+            replicates=replicates,
+            epochs=epochs,
+            seed=seed,
+            arms=arm or [],
+            data=data,
+            store=store,
+            report=report,
+            fresh=fresh,
+            workers=workers,
+            command=typed(),
+        )
+    except KeyboardInterrupt:
+        say("interrupted: what is done is kept; the same command goes on from there")
+        raise typer.Exit(130) from None
+    if as_json:
+        print_json(document)
+    else:
+        work.print_document(document)

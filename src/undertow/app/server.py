@@ -1,0 +1,113 @@
+"""The pages as one server: which address answers with what, and who may ask.
+
+`/` is a plain page of links; each page is a marimo notebook behind an address of its own.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+import webbrowser
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from undertow.app import home, lessons
+from undertow.app.door import Door, new_token
+from undertow.errors import AddressError, needs
+
+PAGES = ("playground", "runs", "experiments")
+HERE = Path(str(files("undertow.app")))
+
+
+def serve_pages(host: str, port: int, store: str, data: str | None, *, browser: bool) -> None:
+    """Serve the three pages and the lessons until Ctrl-C.
+
+    Raises
+    ------
+    AddressError
+        The port is in use, or the host is not this machine's.
+    """
+    _serve(application(host, store=store, data=data), host, port, "", browser=browser)
+
+
+def serve_lesson(number: int, host: str, port: int, *, browser: bool) -> None:
+    """Serve the pages as well, and open a lesson."""
+    lessons.find(number)
+    made = application(host, store="undertow.db", data=None)
+    _serve(made, host, port, f"lessons/{number}/", browser=browser)
+
+
+def application(host: str, *, store: str, data: str | None) -> Door:
+    """Return the pages as an ASGI application that lets in whom it should.
+
+    >>> application("127.0.0.1", store="undertow.db", data=None).token is None
+    True
+    """
+    marimo = needs("marimo", "app")
+    applications = needs("starlette.applications", "app")
+    routing = needs("starlette.routing", "app")
+    builder = marimo.create_asgi_app(quiet=True, html_head=_head())
+    known = {"store": str(Path(store).resolve()), "data": data}
+    for name in PAGES:
+        builder = builder.with_app(
+            path=f"/{name}",
+            root=str(HERE / "pages" / f"{name}.py"),
+            middleware=[lambda app: _Knowing(app, known)],
+        )
+    for number, path in lessons.all_of_them().items():
+        builder = builder.with_app(path=f"/lessons/{number}", root=str(path))
+    routes = [
+        routing.Route("/", home.answer),
+        routing.Mount("/", builder.build()),
+    ]
+    here = host in ("127.0.0.1", "localhost", "::1")
+    return Door(applications.Starlette(routes=routes), None if here else new_token())
+
+
+class _Knowing:
+    """Tells a page which store and which folder of data were named on the command line."""
+
+    def __init__(self, app: Any, known: dict[str, Any]) -> None:
+        self.app, self.known = app, known
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] in ("http", "websocket"):
+            scope["meta"] = {**scope.get("meta", {}), **self.known}
+        await self.app(scope, receive, send)
+
+
+def _serve(door: Door, host: str, port: int, page: str, *, browser: bool) -> None:
+    uvicorn = needs("uvicorn", "app")
+    with _listening(host, port) as listener:
+        taken = listener.getsockname()[1]
+        name = f"[{host}]" if ":" in host else host
+        address = f"http://{name}:{taken}/{page}" + (f"?token={door.token}" if door.token else "")
+        print(f"undertow: {address}  (Ctrl-C ends it)", file=sys.stderr, flush=True)
+        if browser:
+            # The socket listens already: what the browser asks for waits until it is answered.
+            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+        config = uvicorn.Config(door, log_level="error", access_log=False, lifespan="off")
+        server = uvicorn.Server(config)
+        server.run(sockets=[listener])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except (OSError, OverflowError) as error:
+        said = str(getattr(error, "strerror", None) or error).lower()
+        raise AddressError(
+            f"cannot serve on {host}:{port}: {said}. Type  undertow app --port 0  for a free port"
+        ) from None
+    listener.listen(128)
+    return listener
+
+
+def _head() -> str:
+    style = (HERE / "style.css").read_text(encoding="utf-8")
+    return f'<meta name="referrer" content="no-referrer"><style>{style}</style>'
