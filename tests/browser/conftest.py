@@ -7,12 +7,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from looking import Seen, Served, serious
 from playwright.sync_api import Browser, Page, sync_playwright
 
 # Without the last four Chromium asks for addresses of its own at every start.
@@ -24,34 +22,8 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+__all__ = ["Seen", "Served", "serious"]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-
-
-class Served(NamedTuple):
-    """A running `undertow app`: its address, its store, and its process."""
-
-    address: str
-    store: Path
-    process: subprocess.Popen[str]
-
-
-class Seen:
-    """What a page complained of, and what it asked for beyond the server."""
-
-    def __init__(self, page: Page, allowed: tuple[str, ...]) -> None:
-        self.errors: list[str] = []
-        self.requests: list[str] = []
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("console", lambda said: self._heard(said.type, said.text))
-        page.on("request", lambda request: self._asked(request.url, allowed))
-
-    def _heard(self, kind: str, text: str) -> None:
-        if kind == "error":
-            self.errors.append(text)
-
-    def _asked(self, url: str, allowed: tuple[str, ...]) -> None:
-        if not url.startswith((*allowed, "data:", "blob:")):
-            self.requests.append(url)
 
 
 @pytest.fixture(scope="session")
@@ -115,7 +87,7 @@ def open_page(browser: Browser) -> Iterator[Callable[..., tuple[Page, Seen]]]:
         context = browser.new_context(viewport={"width": width, "height": height})
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(20_000)
         seen = Seen(
             page,
             (
@@ -130,21 +102,3 @@ def open_page(browser: Browser) -> Iterator[Callable[..., tuple[Page, Seen]]]:
     yield open_
     for context in contexts:
         context.close()
-
-
-def serious(page: Page, within: str | None = None) -> list[str]:
-    """Return what axe-core finds serious or worse, as lines to print."""
-    found = Axe().run(page, context=within)
-    return [
-        f"{each['impact']} {each['id']}: {each['nodes'][0]['html'][:200]}"
-        for each in found.response["violations"]
-        if each["impact"] in ("serious", "critical")
-    ]
-
-
-@contextmanager
-def no_complaints(seen: Seen) -> Iterator[None]:
-    """Hold what is done inside to: no error on the page, nothing asked of the network."""
-    yield
-    assert seen.errors == []
-    assert seen.requests == []

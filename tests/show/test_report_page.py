@@ -1,47 +1,44 @@
+import base64
+import hashlib
 import json
 import re
-from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from hand_made_traces import document, trace
+from page_outline import Outline
 
 from undertow.errors import MissingExtra, UndertowError
 from undertow.show import png, report
 from undertow.show.figures import KINDS
+from undertow.trace.record import Event
+from undertow.trace.schema import VARIABLES
 
 HOSTILE = "<script>alert(1)</script><!-- \u2028 &"
+IMAGE = "</script></pre>\"'><img src=x onerror=alert(1)>"
 NAMES = ["sigmoid", HOSTILE]
 DRAWN = [kind.name for kind in KINDS]
 DRAWN.insert(DRAWN.index("test-accuracy") + 1, "ranking")
 TRACES = {"sigmoid": trace(seed=1), HOSTILE: trace(seed=2, layer_name=HOSTILE, note=HOSTILE)}
-WORDS = {"title": f"Title {HOSTILE}", "command": "undertow run moons", "words": "It vanishes."}
-
-
-class Outline(HTMLParser):
-    """The tags of a page, its headings, and the text of each script."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.tags, self.headings, self.scripts, self.text = [], [], [], ""
-        self._in_script = False
-        self.feed(page)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if re.fullmatch("h[1-6]", tag):
-            self.headings.append(int(tag[1]))
-        if tag == "script":
-            self.scripts.append("")
-            self._in_script = True
-
-    def handle_endtag(self, tag):
-        self._in_script = self._in_script and tag != "script"
-
-    def handle_data(self, data):
-        if self._in_script:
-            self.scripts[-1] += data
-        else:
-            self.text += data
+WORDS: dict[str, Any] = {
+    "title": f"Title {HOSTILE}",
+    "command": "undertow run moons",
+    "words": "It vanishes.",
+}
+SICK: dict[str, Any] = {
+    "outcome": "sick",
+    "reason": "",
+    "root_cause": {
+        "code": "UT101",
+        "title": "vanishing gradient",
+        "layers": ["hidden_1"],
+        "evidence": "4 decades are lost",
+        "remedies": ["batch-norm"],
+        "advice": ["normalise"],
+    },
+    "findings": [{"code": "UT101", "title": "vanishing gradient", "share": 1.0}],
+}
+WELL = {"outcome": "healthy", "reason": "", "root_cause": None, "findings": []}
 
 
 def loaded_from_outside(outline):
@@ -56,7 +53,8 @@ def loaded_from_outside(outline):
 
 @pytest.fixture(scope="module")
 def page():
-    return report.page(document(NAMES), TRACES, **WORDS)
+    insight = report.Insight({"sigmoid": SICK, HOSTILE: WELL}, {})
+    return report.page(document(NAMES), TRACES, **WORDS, insight=insight)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +72,15 @@ def test_nothing_is_fetched(outline, page):
         if attributes.get("http-equiv") == "Content-Security-Policy"
     ]
     assert policies[0].startswith("default-src 'none'; ")
-    assert "http" not in policies[0]
+    assert "http:" not in policies[0]
+    assert "https" not in policies[0]
+
+
+def test_no_script_runs_but_the_two_of_the_page(outline):
+    (policy,) = (attrs["content"] for _, attrs in outline.tags if "http-equiv" in attrs)
+    (allowed,) = re.findall(r"script-src ([^;]*);", policy)
+    digests = [hashlib.sha256(text.encode()).digest() for text in outline.scripts[-2:]]
+    assert allowed.split() == [f"'sha256-{base64.b64encode(each).decode()}'" for each in digests]
 
 
 @pytest.mark.parametrize(
@@ -94,6 +100,29 @@ def test_a_hostile_name_is_text(outline):
     assert "\u2028" not in "".join(outline.scripts[:-2])
 
 
+def test_whatever_a_run_says_is_text():
+    sick = SICK | {
+        "root_cause": {
+            name: [IMAGE] if isinstance(value, list) else IMAGE
+            for name, value in SICK["root_cause"].items()
+        },
+        "findings": [{"code": IMAGE, "title": IMAGE, "share": 0.5}, *SICK["findings"]],
+    }
+    event = Event("nonfinite", 2, IMAGE, 0, IMAGE)
+    versions = {"python": IMAGE, "undertow": IMAGE}
+    hostile = trace(layer_name=IMAGE, events=[event], versions=versions, sampling=IMAGE, data=IMAGE)
+    known = document([IMAGE])
+    known["arms"][0]["run"] = known["store"] = known["experiment"] = IMAGE
+    known["claims"] = [{"claim": IMAGE, "verdict": IMAGE, "evidence": IMAGE}]
+    insight = report.Insight({IMAGE: sick}, {})
+    words = {"title": IMAGE, "command": IMAGE, "words": IMAGE, "again": IMAGE}
+    outline = Outline(report.page(known, {IMAGE: hostile}, **words, insight=insight))
+    assert {tag for tag, _ in outline.tags} & {"img", "b"} == set()
+    assert not any(name.startswith("on") for _, attrs in outline.tags for name in attrs)
+    for part in ("verdict", "evidence", "method", "cite", "command", "again", "citation"):
+        assert IMAGE in outline.within[part], part
+
+
 def test_an_unescaped_name_would_be_found(page):
     head, body = page.split("<h1>")
     broken = Outline(head + body.replace("&lt;script&gt;alert(1)&lt;/script&gt;", HOSTILE, 1))
@@ -106,21 +135,144 @@ def test_the_libraries_are_there_once(page, outline):
 
 
 def test_the_page_is_readable(outline):
-    assert outline.tags[1] == ("html", {"lang": "en"}) or ("html", {"lang": "en"}) in outline.tags
+    assert outline.misnested == []
+    assert ("html", {"lang": "en"}) in outline.tags
     assert outline.headings[0] == 1
     assert outline.headings.count(1) == 1
     steps = zip(outline.headings, outline.headings[1:], strict=False)
     assert all(after - before <= 1 for before, after in steps)
     assert all("scope" in attributes for tag, attributes in outline.tags if tag == "th")
-    charts = [attributes for _, attributes in outline.tags if attributes.get("class") == "chart"]
-    assert len(charts) == len(DRAWN)
-    assert all(len(chart["aria-label"]) > 40 for chart in charts)
+    tags = [tag for tag, _ in outline.tags]
+    assert tags.count("caption") == tags.count("table")
+    for landmark in ("header", "nav", "main", "footer"):
+        assert tags.count(landmark) == 1
+
+
+def test_each_figure_has_its_text_in_place_of_the_picture(outline):
+    alts = {each.name: each.alt for each in report.figures(document(NAMES), TRACES)}
+    charts = {
+        attributes["data-of"]: (attributes["role"], attributes["aria-label"])
+        for _, attributes in outline.tags
+        if attributes.get("class") == "chart"
+    }
+    assert charts == {name: ("img", " ".join(alt.split("\n"))) for name, alt in alts.items()}
+    assert all(len(alt) > 40 for alt in alts.values())
+
+
+def test_the_verdict_comes_first_then_evidence_then_method(outline, page):
+    sections = [attrs["id"] for tag, attrs in outline.tags if tag == "section"]
+    assert sections == ["verdict", "evidence", "method", "glossary", "cite"]
+    targets = [attrs["href"] for tag, attrs in outline.tags if tag == "a" and "id" not in attrs]
+    assert targets[:6] == ["#verdict", *(f"#{name}" for name in sections)]
+    evidence = page.index('<section id="evidence"')
+    assert page.index("It vanishes.") < evidence < page.index("<figure") < page.index("<h3>The net")
+
+
+def test_every_link_leads_somewhere(outline):
+    links = {attrs["href"] for tag, attrs in outline.tags if tag == "a"}
+    assert "#word-UT101" in links
+    assert links <= {f"#{attrs['id']}" for _, attrs in outline.tags if "id" in attrs}
+
+
+def test_the_verdict_of_each_arm(outline):
+    said = re.sub(r"\s+", " ", outline.within["verdict"])
+    headline = "1 of 2 arms is sick: vanishing gradient in sigmoid. 1 arm is healthy"
+    assert said.index(headline) < said.index("What was tried") < said.index("What to do")
+    assert "sigmoid sick Vanishing gradient (UT101)" in said
+    assert outline.list_in("verdict")["Layers"] == "hidden_1"
+    assert outline.list_in("verdict")["Evidence"] == "4 decades are lost"
+    assert outline.list_in("verdict")["What helps, most first"] == "normalise (batch-norm)"
+
+
+def drawn_from(traces):
+    return {each.name: report.specification(each) for each in report.figures({}, traces)}
+
+
+def test_the_glossary_has_the_variables_that_the_figures_draw_and_no_other():
+    traces = {"a": trace(seed=1)}
+    whole = drawn_from(traces)
+    # What a figure looks like without it decides whether a variable is drawn.
+    used = {
+        name
+        for name in map(str, traces["a"].dataset.data_vars)
+        if drawn_from({"a": trace(seed=1, without=(name,))}) != whole
+    }
+    assert used
+    assert used < set(traces["a"].dataset.data_vars)
+    outline = Outline(report.page({}, traces, **WORDS))
+    found = {
+        term.split()[0]: (term, meaning.split("; figure")[0])
+        for term, meaning in outline.list_in("glossary").items()
+        if term.split()[0] in VARIABLES
+    }
+    assert found == {
+        name: (f"{name} ({unit})", said)
+        for name, (_, unit, said) in VARIABLES.items()
+        if name in used
+    }
+
+
+def test_the_glossary_has_what_a_verdict_rests_on():
+    # No figure draws the weights' norm; the rule on small updates reads it.
+    found = [{"code": "UT107", "title": "updates too small", "share": 1.0}]
+    judged = SICK | {"findings": found, "root_cause": SICK["root_cause"] | {"code": "UT107"}}
+    for diagnoses, there in (({}, False), ({"b": SICK}, False), ({"b": judged}, True)):
+        insight = report.Insight(diagnoses, {})
+        page = report.page({}, with_variable("weight_norm"), **WORDS, insight=insight)
+        assert ("weight_norm (1)" in Outline(page).list_in("glossary")) == there
+
+
+def with_variable(name):
+    one = trace()
+    one.dataset[name] = one.dataset["grad_norm"]
+    return {"b": one}
+
+
+def test_the_glossary_has_its_words_and_no_others(outline):
+    known = outline.list_in("glossary")
+    assert {"gradient", "delta", "dex", "stuck", "arm", "replicate"} <= set(known)
+    assert "chance to be better" in known
+    assert known["dex"].startswith("One power of ten")
+    assert [term for term in known if term.startswith("UT")] == ["UT101"]
+
+
+def test_the_box_has_the_command_as_typed():
+    command = """undertow run moons --arm '<b> & "c"' --report r.html"""
+    again = "undertow run moons --seed 3"
+    words: dict[str, Any] = WORDS | {"command": command, "again": again}
+    outline = Outline(report.page(document(NAMES), TRACES, **words))
+    assert outline.within["command"] == command
+    assert outline.within["again"] == again
+    assert outline.within["citation"] == (
+        "Undertow 0.1.0, report of runs moons-0, moons-1; 2026-01-01."
+    )
+    facts = outline.list_in("cite")
+    assert facts == {
+        "runs": "moons-0, moons-1",
+        "Undertow": "0.1.0",
+        "date of the runs": "2026-01-01",
+        "seeds": "0 to 4",
+        "trace schema": "version 1",
+        "store": "undertow.db",
+    }
+
+
+def test_a_print_loses_nothing(page):
+    style = page[page.index("<style>") : page.index("</style>")]
+    printed = style[style.index("@media print") :]
+    hidden = re.findall(r"([^{}]*)\{[^{}]*display: none", printed)
+    assert [each.strip() for each in hidden] == [".skip, .copy"]
+    assert not re.search(r"sticky|fixed", style)
+    for words in ("break-inside: avoid", "overflow: visible", "details::details-content"):
+        assert words in printed, words
 
 
 def test_the_page_says_what_the_document_says(outline):
     text = re.sub(r"\s+", " ", outline.text)
     for words in (
         "It vanishes.",
+        "In the experiment moons 5 networks of each of 2 arms",
+        "1 is supported",
         "75.0 % [50.0, 90.0]",
         "1 of 5",
         "1 × 10⁻⁶",
@@ -129,15 +281,29 @@ def test_the_page_says_what_the_document_says(outline):
         "supported. They do: 1 & 2.",
         "not tested. needs the arm x",
         "undertow run moons",
-        "0 to 4 (5)",
+        "0 to 4",
         "Frobenius norm of dE/dW",
         "2 × 3",
+        "keras adam",
+        "8 to train on, 4 to test on",
     ):
         assert words in text, words
 
 
-def test_dex_is_explained_after_the_first_table(page):
-    assert page.index("</table>") < page.index("<strong>Dex</strong>") < page.index("<h2>What is")
+def test_figures_are_numbered_as_they_stand(outline, page):
+    assert re.findall(r"Figure (\d+)\. ", outline.text) == [
+        str(place + 1) for place in range(len(DRAWN))
+    ]
+    places = re.findall(r'<figure id="([^"]*)"', page)
+    assert sorted(places) == sorted(DRAWN)
+    numbers = outline.list_in("glossary")["delta_norm (loss)"].split("figure ")[1]
+    assert int(numbers) == places.index("delta-by-layer") + 1
+
+
+def test_dex_is_explained_on_the_first_screen_and_after_the_first_table(page):
+    assert page.index(">Dex</a> and decade count powers of ten") < page.index("<table>")
+    table, told = page.index("</table>"), page.index("<strong>Dex</strong>")
+    assert table < told < page.index("<table>", table)
 
 
 def test_ten_arms_stay_under_six_megabytes(tmp_path):

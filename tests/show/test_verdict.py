@@ -109,24 +109,31 @@ def test_odd_names_are_only_text(odd: str):
         assert text.count(odd) == 3
 
 
-def test_a_row_an_arm_for_the_report():
-    rows = verdict.verdicts({"sigmoid": sick("a", share=0.85), "relu": HEALTHY})
-    assert rows == [
-        {
-            "arm": "sigmoid",
-            "verdict": "sick: vanishing gradient (UT101) at a",
-            "evidence": "6.0 decades are lost (85 % of the replicates)",
-            "remedies": "batch-norm, critical",
-        },
-        {
-            "arm": "relu",
-            "verdict": "healthy: the gradient reaches every layer",
-            "evidence": "",
-            "remedies": "",
-        },
+def test_the_verdicts_of_a_report():
+    doubtful = HEALTHY | {"outcome": "undecided", "reason": "too few steps"}
+    ill = sick("a", share=0.85)
+    found = verdict.verdicts(
+        {"relu": HEALTHY, "tanh": HEALTHY, "elu": doubtful, "sigmoid": ill, "deep": ill},
+        {"sigmoid": {"summary": "All of it."}, "relu": {"summary": "None."}},
+    )
+    assert [(each.arms, each.outcome) for each in found] == [
+        (["sigmoid"], "sick"),
+        (["deep"], "sick"),  # nobody knows where its gradient goes: not alike
+        (["elu"], "undecided"),
+        (["relu", "tanh"], "healthy"),
     ]
+    first, second, third, last = found
+    assert (first.code, first.cause, first.layers) == ("UT101", "vanishing gradient", "a")
+    assert first.evidence == "6.0 decades are lost (85 % of the replicates)"
+    assert (first.lost, second.lost, last.lost) == ("All of it.", "", "")
+    assert [name for name, _ in first.helps] == ["batch-norm", "critical"]
+    assert first.also == [("UT107", "updates too small")]
+    assert (third.reason, last.code, last.helps) == ("too few steps", "", [])
+
+
+def test_a_share_of_all_is_not_said():
     (whole,) = verdict.verdicts({"sigmoid": sick("a")})
-    assert "replicates" not in whole["evidence"]
+    assert whole.evidence == "6.0 decades are lost"
 
 
 def budget(**names: dict[str, float]) -> dict[str, Any]:

@@ -9,12 +9,24 @@ from undertow.app import insight
 from undertow.trace.record import Trace
 
 
-def report(runs: Mapping[str, tuple[str, Trace]], output: str, *, png: bool, command: str) -> str:
+def report(
+    runs: Mapping[str, tuple[str, Trace]],
+    output: str,
+    *,
+    png: bool,
+    command: str,
+    store: str | None = None,
+) -> str:
     """Write the report of watched runs, or their figures as PNG; return what was written."""
     from undertow.show import report as page
 
     traces = {label: trace for label, (_, trace) in runs.items()}
-    document: dict[str, Any] = {"arms": []}  # a run that was watched is no arm of an experiment
+    # A run that was watched is no arm of an experiment.
+    document: dict[str, Any] = {
+        "arms": [],
+        "runs": {label: run for label, (run, _) in runs.items()},
+        "store": store,
+    }
     if png:
         from undertow.show import png as pictures
 
@@ -34,18 +46,17 @@ def report(runs: Mapping[str, tuple[str, Trace]], output: str, *, png: bool, com
 
 
 def words(diagnoses: Mapping[str, Mapping[str, Any]]) -> str:
-    """Say the verdict on each run in a sentence or two.
+    """Say in a sentence or two what each run showed, with its numbers.
 
-    >>> words({"net": {"outcome": "healthy", "reason": "", "root_cause": None}})
-    'net is healthy: the gradient reaches every layer.'
+    >>> words({"net": {"outcome": "healthy", "reason": "", "root_cause": None, "rules": [
+    ...     {"code": "UT101", "outcome": "passed", "reason": "total -0.4 dex at the start"}]}})
+    'net: total -0.4 dex at the start.'
     """
-    from undertow.show.verdict import headline
-
     said = []
     for name, document in diagnoses.items():
         root = document["root_cause"]
-        said.append(f"{name} is {headline(document)}.")
-        if root:
-            said.append(f"{root['evidence'][:1].upper()}{root['evidence'][1:]}.")
-            said.append(f"What helps most: {root['advice'][0]}.")
+        passed = [each["reason"] for each in document["rules"] if each["outcome"] == "passed"]
+        shown = root["evidence"] if root else document["reason"] or next(iter(passed), "")
+        if shown:
+            said.append(f"{name}: {shown}.")
     return " ".join(said)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -130,7 +130,7 @@ def report(names: Sequence[str], output: str, *, png: bool, store: str, command:
         found = _resolve(opened, names)
         runs = {_label(each, found): (each.id, opened.trace(each.id)) for each in found}
     if found[0].source == "watched":
-        return watched.report(runs, output, png=png, command=command)
+        return watched.report(runs, output, png=png, command=command, store=store)
     first = next(iter(runs.values()))[1]
     for label, (_, trace) in runs.items():
         if _how(trace) != _how(first):
@@ -206,9 +206,29 @@ def _write_report(
         {label: trace for label, (_, trace) in runs.items()},
         title=experiment(document["experiment"]).title,
         command=command,
-        words=words.paragraph(document),
+        words=words.happened(document),
         insight=page.Insight(*insight.of_arms({arm: trace for arm, (_, trace) in runs.items()})),
+        again=again(document, {label: trace for label, (_, trace) in runs.items()}),
     )
+
+
+def again(document: Mapping[str, Any], traces: Mapping[str, Trace]) -> str:
+    """Return the command that trains a study's networks anew, with every value written out."""
+    from shlex import join
+
+    from undertow.lab.experiments import experiment
+    from undertow.lab.study import FRESH
+
+    name = document["experiment"]
+    arms = list(dict.fromkeys(str(trace.attributes["arm"]) for trace in traces.values()))
+    words = ["undertow", "run", name, "--replicates", str(document["replicates"])]
+    words += ["--seed", str(document["seed"] % FRESH)]
+    epochs = {trace.attributes["training"]["epochs"] for trace in traces.values()}
+    if len(epochs) == 1:
+        words += ["--epochs", str(*epochs)]
+    if set(arms) != {arm.name for arm in experiment(name).arms}:
+        words += [word for arm in arms for word in ("--arm", arm)]
+    return join([*words, "--fresh", "--report", f"{name}.html"])
 
 
 def _resolve(store: Store, names: Sequence[str]) -> list[Run]:

@@ -8,6 +8,11 @@ figures    one file a figure
 words      the paragraph under the table
 terminal   tables for the terminal
 page_tables  rows of the report's tables
-report     one HTML file that opens offline
+report     one HTML file that opens offline; its page is report.html.jinja, .css and .js
+brief      its first screen: the verdict, what was tried, what happened, what to do
+questions  its figures, under the questions that they answer
+method     how its numbers were made
+glossary   its words, and the schema's variables that it draws
+citation   how it is cited and made again
 png        the figures as pictures
 """

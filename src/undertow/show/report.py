@@ -1,28 +1,33 @@
 """The report: one HTML file with every figure, table and word, that opens without a network.
 
-The JavaScript that draws is in the file, once. What comes from a run (names of layers and arms,
-versions, messages) is text wherever it stands: the template escapes, and `script_safe` keeps it
-from ending the script element that holds the figures' data. A content security policy in the page
-forbids the browser to fetch anything.
+The verdict stands first, in words, then the evidence, then the method. The JavaScript that draws
+is in the file, once. What comes from a run (names of layers and arms, versions, messages) is text
+wherever it stands: the template escapes, and `script_safe` keeps it from ending the script element
+that holds the figures' data. A content security policy in the page forbids the browser to fetch
+anything, and to run any script but the two that are named by their hashes.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from undertow.diagnosis.rules import RULES
 from undertow.errors import UndertowError, needs
-from undertow.show import page_tables, whole
+from undertow.show import brief, glossary, method, page_tables, questions, whole
+from undertow.show.citation import citation
 from undertow.show.figure import Figure, Kind, Traces, figure, lacking
 from undertow.show.figures import KINDS
 from undertow.show.figures.ranking import ranking
 from undertow.show.figures.waterfall import waterfall
 from undertow.show.theme import alt
 from undertow.show.verdict import verdicts
-from undertow.trace.schema import VARIABLES
+from undertow.show.words import theory
 
 OUTCOMES = ("stuck", "test-accuracy")
 
@@ -46,7 +51,11 @@ NO_INSIGHT = Insight({}, {})
 
 def figures(document: Mapping[str, Any], traces: Traces) -> list[Figure]:
     """Draw every figure that the traces can fill, and the ranking behind the outcomes."""
-    found = _drawn(_in_order(document, traces))[0]
+    return _with_ranking(document, _drawn(_in_order(document, traces))[0])
+
+
+def _with_ranking(document: Mapping[str, Any], drawn: Iterable[Figure]) -> list[Figure]:
+    found = list(drawn)
     if ranked := ranking(document):
         outcomes = [place for place, each in enumerate(found) if each.name in OUTCOMES]
         found.insert(max(outcomes, default=-1) + 1, ranked)
@@ -67,6 +76,7 @@ def write(
     command: str,
     words: str,
     insight: Insight = NO_INSIGHT,
+    again: str = "",
 ) -> Path:
     """Write the report, whole or not at all, and return its path.
 
@@ -75,13 +85,15 @@ def write(
     path : path
         The file to write; a file that is there is replaced when the new one is whole.
     document : mapping
-        What `undertow run --json` prints.
+        What `undertow run --json` prints; of watched runs, their ids as `runs`.
     traces : mapping
         The trace of each arm.
     title, command, words : str
-        The heading, the command that made the run, and the verdict in a paragraph.
+        The heading, the command that wrote the report, and what happened in a paragraph.
     insight : Insight
         Diagnoses and budgets of the arms, as far as there are any.
+    again : str
+        The command that trains the same networks anew, if there is one.
 
     Raises
     ------
@@ -89,7 +101,15 @@ def write(
         The file cannot be written.
     """
     path = Path(path)
-    content = page(document, traces, title=title, command=command, words=words, insight=insight)
+    content = page(
+        document,
+        traces,
+        title=title,
+        command=command,
+        words=words,
+        insight=insight,
+        again=again,
+    )
     try:
         whole.write(path, content.encode())
     except OSError as error:
@@ -107,35 +127,65 @@ def page(
     command: str,
     words: str,
     insight: Insight = NO_INSIGHT,
+    again: str = "",
 ) -> str:
     """Return the report as HTML."""
     jinja2 = needs("jinja2", "show")
     traces = _in_order(document, traces)
-    omitted = _drawn(traces)[1]
+    drawn, omitted = _drawn(traces)
+    groups = questions.grouped([*falls(insight), *_with_ranking(document, drawn)])
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    source = files("undertow.show").joinpath("report.html.jinja").read_text(encoding="utf-8")
     safe = needs("markupsafe", "show").Markup
-    return environment.from_string(source).render(
+    scripts = {"bundle": bundle(), "script": _file("report.js")}
+    return environment.from_string(_file("report.html.jinja")).render(
         title=title,
-        words=words,
-        command=command,
+        policy=policy(scripts.values()),
+        style=safe(_file("report.css")),
+        brief=brief.brief(document, traces, words, insight.diagnoses),
+        verdicts=verdicts(insight.diagnoses, insight.budgets),
+        rules=len(RULES),
+        theory=theory(document),
         claims=document.get("claims", ()),
         discussion=document.get("discussion", ()),
         arms=page_tables.arms(document, traces),
         comparisons=page_tables.comparisons(document),
-        verdicts=verdicts(insight.diagnoses),
-        networks=page_tables.networks(traces),
-        method=page_tables.method(document, traces),
-        figures=[
-            (found, safe(script_safe(specification(found))))
-            for found in (*falls(insight), *figures(document, traces))
-        ],
+        groups=groups,
+        specifications={
+            each.figure.name: safe(script_safe(specification(each.figure)))
+            for group in groups
+            for each in group.figures
+        },
+        events=page_tables.events(traces),
         # Of a run that was watched nobody expects an experiment's figures.
         omitted=[] if all(each.source == "watched" for each in traces.values()) else omitted,
-        variables=VARIABLES,
-        bundle=safe(bundle()),
+        networks=method.networks(traces),
+        data=method.data(traces),
+        trainings=method.trainings(traces),
+        measured=method.measured(traces),
+        norm=method.NORM,
+        statistics=method.statistics(document, traces),
+        versions=method.versions(traces),
+        words=glossary.words(document),
+        variables=glossary.variables(document, traces, groups, insight.diagnoses),
+        codes=glossary.codes(insight.diagnoses),
+        citation=citation(document, traces, command, again),
+        **{name: safe(text) for name, text in scripts.items()},
+    )
+
+
+def policy(scripts: Iterable[str]) -> str:
+    """Return the content security policy: fetch nothing, run these scripts and no other.
+
+    >>> policy(["1"])
+    "default-src 'none'; script-src 'sha256-a4ayc/80/OGda4BO/1o/V0etpOqiLx1JwB5S3beHW0s='; ..."
+    """
+    hashes = (b64encode(sha256(text.encode()).digest()).decode() for text in scripts)
+    allowed = " ".join(f"'sha256-{each}'" for each in hashes)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
     )
 
 
@@ -175,6 +225,10 @@ def bundle() -> str:
     """Return vega, vega-lite and vega-embed in one script, in the version that Altair writes."""
     version = ".".join(alt.VEGALITE_VERSION.split(".")[:2])
     return needs("vl_convert", "show").javascript_bundle(vl_version=f"v{version}")
+
+
+def _file(name: str) -> str:
+    return files("undertow.show").joinpath(name).read_text(encoding="utf-8").strip()
 
 
 def _in_order(document: Mapping[str, Any], traces: Traces) -> Traces:

@@ -1,9 +1,9 @@
-"""A diagnosis and a budget in the terminal."""
+"""A diagnosis and a budget in the terminal, and the verdicts of a report."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from undertow.explanation.budget import TERMS
 from undertow.show.terminal import number, printable
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 GLOSS = "Delta is the gradient that arrives at a layer's output; a decade is a factor of ten."
 MOST = 4  # layers that are listed by name
+NO_BUDGETS: Mapping[str, Mapping[str, Any]] = {}
+OUTCOMES = ("sick", "undecided", "healthy")  # in the order of a report
 SHORT = {
     "ceiling": "ceiling",
     "saturation": "satur.",
@@ -25,6 +27,21 @@ SHORT = {
     "fan_out": "fan-out",
     "other": "other",
 }
+
+
+class Verdict(NamedTuple):
+    """What a report says of arms; `lost` is where the gradient goes, `also` what else was found."""
+
+    arms: list[str]
+    outcome: str
+    reason: str
+    code: str
+    cause: str
+    layers: str
+    evidence: str
+    lost: str
+    helps: list[tuple[str, str]]
+    also: list[tuple[str, str]]
 
 
 def headline(document: Mapping[str, Any]) -> str:
@@ -70,23 +87,21 @@ def diagnosis(document: Mapping[str, Any], name: str) -> Group:
     return Group(*lines)
 
 
-def verdicts(documents: Mapping[str, Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Return a row an arm for the report: its verdict, the evidence, what helps."""
-    rows = []
+def verdicts(
+    documents: Mapping[str, Mapping[str, Any]],
+    budgets: Mapping[str, Mapping[str, Any]] = NO_BUDGETS,
+) -> list[Verdict]:
+    """Return the verdicts of a report, the sick first; arms of which all is alike share one.
+
+    >>> well = {"outcome": "healthy", "reason": "", "root_cause": None, "findings": []}
+    >>> [(each.arms, each.outcome) for each in verdicts({"tanh": well, "relu": well})]
+    [(['tanh', 'relu'], 'healthy')]
+    """
+    found: dict[str, Verdict] = {}
     for arm, document in documents.items():
-        root = document["root_cause"]
-        evidence = root["evidence"] if root else ""
-        if root and document["findings"][0]["share"] < 1:
-            evidence += f" ({100 * document['findings'][0]['share']:.0f} % of the replicates)"
-        rows.append(
-            {
-                "arm": arm,
-                "verdict": headline(document),
-                "evidence": evidence,
-                "remedies": ", ".join(root["remedies"]) if root else "",
-            }
-        )
-    return rows
+        each = _verdict(document, budgets.get(arm, {}))
+        found.setdefault(repr(each), each).arms.append(arm)
+    return sorted(found.values(), key=lambda each: OUTCOMES.index(each.outcome))
 
 
 def budget(document: Mapping[str, Any]) -> Table:
@@ -122,6 +137,26 @@ def budget(document: Mapping[str, Any]) -> Table:
     return table
 
 
+def _verdict(document: Mapping[str, Any], budget: Mapping[str, Any]) -> Verdict:
+    root = document["root_cause"] or {}
+    code, evidence = root.get("code", ""), root.get("evidence", "")
+    shares = {each["code"]: each["share"] for each in document["findings"]}
+    if root and shares[code] < 1:
+        evidence += f" ({100 * shares[code]:.0f} % of the replicates)"
+    return Verdict(
+        [],
+        document["outcome"],
+        document["reason"],
+        code,
+        root.get("title", ""),
+        _listed(root.get("layers", [])),
+        evidence,
+        budget.get("summary", "") if root else "",
+        list(zip(root.get("remedies", ()), root.get("advice", ()), strict=True)),
+        [(each["code"], each["title"]) for each in document["findings"] if each["code"] != code],
+    )
+
+
 def _rows(rows: Iterable[tuple[str, str]]) -> Any:
     """Set words beside what they mean, so that long lines break beside them."""
     from rich.table import Table
@@ -136,8 +171,9 @@ def _rows(rows: Iterable[tuple[str, str]]) -> Any:
 
 
 def _at(layers: list[str]) -> str:
-    if not layers:
-        return ""
+    return f" at {_listed(layers)}" if layers else ""
+
+
+def _listed(layers: list[str]) -> str:
     listed = ", ".join(printable(layer) for layer in layers[:MOST])
-    more = f" and {len(layers) - MOST} more" if len(layers) > MOST else ""
-    return f" at {listed}{more}"
+    return f"{listed} and {len(layers) - MOST} more" if len(layers) > MOST else listed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from statistics import median
 from typing import Any
 
@@ -15,9 +16,18 @@ FAR = 2.0  # dex
 
 
 def paragraph(document: dict[str, Any]) -> str:
-    """Say in two or three sentences what the run showed.
+    """Say in a few sentences what the run showed, and how well theory foresaw it.
 
     >>> paragraph({"arms": []})
+    'No arm was run.'
+    """
+    return " ".join(filter(None, [happened(document), theory(document)]))
+
+
+def happened(document: dict[str, Any]) -> str:
+    """Say in two or three sentences what the run showed.
+
+    >>> happened({"arms": []})
     'No arm was run.'
     """
     arms = [arm for arm in document["arms"] if arm["total_dex"] is not None]
@@ -28,10 +38,10 @@ def paragraph(document: dict[str, Any]) -> str:
     sentences = [_arrives(worst)]
     if best is not worst:
         sentences += [_arrives(best), *_proxy(worst, best)]
-    return " ".join([*sentences, *filter(None, [theory(document)])])
+    return " ".join(sentences)
 
 
-def theory(document: dict[str, Any]) -> str:
+def theory(document: Mapping[str, Any]) -> str:
     """Say how well theory, before training, gave the gradients of step 1; nothing without it.
 
     >>> theory({"arms": [{"name": "relu", "theory": None}]})
@@ -39,7 +49,7 @@ def theory(document: dict[str, Any]) -> str:
     """
     known = [
         (arm["name"], arm["theory"])
-        for arm in document["arms"]
+        for arm in document.get("arms", ())
         if arm.get("theory") and arm["theory"]["median_dex"] is not None
     ]
     if not known:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from undertow.show.figure import Kind, Traces, numbers, values
-from undertow.show.theme import MEASURED, PANEL, THEORY, alt, columns, finished, style
+from undertow.show.theme import MEASURED, PANEL, THEORY, alt, columns, finished, inline, style
 from undertow.statistics.bands import counted
 from undertow.statistics.values import mean_of
 
@@ -118,7 +118,7 @@ def _curves(rows: list[dict[str, Any]], title: str, domain: list[float]) -> Any:
     styles = [style(place) for place in range(len(names))]
     legend = alt.Legend(orient="top", direction="horizontal", symbolSize=300)
     return (
-        alt.Chart(alt.InlineData(values=rows))
+        alt.Chart(inline(rows))
         .mark_line(strokeWidth=2.2, clip=True)
         .encode(
             x=alt.X("z:Q", title="pre-activation z (no unit)"),
@@ -170,7 +170,7 @@ def _histogram(arm: str, trace: Any) -> Any:
     said = f"slope of {NAMES.get(name, name)}" if line else f"{name}, slope not drawn"
     title = "share of the largest"
     histogram = (
-        alt.Chart(alt.InlineData(values=bars))
+        alt.Chart(inline(bars))
         .mark_rect(color=MEASURED, opacity=0.55)
         .encode(
             x=alt.X(
@@ -190,7 +190,7 @@ def _histogram(arm: str, trace: Any) -> Any:
         )
     )
     slope = (
-        alt.Chart(alt.InlineData(values=line))
+        alt.Chart(inline(line))
         .mark_line(color=THEORY, strokeWidth=1.8)
         .encode(x=alt.X("z:Q"), y=alt.Y("slope:Q", title=title))
     )

@@ -9,7 +9,7 @@ import numpy as np
 from undertow.show.axes import Decades, decades, log_axis, log_scale, scientific
 from undertow.show.figure import Kind, Traces, numbers, values
 from undertow.show.figures.heatmap import time
-from undertow.show.theme import BAND, MEASURED, PANEL, REMEDY, alt, columns, finished
+from undertow.show.theme import BAND, MEASURED, PANEL, REMEDY, alt, columns, finished, inline
 from undertow.statistics.bands import band, in_columns
 from undertow.trace.record import Trace
 
@@ -163,7 +163,7 @@ def _panel(
     range_: Decades | None,
     chance: float | None,
 ) -> Any:
-    base = alt.Chart(alt.InlineData(values=rows))
+    base = alt.Chart(inline(rows))
     when = alt.X("time:Q", title=unit, axis=alt.Axis(grid=False, tickCount=3, tickMinStep=1))
     present = [name for name in ("training", "test") if any(row["set"] == name for row in rows)]
     legend = alt.Legend(orient="top", direction="horizontal", symbolOpacity=1)
@@ -197,7 +197,7 @@ def _panel(
     else:
         layers.append(base.mark_point(opacity=0, size=60).encode(x=when, y=y, tooltip=tooltip))
     if chance is not None:
-        rule = alt.Chart(alt.InlineData(values=[{"chance": chance}]))
+        rule = alt.Chart(inline([{"chance": chance}]))
         layers.insert(0, rule.mark_rule(color=BAND, strokeWidth=2).encode(y="chance:Q"))
     return alt.layer(*layers).properties(
         width=PANEL, height=PANEL, title=alt.TitleParams(arm, fontSize=12, offset=4)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from undertow.show.figure import Kind, Traces, numbers
-from undertow.show.theme import CLASS_COLOURS, CLASS_SHAPES, alt, finished
+from undertow.show.theme import CLASS_COLOURS, CLASS_SHAPES, alt, finished, inline
 from undertow.trace.record import Trace
 
 NEEDS = ("data_inputs", "data_targets", "data_test")
@@ -22,7 +22,7 @@ def data(traces: Traces) -> Any:
     sets = ["training", "test"]
     trained = alt.Scale(domain=sets, range=[1.0, 0.0])
     chart = (
-        alt.Chart(alt.InlineData(values=rows))
+        alt.Chart(inline(rows))
         .mark_point(size=42, strokeWidth=1.5)
         .encode(
             x=alt.X(

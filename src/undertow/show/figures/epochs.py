@@ -9,7 +9,7 @@ import numpy as np
 from undertow.show.axes import Decades, decades, log_axis, log_scale, scientific
 from undertow.show.figure import Kind, Traces, numbers, values
 from undertow.show.figures.heatmap import time
-from undertow.show.theme import PANEL, alt, columns, finished
+from undertow.show.theme import PANEL, alt, columns, finished, inline
 from undertow.statistics.bands import in_columns
 from undertow.trace.record import Trace
 
@@ -72,7 +72,7 @@ def _spread(rows: list[dict[str, Any]]) -> float:
 def _panel(arm: str, rows: list[dict[str, Any]], range_: Decades, trace: Trace) -> Any:
     unit = time(trace)[0]
     return (
-        alt.Chart(alt.InlineData(values=rows))
+        alt.Chart(inline(rows))
         .mark_line(strokeWidth=1.6)
         .encode(
             x=alt.X(

@@ -9,7 +9,7 @@ import numpy as np
 from undertow.show.axes import Decades, power_labels, scientific
 from undertow.show.figure import Kind, Traces, numbers, values
 from undertow.show.special import GLYPHS, diverged, kind, legend, underflowed_layers
-from undertow.show.theme import BAND, PANEL, alt, columns, finished
+from undertow.show.theme import BAND, PANEL, alt, columns, finished, inline
 from undertow.statistics.bands import band, in_columns, median
 from undertow.trace.record import Trace
 
@@ -143,7 +143,7 @@ def _panel(
         ),
     )
     layers = [
-        alt.Chart(alt.InlineData(values=cells))
+        alt.Chart(inline(cells))
         .mark_rect(strokeWidth=0.7)  # in the cell's own colour: without it hairlines show between
         .encode(
             stroke=alt.Stroke("dex:Q", scale=scale_of_colour, legend=None),
@@ -159,7 +159,7 @@ def _panel(
         )
     ]
     if stretches:
-        base = alt.Chart(alt.InlineData(values=stretches))
+        base = alt.Chart(inline(stretches))
         blank = base.mark_rect(fill="white", stroke=BAND, strokeWidth=0.5)
         layers += [
             blank.encode(x=when, x2="end:Q", y=layer),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from undertow.show.figure import Kind, Traces, numbers, values
-from undertow.show.theme import INK, MEASURED, WIDE, alt, finished
+from undertow.show.theme import INK, MEASURED, WIDE, alt, finished, inline
 from undertow.statistics.bands import median
 from undertow.statistics.stuck import stuck
 from undertow.statistics.summary import summarise
@@ -45,7 +45,7 @@ def stuck_dots(traces: Traces) -> Any:
         scale=scale,
         axis=alt.Axis(grid=False, tickMinStep=1, format="d"),
     )
-    base = alt.Chart(alt.InlineData(values=rows))
+    base = alt.Chart(inline(rows))
     domain = ["learned", "stuck"]
     dots = base.mark_point(size=90, strokeWidth=1.8, opacity=1).encode(
         x=x,
@@ -65,7 +65,7 @@ def stuck_dots(traces: Traces) -> Any:
         tooltip=["arm:N", "outcome:N"],
     )
     beside = (
-        alt.Chart(alt.InlineData(values=counts))
+        alt.Chart(inline(counts))
         .mark_text(align="left", color=INK, fontSize=12, xOffset=10)
         .encode(x=alt.value("width"), y=y, text="count:N")
     )
@@ -105,11 +105,11 @@ def test_accuracy(traces: Traces) -> Any:
     y = alt.Y("arm:N", title="arm", sort=list(each), axis=_arm_axis())
     scale = alt.Scale(domain=[0, 100])
     seeds = (
-        alt.Chart(alt.InlineData(values=rows))
+        alt.Chart(inline(rows))
         .mark_tick(color=INK, opacity=0.45, thickness=1.5, height=14)
         .encode(x=alt.X("value:Q", title="test accuracy at the end (%)", scale=scale), y=y)
     )
-    means = alt.Chart(alt.InlineData(values=summaries))
+    means = alt.Chart(inline(summaries))
     interval = means.mark_rule(color=MEASURED, strokeWidth=3).encode(x="low:Q", x2="high:Q", y=y)
     dots = means.mark_point(color=MEASURED, filled=True, size=80, opacity=1).encode(
         x=alt.X("mean:Q", scale=scale),
@@ -123,9 +123,7 @@ def test_accuracy(traces: Traces) -> Any:
         ],
     )
     beside = (
-        alt.Chart(
-            alt.InlineData(values=[row | {"said": f"{row['mean']:.1f} %"} for row in summaries])
-        )
+        alt.Chart(inline([row | {"said": f"{row['mean']:.1f} %"} for row in summaries]))
         .mark_text(align="left", color=INK, fontSize=12, xOffset=10)
         .encode(x=alt.value("width"), y=y, text="said:N")
     )

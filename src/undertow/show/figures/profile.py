@@ -9,7 +9,7 @@ import numpy as np
 from undertow.show.axes import Decades, decades, log_axis, log_scale, scientific
 from undertow.show.figure import Kind, Traces, numbers, values
 from undertow.show.special import GLYPHS, diverged, kind, legend, underflowed_layers
-from undertow.show.theme import MEASURED, PANEL, REMEDY, THEORY, alt, columns, finished
+from undertow.show.theme import MEASURED, PANEL, REMEDY, THEORY, alt, columns, finished, inline
 from undertow.statistics.bands import band, last_epoch, lost_decades
 from undertow.trace.record import Trace
 
@@ -169,8 +169,8 @@ def _panel(
     norm_title = "|dE/dW| (units of loss)" if variable == "grad_norm" else "|dE/dz| (units of loss)"
     colours, shapes, dashes = zip(*(STYLES[moment] for moment in drawn), strict=True)
     moments = alt.Scale(domain=drawn, range=list(colours))
-    base = alt.Chart(alt.InlineData(values=[row for row in rows if row["kind"] == "finite"]))
-    banded = alt.Chart(alt.InlineData(values=[row for row in rows if _has_band(row)]))
+    base = alt.Chart(inline([row for row in rows if row["kind"] == "finite"]))
+    banded = alt.Chart(inline([row for row in rows if _has_band(row)]))
     x = alt.X("value:Q", scale=log_scale(range_), axis=log_axis(norm_title, range_, 4))
     colour = alt.Color("moment:N", title=None, scale=moments, legend=_legend())
     shape = alt.Shape(
@@ -224,7 +224,7 @@ def _marks(rows: list[dict[str, Any]], layer: Any) -> list[Any]:
         part = [row | {"mark": GLYPHS[row["kind"]]} for row in rows if row["kind"] in kinds]
         if part:
             marks.append(
-                alt.Chart(alt.InlineData(values=part))
+                alt.Chart(inline(part))
                 .mark_text(color="black", fontSize=12, xOffset=inwards)
                 .encode(y=layer, x=alt.value(edge), text="mark:N")
             )

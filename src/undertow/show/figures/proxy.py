@@ -9,7 +9,7 @@ import numpy as np
 from undertow.show.axes import decades, log_axis, log_scale, scientific
 from undertow.show.figure import Kind, Traces, numbers, values
 from undertow.show.special import GLYPHS, kind
-from undertow.show.theme import MEASURED, REMEDY, alt, finished
+from undertow.show.theme import MEASURED, REMEDY, alt, finished, inline
 from undertow.statistics.bands import band
 
 _WIDTH = 270
@@ -77,7 +77,7 @@ def _panel(each: dict[str, np.ndarray], title: str, colour: str, shape: str) -> 
         axis=alt.Axis(labelLimit=200, ticks=False, domain=False, grid=True),
     )
     x = alt.X("value:Q", scale=log_scale(range_), axis=log_axis(title, range_, 6))
-    base = alt.Chart(alt.InlineData(values=[row for row in rows if row["kind"] == "finite"]))
+    base = alt.Chart(inline([row for row in rows if row["kind"] == "finite"]))
     layers = [
         base.mark_rule(color=colour, strokeWidth=3, opacity=0.45).encode(
             x=alt.X("low drawn:Q", title=title), x2="high drawn:Q", y=y
@@ -98,7 +98,7 @@ def _panel(each: dict[str, np.ndarray], title: str, colour: str, shape: str) -> 
         part = [row | {"mark": GLYPHS[row["kind"]]} for row in rows if row["kind"] in kinds]
         if part:
             layers.append(
-                alt.Chart(alt.InlineData(values=part))
+                alt.Chart(inline(part))
                 .mark_text(color="black", fontSize=13)
                 .encode(x=alt.value(edge), y=y, text="mark:N")
             )

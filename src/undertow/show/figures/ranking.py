@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from undertow.show.figure import Figure, figure, numbers
-from undertow.show.theme import BAND, INK, MEASURED, QUIET, WIDE, alt, finished
+from undertow.show.theme import BAND, INK, MEASURED, QUIET, WIDE, alt, finished, inline
 
 SIGNIFICANT = 0.05
 SOLID, HOLLOW = "interval and test agree", "they do not"
@@ -31,16 +31,14 @@ def ranking(document: Mapping[str, Any]) -> Figure | None:
         sort=order,
         axis=alt.Axis(labelLimit=200, ticks=False, domain=False, grid=True),
     )
-    base = alt.Chart(alt.InlineData(values=rows))
+    base = alt.Chart(inline(rows))
     x = alt.X(
         "difference:Q",
         title=f"test accuracy less that of {baseline} (percentage points)",
         scale=alt.Scale(nice=True, zero=True),
     )
     zero = (
-        alt.Chart(alt.InlineData(values=[{"zero": 0}]))
-        .mark_rule(color=BAND, strokeDash=[4, 3])
-        .encode(x="zero:Q")
+        alt.Chart(inline([{"zero": 0}])).mark_rule(color=BAND, strokeDash=[4, 3]).encode(x="zero:Q")
     )
     interval = base.mark_rule(color=MEASURED, strokeWidth=2.5).encode(x="low:Q", x2="high:Q", y=y)
     points = base.mark_point(size=80, opacity=1, strokeWidth=1.8, stroke=MEASURED).encode(

@@ -8,7 +8,7 @@ import numpy as np
 
 from undertow.show.figure import Kind, Traces, numbers, values
 from undertow.show.figures.data import NEEDS, samples, shape
-from undertow.show.theme import INK, PANEL, alt, columns, finished
+from undertow.show.theme import INK, PANEL, alt, columns, finished, inline
 from undertow.statistics.bands import middle
 from undertow.trace.record import Trace
 
@@ -114,7 +114,7 @@ def _panel(arm: str, trace: Trace, chosen: int) -> Any:
     )
     stretches = runs(trace.artefacts["decision_grid"][chosen], extent)
     background = (
-        alt.Chart(alt.InlineData(values=stretches))
+        alt.Chart(inline(stretches))
         .mark_rect(strokeWidth=0.7)  # in the shade's own colour: without it hairlines show
         .encode(
             stroke=alt.Stroke("probability:Q", scale=shades, legend=None),
@@ -129,7 +129,7 @@ def _panel(arm: str, trace: Trace, chosen: int) -> Any:
     points = samples(trace, _SAMPLES)
     domain = sorted({row["class"] for row in points})
     marks = (
-        alt.Chart(alt.InlineData(values=points))
+        alt.Chart(inline(points))
         .mark_point(size=14, color=INK, strokeWidth=1, opacity=0.9)
         .encode(
             x=alt.X("x:Q", title="input 1"),

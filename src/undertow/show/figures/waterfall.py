@@ -11,10 +11,11 @@ from typing import Any
 
 from undertow.explanation.budget import TERMS
 from undertow.show.figure import Figure, figure, numbers
-from undertow.show.theme import BAND, INK, MEASURED, WIDE, alt, finished
+from undertow.show.theme import BAND, INK, MEASURED, WIDE, alt, finished, inline
 
 LABELS = {term: term.replace("_", " ") for term in TERMS}
 SMALL = 0.005  # dex: a bar too thin to see is left out
+ROOM = 0.16  # of a panel's width, for numbers beside bars
 MOST_LAYERS = 40  # of which a panel shows the names
 LOST, GAINED = "lost", "gained"
 
@@ -43,6 +44,25 @@ def waterfall(documents: Mapping[str, Mapping[str, Any]]) -> Figure | None:
         + "; ".join(f"{arm}: total {documents[arm]['total_dex']:+.2f} dex" for arm in documents)
         + ".",
         width=WIDE,
+    )
+    return figure("waterfall", chart)
+
+
+def by_cause(document: Mapping[str, Any]) -> Figure:
+    """Draw one budget by cause alone, where there is little room."""
+    rows = causes(document)
+    low, high = min(row["low"] for row in rows), max(row["high"] for row in rows)
+    # Room for the numbers at the right of the bars.
+    scale = alt.Scale(domain=[low, high + ROOM * (high - low)], nice=False, zero=True)
+    chart = finished(
+        _panel(rows, "delta from the last hidden layer down to the first", scale),
+        document["summary"].rstrip("."),
+        "Read downwards: each bar begins where the one above ends, and the last is their sum. A "
+        "filled bar loses powers of ten, a hollow one gains them.",
+        f"Waterfall of log10 of delta by cause; total {document['total_dex']:+.2f} dex: "
+        + "; ".join(f"{row['name']} {row['said']}" for row in rows)
+        + ".",
+        width=WIDE // 2,
     )
     return figure("waterfall", chart)
 
@@ -101,7 +121,7 @@ def _panel(rows: list[dict[str, Any]], title: str, scale: Any) -> Any:
         ),
     )
     x = alt.X("low:Q", title="log10 of delta's change (dex)", scale=scale)
-    base = alt.Chart(alt.InlineData(values=rows))
+    base = alt.Chart(inline(rows))
     bars = base.mark_bar(stroke=MEASURED, strokeWidth=1.5).encode(
         x=x,
         x2="high:Q",
@@ -117,7 +137,7 @@ def _panel(rows: list[dict[str, Any]], title: str, scale: Any) -> Any:
         ),
         tooltip=["name:N", alt.Tooltip("dex:Q", format="+.3f", title="dex")],
     )
-    zero = alt.Chart(alt.InlineData(values=[{"at": 0}])).mark_rule(color=BAND).encode(x="at:Q")
+    zero = alt.Chart(inline([{"at": 0}])).mark_rule(color=BAND).encode(x="at:Q")
     said = base.mark_text(align="left", color=INK, fontSize=10, xOffset=5).encode(
         x=alt.X("high:Q", title="log10 of delta's change (dex)", scale=scale), y=y, text="said:N"
     )

@@ -9,7 +9,7 @@ import numpy as np
 from undertow.show.axes import scientific
 from undertow.show.figure import Kind, Traces, numbers
 from undertow.show.figures.surface import middle_replicate
-from undertow.show.theme import BAND, MEASURED, PANEL, alt, columns, finished
+from undertow.show.theme import BAND, MEASURED, PANEL, alt, columns, finished, inline
 from undertow.statistics.bands import band, median
 from undertow.trace.record import Trace
 
@@ -80,13 +80,9 @@ def _panel(arm: str, start: np.ndarray, end: np.ndarray, trace: Trace, largest: 
     x = alt.X("before:Q", title="before (no unit)", scale=scale, axis=alt.Axis(tickCount=4))
     y = alt.Y("after:Q", title="after (no unit)", scale=scale, axis=alt.Axis(tickCount=4))
     ends = [{"before": edge, "after": edge} for edge in (-largest, largest)]
-    diagonal = (
-        alt.Chart(alt.InlineData(values=ends))
-        .mark_line(color=BAND, strokeWidth=1.5)
-        .encode(x=x, y=y)
-    )
+    diagonal = alt.Chart(inline(ends)).mark_line(color=BAND, strokeWidth=1.5).encode(x=x, y=y)
     dots = (
-        alt.Chart(alt.InlineData(values=rows))
+        alt.Chart(inline(rows))
         .mark_point(color=MEASURED, size=28, opacity=0.8)
         .encode(
             x=x,
