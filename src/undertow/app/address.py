@@ -72,7 +72,9 @@ KEYS: dict[str, Key] = {
     "clip": Key("training", "clip", _number, _say),
 }
 SEEDS = "seeds"
-OTHERS = ("remedy", "lock", "token")  # words of the address that are no part of the trial
+# Words of the address that are no part of the trial: ours, and those of the page's own machinery.
+OTHERS = ("lock", "token", "session_id", "file", "kiosk", "theme", "access_token")
+LONGEST = 60  # characters of a value
 LIMITS = {"depth": 50, "width": 64, "epochs": 500, "batch": 512}
 
 
@@ -83,12 +85,16 @@ def write(trial: Trial) -> str:
     >>> write(preset("edge of chaos").trial)
     '?standardise=yes&depth=50&width=32&act=tanh&init=scaled_normal(1,0.05)&opt=sgd&lr=0.01&epochs=20'
     """
+    return "?" + urlencode(words(trial), safe="(),")
+
+
+def words(trial: Trial) -> dict[str, str]:
+    """Return the words of a trial's address that differ from the default's."""
     here, usual = _flat(trial), _flat(read({}))
-    changed = {name: text for name, text in here.items() if text != usual.get(name)}
-    return "?" + urlencode(changed, safe="(),") if changed else "?"
+    return {name: text for name, text in here.items() if text != usual.get(name)}
 
 
-def read(words: Mapping[str, str]) -> Trial:
+def read(spoken: Mapping[str, str]) -> Trial:
     """Return the trial of an address.
 
     >>> read({"depth": "20", "act": "relu", "init": "he_normal", "seeds": "0-3"}).seeds
@@ -105,11 +111,15 @@ def read(words: Mapping[str, str]) -> Trial:
         "training": {"optimizer": "keras_adam"},
     }
     parts["network"] |= {"inputs": INPUTS, "outputs": OUTPUTS}
-    for word, text in words.items():
-        if word in (*OTHERS, SEEDS):
+    for word, text in spoken.items():
+        if word in OTHERS:
             continue
-        if word not in KEYS:
+        if word not in (*KEYS, SEEDS):
             raise UnknownName("word in the address", word, [*KEYS, SEEDS])
+        if not text.isprintable() or len(text) > LONGEST:
+            raise SpecError(f"{word} in the address: at most {LONGEST} characters that print")
+        if word == SEEDS:
+            continue
         key = KEYS[word]
         try:
             value = key.read(text)
@@ -118,7 +128,7 @@ def read(words: Mapping[str, str]) -> Trial:
         if word in LIMITS and value > LIMITS[word]:
             raise SpecError(f"{word}={text} in the address: at most {LIMITS[word]} on this page")
         parts[key.part][key.name] = value
-    seed, replicates = _seeds(words.get(SEEDS, "0-7"))
+    seed, replicates = _seeds(spoken.get(SEEDS, "0-7"))
     return Trial(
         data=ToySpec(**parts["data"]),
         network=NetworkSpec(**parts["network"]),

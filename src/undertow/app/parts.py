@@ -27,24 +27,29 @@ def chart(drawn: Any, *, fit: bool = False) -> Drawn:
 
     Its title goes with it; a `Figure` is better shown by `figure`, which sets words as text.
     """
-    specification = drawn.to_dict()
+    specification = drawn.to_dict(validate=False)
     options = {"actions": False, "renderer": "canvas"}
     if fit:
         specification |= {"width": "container"}
     return Drawn({**specification, "usermeta": {"embedOptions": options}})
 
 
-def figure(mo: Any, shown: Figure, *, how_to_read: bool = True) -> Any:
-    """Show a figure: its message, the chart, and how to read it, folded."""
-    drawn = shown.chart.to_dict()
+def figure(mo: Any, shown: Figure, *, size: tuple[int, int] | None = None) -> Any:
+    """Show a figure: its message, the chart, and how to read it, folded.
+
+    `size` is the width and height of a chart of one panel.
+    """
+    drawn = shown.chart.to_dict(validate=False)  # tests check figures; a page has no time to
     drawn.pop("title", None)
+    if size:
+        drawn["width"], drawn["height"] = size
     drawn["usermeta"] = {"embedOptions": {"actions": False}}
     read = f"<details><summary>How to read it</summary><p>{escape(shown.how_to_read)}</p></details>"
     return mo.vstack(
         [
             mo.Html(f'<h3 class="ut-message">{escape(shown.title)}</h3>'),
             Drawn(drawn),
-            mo.Html(read if how_to_read else ""),
+            mo.Html(read),
         ],
         gap=0.25,
     )

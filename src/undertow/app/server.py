@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 import threading
@@ -88,9 +89,19 @@ def _serve(door: Door, host: str, port: int, page: str, *, browser: bool) -> Non
         if browser:
             # The socket listens already: what the browser asks for waits until it is answered.
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-        config = uvicorn.Config(door, log_level="error", access_log=False, lifespan="off")
-        server = uvicorn.Server(config)
-        server.run(sockets=[listener])
+        config = uvicorn.Config(
+            door,
+            log_level="error",
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=1,  # an open page would hold the server for ever
+        )
+        try:
+            uvicorn.Server(config).run(sockets=[listener])
+        finally:
+            # Threads of pages that are still open would hold the process.
+            sys.stderr.flush()
+            os._exit(0)
 
 
 def _listening(host: str, port: int) -> socket.socket:
@@ -110,4 +121,7 @@ def _listening(host: str, port: int) -> socket.socket:
 
 def _head() -> str:
     style = (HERE / "style.css").read_text(encoding="utf-8")
-    return f'<meta name="referrer" content="no-referrer"><style>{style}</style>'
+    keys = (HERE / "keys.js").read_text(encoding="utf-8")
+    return (
+        f'<meta name="referrer" content="no-referrer"><style>{style}</style><script>{keys}</script>'
+    )

@@ -80,7 +80,8 @@ def _normal(**more: Any) -> Trial:
 
 
 def _edge(variance: float) -> Trial:
-    network = _net(50, 32, "tanh", f"scaled_normal({variance:g},0.05)")
+    gain = round(variance**0.5, 4)
+    network = _net(50, 32, "tanh", "scaled_normal(1,0.05)", gain=gain)
     return Trial(data=_STANDARDISED, network=network, training=_sgd(0.01, 20))
 
 

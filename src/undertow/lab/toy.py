@@ -109,7 +109,7 @@ def read_table(text: str) -> tuple[np.ndarray, np.ndarray]:
         dialect = csv.excel
     rows = [row for row in csv.reader(io.StringIO(text), dialect) if any(map(str.strip, row))]
     first = 1
-    if rows and not all(map(_is_number, rows[0][:2])):
+    if rows and not any(map(_reads, rows[0][:2])):
         rows, first = rows[1:], 2
     if not FEWEST <= len(rows) <= MOST:
         raise DataError(f"the table has {len(rows)} samples: {FEWEST} to {MOST:,} are allowed")
@@ -153,8 +153,13 @@ def _scaled(spec: ToySpec, *sets: np.ndarray) -> list[np.ndarray]:
     return [(inputs * spec.scale + spec.offset).astype(np.float32) for inputs in sets]
 
 
-def _is_number(cell: str) -> bool:
+def _reads(cell: str) -> bool:
     try:
-        return bool(np.isfinite(float(cell)))
+        float(cell)
     except ValueError:
         return False
+    return True
+
+
+def _is_number(cell: str) -> bool:
+    return _reads(cell) and bool(np.isfinite(float(cell)))
