@@ -10,8 +10,8 @@ demo: $(READY)
 	$(BIN)/undertow run moons --report undertow-report.html
 
 test: $(READY)
-	$(BIN)/ruff format --check src tests bench
-	$(BIN)/ruff check src tests bench
+	$(BIN)/ruff format --check src tests bench lessons
+	$(BIN)/ruff check src tests bench lessons
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 lint: $(READY)

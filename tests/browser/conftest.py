@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from looking import Seen, Served, serious
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 # Without the last four Chromium asks for addresses of its own at every start.
 FLAGS = (
@@ -45,60 +45,43 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Served]]:
-    """Start `undertow app` as a program of its own; each is ended when the tests are."""
-    running: list[subprocess.Popen[str]] = []
-
-    def start(store: Path | None = None, *options: str) -> Served:
-        store = store or tmp_path_factory.mktemp("served") / "runs.db"
-        program = Path(sys.executable).with_name("undertow")
-        process = subprocess.Popen(
-            [program, "app", "--no-browser", "--port", "0", "--store", store, *options],
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        running.append(process)
-        assert process.stderr
-        line = process.stderr.readline()
-        assert line.startswith("undertow: http://"), line
-        return Served(line.split()[1], store, process)
-
-    yield start
-    for process in running:
-        process.terminate()
-    for process in running:
-        process.wait()
-        if process.stderr:
-            process.stderr.close()
+def served() -> Iterator[Served]:
+    """Start `undertow app` as a program of its own, and end it when the tests are over."""
+    program = Path(sys.executable).with_name("undertow")
+    process = subprocess.Popen(
+        [program, "app", "--no-browser", "--port", "0"], stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr
+    line = process.stderr.readline()
+    assert line.startswith("undertow: http://"), line
+    yield Served(line.split()[1], process)
+    process.kill()
+    process.communicate()
 
 
 @pytest.fixture(scope="session")
-def served(serve: Callable[..., Served]) -> Served:
-    """One server for the tests that need nothing of their own."""
-    return serve()
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """One context for all pages: what marimo serves is fetched once."""
+    made = browser.new_context()
+    yield made
+    made.close()
 
 
 @pytest.fixture
-def open_page(browser: Browser) -> Iterator[Callable[..., tuple[Page, Seen]]]:
-    """Open a page in a context of its own, and note what it complains of."""
-    contexts = []
+def open_page(context: BrowserContext) -> Iterator[Callable[..., tuple[Page, Seen]]]:
+    """Open a page, and note what it complains of and asks for."""
+    pages = []
 
     def open_(address: str, width: int = 1280, height: int = 900) -> tuple[Page, Seen]:
-        context = browser.new_context(viewport={"width": width, "height": height})
-        contexts.append(context)
         page = context.new_page()
+        pages.append(page)
+        page.set_viewport_size({"width": width, "height": height})
         page.set_default_timeout(20_000)
-        seen = Seen(
-            page,
-            (
-                address.split("?")[0].rstrip("/"),
-                "/".join(address.split("/")[:3]),
-                address.replace("http", "ws", 1).split("?")[0],
-            ),
-        )
+        root = "/".join(address.split("/")[:3])
+        seen = Seen(page, (root, root.replace("http", "ws", 1)))
         page.goto(address)
         return page, seen
 
     yield open_
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()

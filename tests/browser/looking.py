@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path
 from typing import NamedTuple
 
 from axe_playwright_python.sync_playwright import Axe
@@ -11,10 +10,9 @@ from playwright.sync_api import Page
 
 
 class Served(NamedTuple):
-    """A running `undertow app`: its address, its store, and its process."""
+    """A running `undertow app`: its address and its process."""
 
     address: str
-    store: Path
     process: subprocess.Popen[str]
 
 

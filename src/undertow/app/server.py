@@ -18,65 +18,52 @@ from undertow.app import home, lessons
 from undertow.app.door import Door, new_token
 from undertow.errors import AddressError, needs
 
-PAGES = ("playground", "runs", "experiments")
+PAGES = ("playground",)
 HERE = Path(str(files("undertow.app")))
 
 
-def serve_pages(host: str, port: int, store: str, data: str | None, *, browser: bool) -> None:
-    """Serve the three pages and the lessons until Ctrl-C.
+def serve_pages(host: str, port: int, *, browser: bool) -> None:
+    """Serve the pages and the lessons until Ctrl-C.
 
     Raises
     ------
     AddressError
         The port is in use, or the host is not this machine's.
     """
-    _serve(application(host, store=store, data=data), host, port, "", browser=browser)
+    _serve(application(host), host, port, "", browser=browser)
 
 
 def serve_lesson(number: int, host: str, port: int, *, browser: bool) -> None:
     """Serve the pages as well, and open a lesson."""
     lessons.find(number)
-    made = application(host, store="undertow.db", data=None)
-    _serve(made, host, port, f"lessons/{number}/", browser=browser)
+    _serve(application(host), host, port, f"lessons/{number}/", browser=browser)
 
 
-def application(host: str, *, store: str, data: str | None) -> Door:
+def application(host: str) -> Door:
     """Return the pages as an ASGI application that lets in whom it should.
 
-    >>> application("127.0.0.1", store="undertow.db", data=None).token is None
+    >>> application("127.0.0.1").token is None
     True
     """
     marimo = needs("marimo", "app")
     applications = needs("starlette.applications", "app")
     routing = needs("starlette.routing", "app")
     builder = marimo.create_asgi_app(quiet=True, html_head=_head())
-    known = {"store": str(Path(store).resolve()), "data": data}
-    for name in PAGES:
-        builder = builder.with_app(
-            path=f"/{name}",
-            root=str(HERE / "pages" / f"{name}.py"),
-            middleware=[lambda app: _Knowing(app, known)],
-        )
-    for number, path in lessons.all_of_them().items():
-        builder = builder.with_app(path=f"/lessons/{number}", root=str(path))
-    routes = [
-        routing.Route("/", home.answer),
-        routing.Mount("/", builder.build()),
-    ]
+    roots = {f"/{name}": HERE / "pages" / f"{name}.py" for name in PAGES}
+    roots |= {f"/lessons/{number}": path for number, path in lessons.all_of_them().items()}
+    routes = [routing.Route("/", home.answer)]
+    for path, root in roots.items():
+        builder = builder.with_app(path=path, root=str(root))
+        # marimo's own redirect is relative, and leads from /lessons/1 to /lessons/lessons/1/.
+        routes.append(routing.Route(path, _with_slash))
+    routes.append(routing.Mount("/", builder.build()))
     here = host in ("127.0.0.1", "localhost", "::1")
     return Door(applications.Starlette(routes=routes), None if here else new_token())
 
 
-class _Knowing:
-    """Tells a page which store and which folder of data were named on the command line."""
-
-    def __init__(self, app: Any, known: dict[str, Any]) -> None:
-        self.app, self.known = app, known
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] in ("http", "websocket"):
-            scope["meta"] = {**scope.get("meta", {}), **self.known}
-        await self.app(scope, receive, send)
+async def _with_slash(request: Any) -> Any:
+    responses = needs("starlette.responses", "app")
+    return responses.RedirectResponse(f"{request.url.path}/", status_code=301)
 
 
 def _serve(door: Door, host: str, port: int, page: str, *, browser: bool) -> None:

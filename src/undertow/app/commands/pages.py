@@ -6,8 +6,6 @@ from typing import Annotated
 
 import typer
 
-from undertow.app.options import DEFAULT_STORE, StoreOption
-
 HostOption = Annotated[
     str, typer.Option(help="Address to serve on; other than this machine's own needs a token.")
 ]
@@ -18,19 +16,15 @@ QuietOption = Annotated[bool, typer.Option("--no-browser", help="Do not open a b
 def app(
     host: HostOption = "127.0.0.1",
     port: PortOption = 2718,
-    store: StoreOption = DEFAULT_STORE,
-    data: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Folder of the experiments' data files.")
-    ] = None,
     no_browser: QuietOption = False,
 ) -> None:
-    """Serve the pages: playground, runs, experiments.
+    """Serve the playground and the lessons.
 
     It ends at Ctrl-C.
     """
     from undertow.app import server
 
-    server.serve_pages(host, port, store, data, browser=not no_browser)
+    server.serve_pages(host, port, browser=not no_browser)
 
 
 def lesson(

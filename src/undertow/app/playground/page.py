@@ -67,7 +67,7 @@ def buttons(
 
     button = mo.ui.button
     return (
-        button(label="Train / pause", kind="success", on_click=press_train),
+        button(label="Train / pause", on_click=press_train),
         button(label="Step", tooltip="train for one epoch, then pause", on_click=press_step),
         button(label="Reset", tooltip="the same seeds again", on_click=lambda _: ask("look")),
         button(label="New seeds", on_click=lambda _: reseed()),
@@ -174,24 +174,24 @@ def draw(
         mo.output.replace(parts.message(mo, str(error), "problem"))
         return
     keep_address(mo, trial)
-    fresh = request.number != session.asked
-    if fresh or _subject(trial) != _subject(session.trial):
-        session.asked = request.number
-        contents = table.contents()
-        text = contents.decode("utf-8", "replace") if contents else None
+    contents = table.contents()
+    text = contents.decode("utf-8", "replace") if contents else None
+    fresh, subject = request.number != session.asked, _subject(trial, text)
+    if fresh or subject != session.subject:
+        session.asked, session.subject = request.number, subject
         begin(session, request if fresh else Request(), trial, lambda spec: toy.made(spec, text))
     mo.Thread(target=_paint, args=(mo, session, view, remedies), daemon=True).start()
 
 
 def _paint(mo: Any, session: Session, view: View, remedies: Any) -> None:
     """Show each new picture until the worker ends, or marimo calls another painter."""
-    painter, seen = mo.current_thread(), 0
+    painter, seen = mo.current_thread(), (0, False)
     while not painter.should_exit:
         session.seen_at = time.monotonic()
-        running, picture = session.running, session.picture
-        if picture.version != seen and session.trial:
-            seen = picture.version
-            shown = scene(mo, session.trial, picture, view, remedies)
+        running, paused, picture = session.running, session.paused, session.picture
+        if picture.version and (picture.version, paused) != seen and session.trial:
+            seen = (picture.version, paused)
+            shown = scene(mo, session.trial, picture, view, remedies, paused=paused)
             if not painter.should_exit:
                 mo.output.replace(shown)
         elif not running:
@@ -200,9 +200,9 @@ def _paint(mo: Any, session: Session, view: View, remedies: Any) -> None:
             time.sleep(POLL)
 
 
-def _subject(trial: Trial | None) -> tuple[Any, ...] | None:
+def _subject(trial: Trial, table: str | None) -> tuple[object, ...]:
     """Return what the picture is of: not how it will be trained."""
-    return (trial.data, trial.network, trial.replicates, trial.seed) if trial else None
+    return (trial.data, trial.network, trial.replicates, trial.seed, table)
 
 
 def keep_address(mo: Any, trial: Trial) -> None:

@@ -34,11 +34,15 @@ def scene(
     picture: Picture,
     view: View,
     buttons: Mapping[str, Any],
+    *,
+    paused: bool = False,
 ) -> Any:
     """Return what is seen of a picture; `buttons` has one for each remedy."""
     traces, line = picture.traces, picture.line
     if not traces:
         return parts.message(mo, line, "problem")
+    if line:
+        line = f"{'paused after' if paused else 'training,'} {line}"
     diagnoses, budgets = insight.of_arms(traces)
     learning = _course(mo, traces)
     middle = mo.vstack(

@@ -34,7 +34,7 @@ class Request(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """What is to be seen: the arms so far, and a line on how far they are, or what is wrong."""
+    """What is to be seen: the arms so far, and how far they are; without arms, what is wrong."""
 
     version: int
     traces: dict[str, Trace]
@@ -51,6 +51,7 @@ class Session:
 
     turn: int = 0
     asked: int = 0
+    subject: tuple[object, ...] = ()
     trial: Trial | None = None
     trained: Trial | None = None  # of which the first arm of the picture is the whole training
     picture: Picture = field(default_factory=lambda: Picture(0, {}, ""))
@@ -63,6 +64,11 @@ class Session:
         """Make a picture the newest, unless it comes from a worker whose turn is over."""
         if turn == self.turn:
             self.picture = Picture(self.picture.version + 1, traces, line)
+
+    @property
+    def paused(self) -> bool:
+        """Tell whether a worker waits."""
+        return self.running and not self.go.is_set()
 
     def hold(self) -> None:
         """Pause before the next step."""
@@ -139,8 +145,7 @@ def _train(
             trace = picture()
             # What only the end of a training holds, its first step held already.
             whole = Trace(trace.dataset, trace.events, {**probe, **trace.artefacts})
-            line = f"{'paused after' if paused else 'training,'} epoch {epoch} of {epochs}"
-            session.publish(turn, {**others, name: whole}, line)
+            session.publish(turn, {**others, name: whole}, f"epoch {epoch} of {epochs}")
             published = now
 
     return trials.train(trial, data, receive, stop=stop)
