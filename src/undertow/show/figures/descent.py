@@ -21,7 +21,7 @@ from undertow.trace.record import Trace
 
 AROUND = Decades(-6, 6)  # dex of the relative heat map, in every figure
 HEIGHT, TWO_HEIGHT = 280, 190
-PROFILE, HEAT = 240, 280
+PROFILE, HEAT = 225, 225
 COLOURS = (MEASURED, REMEDY)  # of the first arm, and of what was changed
 
 
