@@ -199,8 +199,9 @@ def test_a_table_of_the_users_own(served, open_page, tmp_path):
     table.write_text("\n".join(rows[:5]))
     page.locator("input[type=file]").set_input_files(table)
     expect(page.locator(".ut-problem")).to_contain_text("the table has 5 samples", timeout=LONG)
-    table.write_text("\n".join(["x,y,label", *rows]))
-    page.locator("input[type=file]").set_input_files(table)
+    whole = tmp_path / "whole.csv"
+    whole.write_text("\n".join(["x,y,label", *rows]))
+    page.locator("input[type=file]").set_input_files(whole)
     expect(page.locator(".ut-message").nth(1)).to_have_text(
         re.compile("32 samples to train on, 8 to test with"), timeout=LONG
     )
