@@ -188,9 +188,9 @@ def _heat_panel(arm: _Arm, layer: Any, view: View, unit: str, hover: Any) -> Any
     key = alt.Legend(
         type="gradient",
         orient="top",
-        gradientLength=HEAT,
+        gradientLength=HEAT + 70,
         title="decades lost (blue) or gained (orange)" if view.relative else view.title,
-        titleLimit=HEAT,
+        titleLimit=2 * HEAT,
         tickCount=6,
         **({"format": "+d"} if view.relative else {"labelExpr": power_labels(range_)}),
     )
