@@ -65,18 +65,24 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def served() -> Iterator[Served]:
-    """Start `undertow app` as a program of its own, and end it when the tests are over."""
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Start `undertow app` as a program of its own, and end it when the tests are over.
+
+    Its store is not there yet: whoever needs one makes it, and removes it.
+    """
     from looking import Served  # beside the browser tests, which alone ask for this
 
     program = Path(sys.executable).with_name("undertow")
+    store = tmp_path_factory.mktemp("served") / "runs.db"
     process = subprocess.Popen(
-        [program, "app", "--no-browser", "--port", "0"], stderr=subprocess.PIPE, text=True
+        [program, "app", "--no-browser", "--port", "0", "--store", store],
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert process.stderr
     line = process.stderr.readline()
     assert line.startswith("undertow: http://"), line
-    yield Served(line.split()[1], process)
+    yield Served(line.split()[1], process, store)
     process.kill()
     process.communicate()
 

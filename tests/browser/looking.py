@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 from typing import NamedTuple
 
 from axe_playwright_python.sync_playwright import Axe
@@ -10,10 +11,11 @@ from playwright.sync_api import Page
 
 
 class Served(NamedTuple):
-    """A running `undertow app`: its address and its process."""
+    """A running `undertow app`: its address, its process, and where its store is to be."""
 
     address: str
     process: subprocess.Popen[str]
+    store: Path
 
 
 class Seen:

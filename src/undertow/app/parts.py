@@ -9,7 +9,7 @@ from typing import Any
 
 from undertow.show.figure import Figure
 
-PAGES = {"playground": "Playground"}
+PAGES = {"playground": "Playground", "runs": "Runs"}
 
 
 class Drawn:
@@ -65,6 +65,16 @@ def header(mo: Any, here: str, lead: str) -> Any:
         f'<header class="ut-header"><nav aria-label="Pages"><a class="ut-home" href="../">Undertow'
         f'</a>{links}</nav><h1>{PAGES.get(here, here)}</h1><p class="ut-lead">{escape(lead)}</p>'
         "</header>"
+    )
+
+
+def views(mo: Any) -> tuple[Any, Any]:
+    """Return what chooses the view: which gradient, and on which scale."""
+    measures = {"delta": "delta_norm", "weight gradient": "grad_norm"}
+    scales = {"relative": True, "absolute": False}
+    return (
+        mo.ui.radio(measures, next(iter(measures)), label="show", inline=True),
+        mo.ui.radio(scales, next(iter(scales)), label="scale", inline=True),
     )
 
 

@@ -12,17 +12,24 @@ import threading
 import webbrowser
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from undertow.app import home, lessons
 from undertow.app.door import Door, new_token
+from undertow.app.parts import PAGES
 from undertow.errors import AddressError, needs
 
-PAGES = ("playground",)
 HERE = Path(str(files("undertow.app")))
 
 
-def serve_pages(host: str, port: int, *, browser: bool) -> None:
+class Given(NamedTuple):
+    """What a page is told by the server: the store of runs, and the folder of data sets."""
+
+    store: str
+    data: str | None = None
+
+
+def serve_pages(host: str, port: int, given: Given, *, browser: bool) -> None:
     """Serve the pages and the lessons until Ctrl-C.
 
     Raises
@@ -30,19 +37,19 @@ def serve_pages(host: str, port: int, *, browser: bool) -> None:
     AddressError
         The port is in use, or the host is not this machine's.
     """
-    _serve(application(host), host, port, "", browser=browser)
+    _serve(application(host, given), host, port, "", browser=browser)
 
 
-def serve_lesson(number: int, host: str, port: int, *, browser: bool) -> None:
+def serve_lesson(number: int, host: str, port: int, given: Given, *, browser: bool) -> None:
     """Serve the pages as well, and open a lesson."""
     lessons.find(number)
-    _serve(application(host), host, port, f"lessons/{number}/", browser=browser)
+    _serve(application(host, given), host, port, f"lessons/{number}/", browser=browser)
 
 
-def application(host: str) -> Door:
+def application(host: str, given: Given) -> Door:
     """Return the pages as an ASGI application that lets in whom it should.
 
-    >>> application("127.0.0.1").token is None
+    >>> application("127.0.0.1", Given("undertow.db")).token is None
     True
     """
     marimo = needs("marimo", "app")
@@ -56,9 +63,18 @@ def application(host: str) -> Door:
         builder = builder.with_app(path=path, root=str(root))
         # marimo's own redirect is relative, and leads from /lessons/1 to /lessons/lessons/1/.
         routes.append(routing.Route(path, _with_slash))
-    routes.append(routing.Mount("/", builder.build()))
+    routes.append(routing.Mount("/", _telling(builder.build(), given)))
     here = host in ("127.0.0.1", "localhost", "::1")
     return Door(applications.Starlette(routes=routes), None if here else new_token())
+
+
+def _telling(app: Any, given: Given) -> Any:
+    """Tell every page, in its request, what it is to know; marimo hands `meta` over."""
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        await app({**scope, "meta": given._asdict()}, receive, send)
+
+    return answer
 
 
 async def _with_slash(request: Any) -> Any:
@@ -107,8 +123,11 @@ def _listening(host: str, port: int) -> socket.socket:
 
 
 def _head() -> str:
-    style = (HERE / "style.css").read_text(encoding="utf-8")
-    keys = (HERE / "keys.js").read_text(encoding="utf-8")
+    style, *scripts = (
+        (HERE / name).read_text(encoding="utf-8") for name in ("style.css", "keys.js", "shades.js")
+    )
     return (
-        f'<meta name="referrer" content="no-referrer"><style>{style}</style><script>{keys}</script>'
+        '<meta name="referrer" content="no-referrer">'
+        + f"<style>{style}</style>"
+        + "".join(f"<script>{script}</script>" for script in scripts)
     )

@@ -15,10 +15,11 @@ from undertow.show.axes import scientific
 from undertow.show.figure import Traces, values
 from undertow.show.figures.heatmap import time
 from undertow.show.special import GLYPHS, diverged, kind, underflowed_layers
-from undertow.statistics.bands import band, in_columns, median
+from undertow.statistics.bands import COLUMNS, band, in_columns, median
 from undertow.trace.record import Trace
 
 MOST_SEEDS = 16  # of which single lines are drawn
+MOST_CELLS, FEWEST_COLUMNS = 12_000, 8  # of a heat map: a browser draws so many at once
 FARTHEST = 60.0  # dex; float32 ends before
 
 Rows = list[dict[str, Any]]
@@ -133,8 +134,9 @@ def cells(trace: Trace, view: View) -> tuple[Rows, Rows]:
     if norms.shape[1] == 1:
         return [], []
     _, times = time(trace)
-    reduced = in_columns(band(norms).median, times, decades=True)
-    broken = in_columns(diverged(trace), times).values > 0
+    columns = max(FEWEST_COLUMNS, min(COLUMNS, MOST_CELLS // norms.shape[2]))
+    reduced = in_columns(band(norms).median, times, columns, decades=True)
+    broken = in_columns(diverged(trace), times, columns).values > 0
     under = underflowed_layers(trace)
     found, marks = [], []
     for column, (start, end) in enumerate(zip(reduced.first, reduced.last, strict=True)):

@@ -6,6 +6,7 @@
     stuck         one arm: which replicates learnt nothing, and how many
     improvement   P(one arm beats another), its interval, how many replicates to plan
     permutation   p-values by flipping signs and by shuffling; the smallest p that n seeds can reach
+    spikes        where a curve leaps out of the band of its neighbours
     bands         replicates as a line with a band, steps as few columns: what figures draw
     comparison    two arms, several comparisons (Holm)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -149,4 +150,16 @@ def one_line(path: Path) -> Iterator[None]:
     except sqlite3.DatabaseError as error:
         raise StoreForeign(
             f"{path} is damaged ({error}): restore it from a copy, or name another with --store"
+        ) from None
+
+
+@contextmanager
+def intact(path: Path) -> Iterator[None]:
+    """Turn what damaged content raises, as it is decoded, into one line of ours."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, zlib.error) as error:
+        raise StoreForeign(
+            f"{path} holds a damaged run ({type(error).__name__}: {error}): restore it from a "
+            "copy, or name another with --store"
         ) from None

@@ -8,10 +8,12 @@ had not flushed. Nothing is pickled: arrays are bytes with a type and a shape be
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from undertow.errors import RunMissing, StoreError
-from undertow.trace.database import connect, one_line
+from undertow.trace.database import connect, intact, one_line
 from undertow.trace.packing import unpacked
 from undertow.trace.process import Process, is_alive, this_process
 from undertow.trace.record import Chunk, Event, Header, Layer, Trace, build
@@ -76,22 +78,22 @@ class Store:
         )
         found = []
         for run, name, state, created, host, pid, born, header, done, seconds in rows:
-            content = json.loads(header)
-            attributes = content["attributes"]
             alive = state != "running" or is_alive(Process(host, pid, born))
-            found.append(
-                Run(
-                    run,
-                    name,
-                    state if alive else "interrupted",
-                    created,
-                    len(content["seeds"]),
-                    done,
-                    seconds,
-                    attributes["source"],
-                    attributes,
+            with intact(self.path):
+                content = json.loads(header)
+                found.append(
+                    Run(
+                        run,
+                        name,
+                        state if alive else "interrupted",
+                        created,
+                        len(content["seeds"]),
+                        done,
+                        seconds,
+                        content["attributes"]["source"],
+                        content["attributes"],
+                    )
                 )
-            )
         return found
 
     def run(self, run: str) -> Run:
@@ -111,30 +113,43 @@ class Store:
         what = "stands for several runs" if near else "is not in the store"
         raise RunMissing(f"run '{run}' {what} {self.path}: {known}. Type  undertow runs")
 
-    def trace(self, run: str) -> Trace:
-        """Read a run, as far as it has been flushed."""
+    def trace(self, run: str, *, most: int | None = None) -> Trace:
+        """Read a run, as far as it has been flushed.
+
+        With `most`, about so many packed bytes of it: evenly spaced flushes, always the first two
+        and the last two. The attribute `thinned` then says that one in so many was read.
+        """
         run = self.run(run).id
+        starts, thinned = (None, 1) if most is None else self._spaced(run, most)
         header = self._header(run)
         artefacts: dict[str, dict[int, np.ndarray]] = {}
-        for shard, name, type_, shape, data in self._all(
+        kept = self._all(
             "SELECT shard, name, type, shape, data FROM artefacts WHERE run = ? ORDER BY shard", run
-        ):
-            artefacts.setdefault(name, {})[shard] = unpacked(type_, shape, data)
+        )
+        with intact(self.path):
+            for shard, name, type_, shape, data in kept:
+                artefacts.setdefault(name, {})[shard] = unpacked(type_, shape, data)
+        if thinned > 1:
+            header = replace(header, attributes={**header.attributes, "thinned": thinned})
         return build(
             header,
-            self.chunks(run),
+            self.chunks(run, starts),
             self.events(run),
             {name: _joined(name, of, len(header.seeds)) for name, of in artefacts.items()},
         )
 
-    def chunks(self, run: str) -> list[Chunk]:
-        """Read the arrays of a run, by its whole id, in the order in which they were written."""
+    def chunks(self, run: str, starts: Sequence[int] | None = None) -> list[Chunk]:
+        """Read the arrays of a run, by its whole id, in the order in which they were written.
+
+        With `starts`, of those flushes alone whose first step is among them.
+        """
+        some = "" if starts is None else "AND step IN (SELECT value FROM json_each(?)) "
         rows = self._all(
-            "SELECT shard, step, variable, type, shape, data FROM chunks WHERE run = ? "
+            f"SELECT shard, step, variable, type, shape, data FROM chunks WHERE run = ? {some}"
             "ORDER BY shard, rowid",
-            run,
+            *(run, *([] if starts is None else [json.dumps(list(starts))])),
         )
-        return _chunks(rows)
+        return self._decoded(rows)
 
     def events(self, run: str) -> list[Event]:
         """Read the events of a run, by its whole id."""
@@ -204,14 +219,33 @@ class Store:
             candidate = f"{stem}-{number}"
         return candidate
 
+    def _spaced(self, run: str, most: int) -> tuple[list[int] | None, int]:
+        """Return the first steps of the flushes to read, and that it is one in so many."""
+        rows = self._all(
+            "SELECT step, sum(length(data)) FROM chunks WHERE run = ? GROUP BY step ORDER BY step",
+            run,
+        )
+        every = math.ceil(sum(size for _, size in rows) / most)
+        if every <= 1:
+            return None, 1
+        ends = range(len(rows))
+        chosen = sorted({*ends[::every], *ends[:2], *ends[-2:]})
+        return [rows[place][0] for place in chosen], every
+
+    def _decoded(self, rows: list[tuple[Any, ...]]) -> list[Chunk]:
+        """Put rows (shard, step, variable, type, shape, data) back together, a chunk a flush."""
+        with intact(self.path):
+            return _chunks(rows)
+
     def _header(self, run: str) -> Header:
         ((text,),) = self._all("SELECT header FROM runs WHERE id = ?", run)
-        content = json.loads(text)
-        return Header(
-            tuple(Layer(**layer) for layer in content["layers"]),
-            tuple(content["seeds"]),
-            content["attributes"],
-        )
+        with intact(self.path):
+            content = json.loads(text)
+            return Header(
+                tuple(Layer(**layer) for layer in content["layers"]),
+                tuple(content["seeds"]),
+                content["attributes"],
+            )
 
     def _all(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         with one_line(self.path):

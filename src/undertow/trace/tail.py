@@ -20,10 +20,11 @@ from typing import NamedTuple
 import numpy as np
 
 from undertow.errors import RunMissing
+from undertow.trace.database import intact
 from undertow.trace.packing import unpacked
 from undertow.trace.process import Process, is_alive
 from undertow.trace.record import Event, Trace, build
-from undertow.trace.store import Run, Store, _chunks
+from undertow.trace.store import Run, Store
 
 _CHUNKS = (
     "SELECT shard, step, variable, type, shape, data FROM chunks WHERE run = ? AND shard = ? AND "
@@ -78,7 +79,7 @@ def latest(store: Store, run: str, *, steps: int = 1) -> Trace:
         if left <= 0:
             break
     rows = store._all(_CHUNKS + "step >= ? ORDER BY step", run, shard, first)
-    trace = build(store._header(run), _chunks(rows))
+    trace = build(store._header(run), store._decoded(rows))
     return replace(trace, dataset=trace.dataset.isel(step=slice(-steps, None)))
 
 
@@ -103,7 +104,7 @@ def course(store: Store, run: str, *, points: int = 40) -> Course:
         _CHUNKS + f"step IN ({places}) AND variable IN ('step', 'epoch', 'loss') ORDER BY step",
         *(run, shard, *sorted(starts)),
     )
-    chunks = [chunk for chunk in _chunks(rows) if "loss" in chunk.arrays]
+    chunks = [chunk for chunk in store._decoded(rows) if "loss" in chunk.arrays]
     if not chunks:
         return Course(np.zeros(0, int), np.zeros(0))
     steps = np.concatenate([chunk.steps for chunk in chunks])
@@ -129,7 +130,8 @@ def last_step(store: Store, run: str) -> int | None:
         "ORDER BY step DESC LIMIT 1",
         *(run, _shard(store, run)),
     )
-    return int(unpacked(*rows[0])[-1]) if rows else None
+    with intact(store.path):
+        return int(unpacked(*rows[0])[-1]) if rows else None
 
 
 def _shard(store: Store, run: str) -> int | None:

@@ -6,25 +6,32 @@ from typing import Annotated
 
 import typer
 
+from undertow.app.options import DEFAULT_STORE, StoreOption
+
 HostOption = Annotated[
     str, typer.Option(help="Address to serve on; other than this machine's own needs a token.")
 ]
 PortOption = Annotated[int, typer.Option(help="Port to serve on; 0 takes a free one.")]
+DataOption = Annotated[
+    str | None, typer.Option(metavar="DIR", help="Folder of data sets, for the experiments.")
+]
 QuietOption = Annotated[bool, typer.Option("--no-browser", help="Do not open a browser.")]
 
 
 def app(
     host: HostOption = "127.0.0.1",
     port: PortOption = 2718,
+    store: StoreOption = DEFAULT_STORE,
+    data: DataOption = None,
     no_browser: QuietOption = False,
 ) -> None:
-    """Serve the playground and the lessons.
+    """Serve the playground, the runs of a store, the experiments and the lessons.
 
     It ends at Ctrl-C.
     """
     from undertow.app import server
 
-    server.serve_pages(host, port, browser=not no_browser)
+    server.serve_pages(host, port, server.Given(store, data), browser=not no_browser)
 
 
 def lesson(
@@ -41,4 +48,5 @@ def lesson(
     """
     from undertow.app import server
 
-    server.serve_lesson(number, host, port, browser=not no_browser)
+    given = server.Given(DEFAULT_STORE)
+    server.serve_lesson(number, host, port, given, browser=not no_browser)

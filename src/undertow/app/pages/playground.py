@@ -61,8 +61,8 @@ def _(Request, Session, began, controls, mo, page):
 
 
 @app.cell(hide_code=True)
-def _(mo, page):
-    measure, scale = page.views(mo)
+def _(mo, parts):
+    measure, scale = parts.views(mo)
     return measure, scale
 
 

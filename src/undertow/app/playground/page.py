@@ -91,16 +91,6 @@ def remedies(mo: Any, ask: Callable[..., None]) -> Any:
     )
 
 
-def views(mo: Any) -> tuple[Any, Any]:
-    """Return what chooses the view: which gradient, and on which scale."""
-    measures = {"delta": "delta_norm", "weight gradient": "grad_norm"}
-    scales = {"relative": True, "absolute": False}
-    return (
-        mo.ui.radio(measures, next(iter(measures)), label="show", inline=True),
-        mo.ui.radio(scales, next(iter(scales)), label="scale", inline=True),
-    )
-
-
 def chips(mo: Any, trial: Trial) -> Any:
     """Return the presets as links, and the claim of the one that is open."""
     links, said = [], ""
