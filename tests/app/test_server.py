@@ -52,7 +52,12 @@ def test_it_answers_at_its_root_and_at_each_page_and_ends_at_ctrl_c(start):
     assert here.startswith("http://127.0.0.1:")
     status, page = get(here)
     assert status == 200
-    for name in ("playground", "runs", *(f"lessons/{number}" for number in range(1, 7))):
+    for name in (
+        "playground",
+        "runs",
+        "experiments",
+        *(f"lessons/{number}" for number in range(1, 7)),
+    ):
         assert f'href="{name}/"' in page
         assert get(f"{here}{name}/")[0] == 200
         assert get(f"{here}{name}")[0] == 200  # by a redirect

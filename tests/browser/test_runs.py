@@ -84,6 +84,10 @@ def test_two_runs_stand_side_by_side(runs, trained):
     differing = page.get_by_role("region", name="What differs in how they were made")
     expect(differing).to_contain_text("network.activation")
     expect(differing).not_to_contain_text("network.depth")
+    with page.expect_popup(timeout=LONG) as opened:
+        page.get_by_role("link", name="Open the report").click()
+    expect(opened.value.locator("h1")).to_contain_text("Two moons", timeout=LONG)
+    opened.value.close()
     box(page, trained[1]).click()  # leaves the first alone
     expect(page.locator(".ut-verdict")).to_have_count(1, timeout=LONG)
     assert "against" not in page.url

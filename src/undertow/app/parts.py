@@ -9,7 +9,7 @@ from typing import Any
 
 from undertow.show.figure import Figure
 
-PAGES = {"playground": "Playground", "runs": "Runs"}
+PAGES = {"playground": "Playground", "runs": "Runs", "experiments": "Experiments"}
 
 
 class Drawn:

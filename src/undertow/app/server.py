@@ -10,23 +10,19 @@ import socket
 import sys
 import threading
 import webbrowser
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from undertow.app import home, lessons
+from undertow.app import home, lessons, reports
 from undertow.app.door import Door, new_token
+from undertow.app.given import Given
 from undertow.app.parts import PAGES
+from undertow.app.studies import training
 from undertow.errors import AddressError, needs
 
 HERE = Path(str(files("undertow.app")))
-
-
-class Given(NamedTuple):
-    """What a page is told by the server: the store of runs, and the folder of data sets."""
-
-    store: str
-    data: str | None = None
 
 
 def serve_pages(host: str, port: int, given: Given, *, browser: bool) -> None:
@@ -58,7 +54,10 @@ def application(host: str, given: Given) -> Door:
     builder = marimo.create_asgi_app(quiet=True, html_head=_head())
     roots = {f"/{name}": HERE / "pages" / f"{name}.py" for name in PAGES}
     roots |= {f"/lessons/{number}": path for number, path in lessons.all_of_them().items()}
-    routes = [routing.Route("/", home.answer)]
+    routes = [
+        routing.Route("/", home.answer),
+        routing.Route("/report", partial(reports.answer, given=given)),
+    ]
     for path, root in roots.items():
         builder = builder.with_app(path=path, root=str(root))
         # marimo's own redirect is relative, and leads from /lessons/1 to /lessons/lessons/1/.
@@ -102,6 +101,7 @@ def _serve(door: Door, host: str, port: int, page: str, *, browser: bool) -> Non
         try:
             uvicorn.Server(config).run(sockets=[listener])
         finally:
+            training.stop_all()
             # Threads of pages that are still open would hold the process.
             sys.stderr.flush()
             os._exit(0)

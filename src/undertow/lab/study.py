@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -151,6 +152,13 @@ def run(
             each.abandon()
         raise
     return [each.outcome() for each in under_way]
+
+
+def steps(planned: Planned, data: Data) -> int:
+    """Return how many steps each network of a run takes."""
+    training = planned.arm.training
+    each = math.ceil(len(data.train_targets) / training.batch_size)
+    return each * training.epochs * max(1, len(training.stages))
 
 
 def tasks_left(planned: Sequence[Planned], store: Store, *, fresh: bool = False) -> list[Task]:

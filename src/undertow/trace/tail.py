@@ -6,6 +6,7 @@
     course     the loss at evenly spaced steps of the whole run
     events     the last events
     last_step  how far a run is
+    shards     how far each of its shards is
 
 A run is named by its whole id. Of a run of several shards the last one is read: the others are
 whole, or not begun.
@@ -132,6 +133,12 @@ def last_step(store: Store, run: str) -> int | None:
     )
     with intact(store.path):
         return int(unpacked(*rows[0])[-1]) if rows else None
+
+
+def shards(store: Store, run: str) -> dict[int, int]:
+    """Return, for each shard by its first replicate, where its last flush begins, in steps."""
+    rows = store._all("SELECT shard, max(step) FROM chunks WHERE run = ? GROUP BY shard", run)
+    return dict(rows)
 
 
 def _shard(store: Store, run: str) -> int | None:

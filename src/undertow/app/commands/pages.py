@@ -30,8 +30,9 @@ def app(
     It ends at Ctrl-C.
     """
     from undertow.app import server
+    from undertow.app.given import Given
 
-    server.serve_pages(host, port, server.Given(store, data), browser=not no_browser)
+    server.serve_pages(host, port, Given(store, data), browser=not no_browser)
 
 
 def lesson(
@@ -47,6 +48,7 @@ def lesson(
     It ends at Ctrl-C.
     """
     from undertow.app import server
+    from undertow.app.given import Given
 
-    given = server.Given(DEFAULT_STORE)
+    given = Given(DEFAULT_STORE)
     server.serve_lesson(number, host, port, given, browser=not no_browser)

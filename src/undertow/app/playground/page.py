@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 from undertow.app import address, parts
+from undertow.app.given import asked
 from undertow.app.playground import controls
 from undertow.app.playground.scene import scene
 from undertow.app.playground.session import Request, Session, begin
@@ -24,10 +25,7 @@ POLL = 0.03  # seconds between two questions for a new picture
 
 def opening(mo: Any) -> tuple[Trial, str, frozenset[str]]:
     """Return the trial of the address, what is wrong with it, and which controls are hidden."""
-    request = mo.app_meta().request
-    words = {}
-    for word, value in dict(request.query_params if request else {}).items():
-        words[word] = value if isinstance(value, str) else value[-1]
+    words = asked(mo)
     locked = frozenset(filter(None, words.get("lock", "").split(",")))
     try:
         return address.read(words), "", locked

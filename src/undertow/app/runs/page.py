@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from undertow.app import parts
+from undertow.app.given import asked, given
 from undertow.app.runs import looking
 from undertow.app.runs.looking import Row
 from undertow.app.runs.scene import scene
@@ -33,11 +34,8 @@ class Shown:
 
 def opening(mo: Any) -> Shown:
     """Return the store that the server was given, and the runs that the address names."""
-    request = mo.app_meta().request
-    words = dict(request.query_params) if request else {}
-    named = [words[word] for word in WORDS if word in words]
-    path = str(request.meta.get("store", "")) if request else ""
-    return Shown(path, [each if isinstance(each, str) else each[-1] for each in named])
+    words = asked(mo)
+    return Shown(given(mo).store, [words[word] for word in WORDS if word in words])
 
 
 def top(mo: Any, shown: Shown) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from undertow.app import cards, insight, parts
+from undertow.app import cards, insight, parts, reports
 from undertow.app.runs.looking import Looked
 from undertow.app.runs.settings import settings
 from undertow.lab.expected import disagreement
@@ -62,7 +62,7 @@ def scene(mo: Any, runs: Sequence[Looked], view: View) -> Any:
         '<section aria-label="Verdict" class="ut-side">'
         f"{mo.vstack(side, gap=0.75).text}</section>"
         f'<section aria-label="Events and settings" class="ut-below">'
-        f"{mo.vstack([*_happened(mo, begun), _made(mo, names, runs)], gap=0.75).text}"
+        f"{mo.vstack([*_happened(mo, begun), _made(mo, names, runs), *_kept(mo, runs)]).text}"
         "</section></div>"
     )
 
@@ -180,6 +180,19 @@ def _made(mo: Any, names: Sequence[str], runs: Sequence[Looked]) -> Any:
     table = parts.table(mo, caption, ("setting", "value"), alike)
     shown.append(mo.Html(f"<details><summary>{escape(caption)}</summary>{table.text}</details>"))
     return mo.vstack(shown, gap=0.5)
+
+
+def _kept(mo: Any, runs: Sequence[Looked]) -> Iterator[Any]:
+    """Offer the report, where there can be one: of runs of one kind, whole ones if trained."""
+    found = [each.run for each in runs]
+    whole = all(run.finished_replicates == run.replicates for run in found)
+    if len({run.source for run in found}) == 1 and (whole or found[0].source == "watched"):
+        link = escape(reports.link([run.id for run in found]))
+        what = "these runs" if len(found) > 1 else "this run"
+        yield mo.Html(
+            f'<p><a class="ut-link" href="{link}" target="_blank">Open the report</a> of {what}: '
+            "one page, offline, with every figure.</p>"
+        )
 
 
 def _has(trace: Trace, variable: str) -> bool:

@@ -1,0 +1,52 @@
+"""The report of runs of the store, made when its address is asked for: `/report?run=ID&run=ID`."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from shlex import join
+from typing import Any
+from urllib.parse import urlencode
+
+from undertow.app.given import Given
+from undertow.errors import RunMissing, UndertowError, needs
+
+
+def link(names: list[str]) -> str:
+    """Return the address of a report, from a page.
+
+    >>> link(["moons"])
+    '../report?run=moons'
+    """
+    return "../report?" + urlencode([("run", name) for name in names])
+
+
+async def answer(request: Any, given: Given) -> Any:
+    """Answer a request for a report, or say in one line why there is none."""
+    responses = needs("starlette.responses", "app")
+    concurrency = needs("starlette.concurrency", "app")
+    names = request.query_params.getlist("run")
+    try:
+        made = await concurrency.run_in_threadpool(page, names, given.store)
+    except UndertowError as error:
+        return responses.PlainTextResponse(f"{error}\n", status_code=404)
+    return responses.HTMLResponse(made)
+
+
+def page(names: list[str], store: str) -> str:
+    """Return the report as HTML.
+
+    Raises
+    ------
+    UndertowError
+        As `undertow report`.
+    """
+    from undertow.app import work
+
+    if not names:
+        raise RunMissing("no run named: the address ends in  ?run=  and a run or an experiment")
+    typed = join(["undertow", "report", *names, "-o", "report.html", "--store", store])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "report.html"
+        work.report(names, str(path), png=False, store=store, command=typed)
+        return path.read_text(encoding="utf-8")

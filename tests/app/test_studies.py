@@ -1,0 +1,148 @@
+"""What the page of experiments reads, plans, trains and reports, without a browser."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+import undertow as ut
+from undertow.app import reports
+from undertow.app.given import Given
+from undertow.app.studies import progress, training, wanted
+from undertow.app.studies.wanted import Wanted
+from undertow.errors import DataError, RunMissing, SpecError, UnknownName
+from undertow.lab import study
+from undertow.lab.data import load
+from undertow.lab.experiments import experiment
+
+SMALL = Wanted("moons", replicates=2, epochs=2)
+
+
+@pytest.fixture
+def given(tmp_path):
+    return Given(str(tmp_path / "runs.db"))
+
+
+@pytest.mark.parametrize("chosen", [Wanted(), SMALL, Wanted("circles", seed=7)])
+def test_an_address_comes_back(chosen):
+    assert wanted.read(wanted.words(chosen)) == chosen
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "said"),
+    [
+        ({"study": "mons"}, UnknownName, "did you mean 'moons'?"),
+        ({"replicates": "many"}, SpecError, "replicates=many in the address: a whole number"),
+        ({"epochs": "-3"}, SpecError, "epochs=-3 in the address"),
+        ({"seed": "1" * 30}, SpecError, "seed=1111"),
+    ],
+)
+def test_an_address_that_cannot_be_is_one_line(words, error, said):
+    with pytest.raises(error) as raised:
+        wanted.read(words)
+    assert said in str(raised.value)
+
+
+def test_the_command_is_what_a_user_types():
+    told = Given("a b.db", "/data sets")
+    assert wanted.written(SMALL, told) == (
+        "undertow run moons --replicates 2 --epochs 2 --store 'a b.db'"
+    )
+    # Data that are made take no folder; those that come as files do.
+    assert wanted.command(Wanted("mnist-depth"), told) == (
+        ["run", "mnist-depth", "--data", "/data sets", "--store", "a b.db"]
+    )
+
+
+def test_data_that_are_not_there_are_one_line(tmp_path):
+    with pytest.raises(DataError):
+        wanted.plan(Wanted("mnist-depth"), Given("runs.db", str(tmp_path)))
+
+
+def test_progress_is_that_of_a_store_that_has_nothing_a_part_and_all(given):
+    plan = wanted.plan(SMALL, given)
+    names = [arm.name for arm in experiment("moons").arms]
+    found = progress.progress(given.store, plan)
+    assert [(arm.arm, arm.state, arm.share) for arm in found] == [
+        (name, "not begun", 0.0) for name in names
+    ]
+    with ut.open(given.store, create=True) as store:
+        study.run(plan.runs[:1], load("moons"), store, workers=1)
+    found = progress.progress(given.store, plan)
+    assert [arm.state for arm in found[:2]] == ["finished", "not begun"]
+    assert [arm.share for arm in found[:2]] == [1.0, 0.0]
+    other = wanted.plan(SMALL._replace(epochs=3), given)
+    assert {arm.state for arm in progress.progress(given.store, other)} == {"not begun"}
+
+
+def test_an_interrupted_arm_has_the_share_of_its_steps(given):
+    plan = wanted.plan(Wanted("moons", replicates=20, epochs=4), given)
+    epochs = 0
+
+    class Enough(Exception):
+        pass
+
+    def stop(_):
+        nonlocal epochs
+        epochs += 1
+        if epochs == 3:
+            raise Enough
+
+    with ut.open(given.store, create=True) as store, pytest.raises(Enough):
+        study.run(plan.runs[:1], load("moons"), store, workers=1, progress=stop)
+    (found, *_) = progress.progress(given.store, plan)
+    assert found.state == "interrupted"
+    assert 0 < found.share < 1
+
+
+def test_steps_are_those_that_are_taken(given):
+    plan = wanted.plan(SMALL, given)
+    with ut.open(given.store, create=True) as store:
+        (outcome,) = study.run(plan.runs[:1], load("moons"), store, workers=1)
+    assert plan.steps[0] == int(outcome.trace.dataset["step"].values[-1])
+
+
+def test_training_is_the_installed_program_and_is_begun_once(given):
+    first = training.begin(SMALL, given)
+    assert training.begin(SMALL, given) is first
+    first.wait()
+    assert first.status == 0
+    assert any("moons: 10 arms x 2 networks" in line for line in first.said)
+    arms = progress.progress(given.store, wanted.plan(SMALL, given))
+    assert {arm.state for arm in arms} == {"finished"}
+    assert training.last("moons", given) is first
+    assert training.last("circles", given) is None
+
+
+def test_what_goes_wrong_is_said(given):
+    wrong = training.Training(SMALL, given._replace(store="/nowhere/runs.db"))
+    wrong.wait()
+    assert wrong.status == 2
+    assert "/nowhere" in wrong.said[-1]
+
+
+def test_stopping_keeps_what_is_done(given):
+    long = Wanted("moons", replicates=40, epochs=400)
+    begun = training.begin(long, given)
+    plan = wanted.plan(long, given)
+    while not any(arm.share for arm in progress.progress(given.store, plan)):
+        assert begun.status is None
+    training.stop_all()
+    assert begun.status in (130, -signal.SIGINT)
+    states = {arm.state for arm in progress.progress(given.store, plan)}
+    assert "running" not in states
+    assert states & {"interrupted", "finished"}
+
+
+def test_a_report_is_made_of_runs_and_refused_in_one_line(given):
+    plan = wanted.plan(SMALL, given)
+    with ut.open(given.store, create=True) as store:
+        runs = [each.run for each in study.run(plan.runs[:2], load("moons"), store, workers=1)]
+    page = reports.page(runs, given.store)
+    assert page.startswith("<!doctype html>")
+    assert f"undertow report {' '.join(runs)}" in page
+    with pytest.raises(RunMissing, match="no run named"):
+        reports.page([], given.store)
+    with pytest.raises(RunMissing, match="run 'nothing' is not in the store"):
+        reports.page(["nothing"], given.store)
