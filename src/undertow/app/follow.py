@@ -38,7 +38,7 @@ def document(path: str, run: str | None) -> dict[str, Any]:
     from undertow.show import live
 
     with open_store(path) as store:
-        return live.without_nan(_snapshot(store, _chosen(store, run)).document)
+        return live.without_nan(snapshot(store, _chosen(store, run)).document)
 
 
 def follow(path: str, run: str | None, *, once: bool) -> None:
@@ -50,14 +50,14 @@ def follow(path: str, run: str | None, *, once: bool) -> None:
     steady = once or not console.is_terminal or console.is_dumb_terminal
     with open_store(path) as store:
         chosen = _chosen(store, run)
-        now = _snapshot(store, chosen)
+        now = snapshot(store, chosen)
         try:
             if not steady and _is_written(now):
                 with Live(console=console, screen=True, auto_refresh=False) as live:
                     while _is_written(now):
                         began = time.monotonic()
                         live.update(_drawn(now, console, console.height), refresh=True)
-                        now = _snapshot(store, chosen)
+                        now = snapshot(store, chosen)
                         spent = time.monotonic() - began
                         time.sleep(max(REFRESH_SECONDS, spent / SHARE))
         finally:  # the screen is the user's again: leave there what was seen last
@@ -68,7 +68,8 @@ def _chosen(store: Store, run: str | None) -> Run:
     return tail.newest(store) if run is None else store.run(run)
 
 
-def _snapshot(store: Store, run: Run) -> Snapshot:
+def snapshot(store: Store, run: Run) -> Snapshot:
+    """Read the end of a run as it is now."""
     from undertow.show import live
 
     # The state first: of a run that has ended, what is read after it is all there is.
