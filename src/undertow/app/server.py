@@ -124,7 +124,7 @@ def _listening(host: str, port: int) -> socket.socket:
 
 def _head() -> str:
     style, *scripts = (
-        (HERE / name).read_text(encoding="utf-8") for name in ("style.css", "keys.js", "shades.js")
+        (HERE / name).read_text(encoding="utf-8") for name in ("style.css", "keys.js", "tables.js")
     )
     return (
         '<meta name="referrer" content="no-referrer">'
