@@ -5,6 +5,7 @@
     latest     the last recorded steps as a trace
     course     the loss at evenly spaced steps of the whole run
     events     the last events
+    happened   how many there are
     last_step  how far a run is
     shards     how far each of its shards is
 
@@ -122,6 +123,12 @@ def events(store: Store, run: str, *, most: int = 100) -> tuple[Event, ...]:
         *(run, most),
     )
     return tuple(sorted((Event(*row) for row in reversed(rows)), key=lambda event: event.step))
+
+
+def happened(store: Store, run: str) -> int:
+    """Return how many events a run has so far."""
+    ((count,),) = store._all("SELECT count(*) FROM events WHERE run = ?", run)
+    return count
 
 
 def last_step(store: Store, run: str) -> int | None:

@@ -20,6 +20,8 @@ DISPATCH_SECONDS = 1.5e-6
 LONGEST = 120  # characters of an error that are told
 
 functorch: Any = torch._C._functorch  # pyright: ignore
+_is_tracing: Any = torch._C._is_tracing  # pyright: ignore
+_interpreters = functorch.peek_interpreter_stack
 
 _probing: ContextVar[bool] = ContextVar("probing", default=False)
 
@@ -29,11 +31,7 @@ def is_transformed() -> bool:
 
     A hook would become a part of the compiled code, and cannot look into a tensor of many.
     """
-    return (
-        torch.compiler.is_compiling()
-        or torch.jit.is_tracing()
-        or functorch.peek_interpreter_stack() is not None
-    )
+    return torch.compiler.is_compiling() or _is_tracing() or _interpreters() is not None
 
 
 class Guard:

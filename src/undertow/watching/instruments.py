@@ -62,6 +62,8 @@ class Instruments:
         }
         firsts = [self._place[id(module.weights[0].parameter)] for module in self.modules]
         self._layer_owner = [self.owner[place] for place in firsts]
+        self._last_reached: list[int] = []
+        self._last_owners: frozenset[int] = frozenset()
         self.shares = shares(model, self.parameters)
         self.rows: list[row.Place] = []
         self._layers: tuple[Layer, ...] = ()
@@ -230,7 +232,7 @@ class Instruments:
         sharded = self.shares is not None and self.shares.sharded
         # torch.autograd.grad reaches no weight; nor does, yet, a pass whose gradients `fully_shard`
         # is told to leave unsummed.
-        owners = {self.owner[place] for place in reached}
+        owners = self._owners_of(reached)
         if (not reached and not sharded) or not self._began(
             again=bool(owners) and owners <= self._done
         ):
@@ -240,17 +242,24 @@ class Instruments:
             LOG.warning(TOO_MANY, MOST)
             return
         # What only passes through the weights of another optimizer is no delta of theirs.
-        owners.add(NOBODY)
-        owners = (owners if reached else set(self.owner)) - self._done
-        self.gradients.reached = [place for place in reached if self.owner[place] in owners]
+        counted = (owners | {NOBODY} if reached else set(self.owner)) - self._done
+        if not owners <= counted:
+            self.gradients.reached = [place for place in reached if self.owner[place] in counted]
         scale = self._scale()
         if self.gradients.read(scale):
-            self.kept = [call for call in self.kept if self._owner_of(call) not in owners]
+            self.kept = [call for call in self.kept if self._owner_of(call) not in counted]
         for call in calls:
-            if self._owner_of(call) in owners:
+            if self._owner_of(call) in counted:
                 call.scale = scale
                 self.kept.append(call)
         self.passes += 1
+
+    def _owners_of(self, reached: list[int]) -> frozenset[int]:
+        """Return whose weights a pass has reached: as a rule the same as the pass before."""
+        if reached is not self._last_reached:
+            self._last_reached = reached
+            self._last_owners = frozenset(self.owner[place] for place in reached)
+        return self._last_owners
 
     def _owner_of(self, call: Call) -> int:
         return self._layer_owner[call.layer]

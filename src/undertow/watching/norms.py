@@ -107,7 +107,7 @@ def exact(tensor: Tensor) -> float:
 
 def numbers(values: Sequence[Number]) -> np.ndarray:
     """Read values as float64, waiting once a device for those that lie on one."""
-    if not any(isinstance(value, Tensor) for value in values):
+    if not any(issubclass(kind, Tensor) for kind in set(map(type, values))):
         return np.array(values, float)
     found = np.array([0.0 if isinstance(value, Tensor) else value for value in values], float)
     waiting: dict[torch.device, list[int]] = {}

@@ -294,7 +294,7 @@ class Watch:
             self._recorder.put(self._with_log(self._row))
         self._row = row
         took = self._clock.end_step(begun, self._recorder.seconds)
-        size = self._recorder.bytes + (row.size if row else 0)
+        size = self._recorder.bytes  # this row's when it is put, a step later
         self._schedule.took(step, *took, recorded=row is not None, size=size)
         if row:
             row.values["overhead"] = took.own / max(took.seconds - took.own, 1e-9)

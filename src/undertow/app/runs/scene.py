@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from undertow.lab.expected import disagreement
 from undertow.show import verdict
 from undertow.show.figure import figure, lacking
 from undertow.show.figures.descent import descent
-from undertow.show.figures.lane import LANE, happenings
+from undertow.show.figures.lane import LANE, Happening, happenings
 from undertow.show.walk import View
 from undertow.trace.record import Trace
 
@@ -142,10 +143,12 @@ def _lane(mo: Any, traces: Mapping[str, Trace]) -> Iterator[Any]:
 
 
 def _happened(mo: Any, traces: Mapping[str, Trace]) -> Iterator[Any]:
-    rows = []
-    for name, trace in traces.items():
-        if _has(trace, GRADIENT):
-            rows += [(name, each) for each in happenings(trace)]
+    rows = [
+        (name, alike)
+        for name, trace in traces.items()
+        if _has(trace, GRADIENT)
+        for alike in together(happenings(trace))
+    ]
     if not rows:
         yield mo.Html("<p>No spikes and no events.</p>")
         return
@@ -157,16 +160,36 @@ def _happened(mo: Any, traces: Mapping[str, Trace]) -> Iterator[Any]:
         ("step", *(("run",) if len(traces) > 1 else ()), "what", "layer", "dex above usual", ""),
         (
             (
-                f"{each.step:,}",
+                _steps(alike),
                 *((name,) if len(traces) > 1 else ()),
-                each.what,
-                each.layer or "-",
-                f"{each.dex:+.2f}" if np.isfinite(each.dex) else "-",
-                each.detail,
+                alike[0].what if len(alike) == 1 else f"{alike[0].what}, {len(alike):,} times",
+                alike[0].layer or "-",
+                _largest(alike),
+                alike[-1].detail,
             )
-            for name, each in rows[-MOST_HAPPENINGS:]
+            for name, alike in rows[-MOST_HAPPENINGS:]
         ),
     )
+
+
+def together(found: Sequence[Happening]) -> list[list[Happening]]:
+    """Put what happens again and again, with nothing else between, into one row.
+
+    >>> one = Happening("clipped", 3, "", "factor 0.5", 0.0)
+    >>> [len(row) for row in together([one, one, one._replace(what="spike"), one])]
+    [2, 1, 1]
+    """
+    return [list(row) for _, row in groupby(found, lambda each: (each.what, each.layer))]
+
+
+def _steps(alike: Sequence[Happening]) -> str:
+    first, last = alike[0].step, alike[-1].step
+    return f"{first:,}" if first == last else f"{first:,} to {last:,}"
+
+
+def _largest(alike: Sequence[Happening]) -> str:
+    known = [each.dex for each in alike if np.isfinite(each.dex)]
+    return f"{max(known):+.2f}" if known else "-"
 
 
 def _made(mo: Any, names: Sequence[str], runs: Sequence[Looked]) -> Any:
