@@ -13,8 +13,9 @@ from undertow.theory.moments import moments
 from undertow.theory.pair_quadrature import integrate
 
 CORRELATIONS = np.array([-1.0, -0.99, -0.5, 0.0, 0.3, 0.9, 0.99, 0.999, 0.9999, 1 - 1e-7, 1.0])
-CLOSED = ["linear", "relu", "leaky_relu(0.2)", "erf", "hard_tanh"]
-SMOOTH = sorted(set(ACTIVATIONS) - {"linear", "relu", "leaky_relu", "erf", "hard_tanh"})
+CLOSED = ["linear", "relu", "leaky_relu(0.2)", "erf", "hard_tanh", "gelu"]
+MIXED = ["sigmoid", "tanh", "silu", "softplus", "centred_sigmoid"]
+SMOOTH = sorted(set(ACTIVATIONS) - {*CLOSED, "leaky_relu"})
 
 
 def scales(phi, q1, q2):
@@ -47,7 +48,7 @@ def test_the_quadrature_against_draws(name):
             assert found[0] == pytest.approx(np.mean(draws), abs=4 * error)
 
 
-@pytest.mark.parametrize("name", CLOSED)
+@pytest.mark.parametrize("name", [*CLOSED, *MIXED])
 @pytest.mark.parametrize("q", [0.01, 1.0, 30.0])
 def test_closed_forms_against_the_quadrature(name, q):
     phi = find(name)

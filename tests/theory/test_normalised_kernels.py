@@ -7,7 +7,7 @@ from undertow import errors
 from undertow.theory.activations import find
 from undertow.theory.gradients import batch_gradients
 from undertow.theory.normalisation import batch_norm_gain
-from undertow.theory.normalised_kernels import normalised_delta, normalised_kernel
+from undertow.theory.normalised_kernels import directions, normalised_delta, normalised_kernel
 
 AXES = {"batch": (1,), "layer": (2,), "tensor": (1, 2)}
 
@@ -65,6 +65,86 @@ def test_deltas_that_depend_on_what_was_normalised(name, alike):
     found = normalised_delta(value * (g @ g.T / 200_000), kernel, "batch", **options)
     assert found == pytest.approx(expected, abs=0.06 * np.max(expected))
     assert np.trace(found) == pytest.approx(np.trace(expected), rel=0.03)
+
+
+def uneven(size, variances, seed=2):
+    """A centred kernel with these eigenvalues, and its directions [size, len(variances)]."""
+    rng = np.random.default_rng(seed)
+    drawn = rng.standard_normal((size, len(variances)))
+    vectors, _ = np.linalg.qr(drawn - drawn.mean(axis=0))
+    return (vectors * variances) @ vectors.T, vectors * np.sqrt(variances)
+
+
+def back_through(xh, weight, value, phi):
+    """E of the backward pass from xh [B, draws] and weights 1 / s^2, term by term."""
+    size, slope = len(xh), phi.slope(xh)
+    centred = np.eye(size) - 1 / size
+    total = np.zeros((size, size))
+    for one, factor in zip(xh.T, weight, strict=True):
+        taken_off = centred - np.outer(one, one) / size
+        carried = taken_off * phi.slope(one)
+        total += factor * carried @ value @ carried.T
+    return total, slope
+
+
+@pytest.mark.parametrize("name", ["relu", "leaky_relu", "gelu", "silu", "elu", "tanh", "sigmoid"])
+@pytest.mark.parametrize("alike", [0.0, 0.9], ids=["errors apart", "errors alike"])
+def test_a_few_strong_directions_against_plain_draws(name, alike):
+    """Drawn without frames, mirror images or a changed density: y as it is, 1 / s^2 as a weight."""
+    kernel, root = uneven(24, np.array([6.0, 3.0, 1.5, 0.8, 0.4, 0.4, 0.2, 0.1]))
+    y = root @ np.random.default_rng(5).standard_normal((8, 60_000))
+    square = np.mean(y**2, axis=0)
+    value = alike + (1 - alike) * np.diag(np.linspace(0.5, 2.0, 24))
+    expected, slope = back_through(y / np.sqrt(square), 1 / square / 60_000, value, find(name))
+    options = {"activation": name, "arriving": value, "units": 10_000}
+    found = normalised_delta(value * (slope @ slope.T / 60_000), kernel, "batch", **options)
+    assert found == pytest.approx(expected, abs=0.03 * np.max(expected))
+    assert np.trace(found) == pytest.approx(np.trace(expected), rel=0.01)
+
+
+@pytest.mark.parametrize("name", ["relu", "gelu", "tanh"])
+@pytest.mark.parametrize("variances", [(1.0, 1.0), (5.0, 1.0), (30.0, 0.3)])
+def test_two_directions_against_the_circle(name, variances):
+    """Of two inputs: an integral over one angle, 1 / s^2 cut off where the theory says."""
+    units = 100
+    kernel, root = uneven(20, np.array(variances))
+    angle = np.arange(4_000) * 2 * np.pi / 4_000
+    y = root @ np.stack([np.cos(angle), np.sin(angle)])
+    square = np.sum(y**2, axis=0)
+    # E over the radius of int exp(-t |y|^2) dt up to T, where E exp(-T |y|^2) is 1 / units^2.
+    one, other = variances
+    total = one + other
+    last = (np.sqrt(total**2 + 4 * one * other * (units**4 - 1)) - total) / (4 * one * other)
+    weight = 20 * np.log1p(2 * last * square) / (2 * square) / angle.size
+    value = np.diag(np.linspace(0.5, 2.0, 20)) + 0.5
+    expected, _ = back_through(y / np.sqrt(square / 20), weight, value, find(name))
+    options = {"activation": name, "arriving": value, "units": units}
+    found = normalised_delta(value, kernel, "batch", **options)
+    assert found == pytest.approx(expected, abs=0.03 * np.max(expected))
+    assert np.trace(found) == pytest.approx(np.trace(expected), rel=0.015)
+
+
+@pytest.mark.parametrize("size", [2, 3, 5, 300])
+@pytest.mark.parametrize("name", ["relu", "tanh"])
+def test_batches_of_any_size(name, size):
+    kernel = np.eye(size) + 0.5
+    found = normalised_delta(kernel, kernel, "batch", 50, activation=name, arriving=kernel)
+    assert np.max(np.abs(found.sum(axis=0))) < 1e-9 * max(np.max(np.abs(found)), 1.0)
+    assert np.linalg.eigvalsh(found)[0] > -1e-9 * max(np.trace(found), 1.0)
+
+
+def test_directions_at_hand_change_nothing():
+    kernel = mixture(12, 9)[0] @ mixture(12, 9)[0].T
+    found = directions(kernel, "batch")
+    options = {"activation": "relu", "arriving": kernel}
+    assert np.array_equal(
+        normalised_kernel(kernel, "batch", found), normalised_kernel(kernel, "batch")
+    )
+    assert np.array_equal(
+        normalised_delta(kernel, kernel, "batch", 50, found=found, **options),
+        normalised_delta(kernel, kernel, "batch", 50, **options),
+    )
+    assert directions(kernel, "layer") is None
 
 
 @pytest.mark.parametrize("size", [8, 32])

@@ -6,6 +6,7 @@ import pytest
 from undertow import errors
 from undertow.theory.activations import find
 from undertow.theory.gradients import batch_gradients
+from undertow.theory.sums import Sums
 
 DEPTH, WIDTH, BATCH, FEATURES, OUTPUTS = 7, 200, 12, 20, 4
 PUBLISHED = ((1, 3), (4, 7))
@@ -72,6 +73,17 @@ def test_the_comparison_would_notice_a_skip_left_out():
     x, error, measured = monte_carlo("tanh", IDENTITY, 1.0)
     found = predicted("tanh", IDENTITY[1:], 1.0, x, error)
     assert np.abs(np.log10(found.delta_norm / measured[1])).max() > 0.03
+
+
+@pytest.mark.parametrize("skips", [PUBLISHED, IDENTITY, CROSSED])
+def test_what_is_forgotten_is_not_needed(skips):
+    rng, uses = np.random.default_rng(0), [start for start, _ in skips]
+    thrifty, hoarding = Sums(keep=uses), Sums(keep=3 * uses)
+    for place in range(1, DEPTH + 1):
+        own, mean = rng.standard_normal((3, 3)), rng.standard_normal(3)
+        of = [start for start, end in skips if end == place]
+        kept = hoarding.add(place, own, mean, of, 0.7)
+        assert np.array_equal(thrifty.add(place, own, mean, of, 0.7), kept)
 
 
 def test_linear_skips_in_closed_form():

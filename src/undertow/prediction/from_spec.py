@@ -80,4 +80,5 @@ def _less(phi: Activation, number: float) -> Activation:
         phi.slope,
         phi.kinks,
         phi.largest_slope,
+        kernel=find("centred_sigmoid").kernel if (phi.name, number) == ("sigmoid", 0.5) else None,
     )

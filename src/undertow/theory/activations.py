@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undertow.errors import SpecError, UnknownName
-from undertow.theory import closed_forms
+from undertow.theory import closed_forms, smooth_steps
 
 Array = NDArray[np.float64]
 Elementwise = Callable[[Array], Array]
@@ -200,15 +200,22 @@ def _named(name: str, *rest: Any, **closed: Any) -> tuple[str, Activation]:
 # The largest slopes with twelve decimals: gelu's at sqrt 2, silu's at 2.399357, mish's at 1.490571.
 ACTIVATIONS: dict[str, Activation] = dict(
     [
-        _named("sigmoid", sigmoid, sigmoid_slope, (), 0.25),
-        _named("tanh", np.tanh, tanh_slope, (), 1.0),
+        _named("sigmoid", sigmoid, sigmoid_slope, (), 0.25, kernel=smooth_steps.sigmoid_kernel),
+        _named("tanh", np.tanh, tanh_slope, (), 1.0, kernel=smooth_steps.tanh_kernel),
         ("relu", leaky_relu(0.0)._replace(name="relu")),
         ("leaky_relu", leaky_relu()._replace(name="leaky_relu")),
         _named("elu", elu, elu_slope, (0.0,), 1.0),
         _named("selu", selu, selu_slope, (0.0,), SELU_SCALE * SELU_ALPHA),
-        _named("gelu", gelu, gelu_slope, (), 1.128904145185),
-        _named("silu", lambda z: z * sigmoid(z), silu_slope, (), 1.099839320129),
-        _named("softplus", softplus, sigmoid, (), 1.0),
+        _named("gelu", gelu, gelu_slope, (), 1.128904145185, kernel=smooth_steps.gelu_kernel),
+        _named(
+            "silu",
+            lambda z: z * sigmoid(z),
+            silu_slope,
+            (),
+            1.099839320129,
+            kernel=smooth_steps.silu_kernel,
+        ),
+        _named("softplus", softplus, sigmoid, (), 1.0, kernel=smooth_steps.softplus_kernel),
         _named(
             "hard_tanh",
             lambda z: np.clip(z, -1.0, 1.0),
@@ -236,6 +243,13 @@ ACTIVATIONS: dict[str, Activation] = dict(
         ),
         _named("mish", mish, mish_slope, (), 1.088498161252),
         # A sigmoid whose next layer's bias is -1/2 sum_j W_ij: exactly this function, bias-free.
-        _named("centred_sigmoid", lambda z: 0.5 * np.tanh(0.5 * z), sigmoid_slope, (), 0.25),
+        _named(
+            "centred_sigmoid",
+            lambda z: 0.5 * np.tanh(0.5 * z),
+            sigmoid_slope,
+            (),
+            0.25,
+            kernel=smooth_steps.centred_sigmoid_kernel,
+        ),
     ]
 )

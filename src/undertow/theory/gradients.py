@@ -12,7 +12,7 @@ from undertow.errors import SpecError
 from undertow.theory.activations import Activation, find
 from undertow.theory.arguments import at_least_zero, whole
 from undertow.theory.kernels import TOLERANCE, covariance, kernel_maps
-from undertow.theory.normalised_kernels import normalised_delta, normalised_kernel
+from undertow.theory.normalised_kernels import directions, normalised_delta, normalised_kernel
 from undertow.theory.output_errors import output_error
 from undertow.theory.positions import Reading, read, returned
 from undertow.theory.sums import Sums
@@ -150,10 +150,13 @@ def batch_gradients(
     forwards = Sums(keep=[start for starts in ends.values() for start in starts])
     value, pres, error = covariance(input_kernel), [], 0.0
     slopes, activations, reads = [], [], [read(value, reading[0])]
+    turned = []
     for layer in range(depth):
         pre = weight[layer] * read(value, reading[layer]) + bias[layer]
         pres.append(pre)
-        maps = kernel_maps(phis[layer], normalised_kernel(pre, norms_[layer]), tolerance)
+        turned.append(directions(pre, norms_[layer]))
+        normed = normalised_kernel(pre, norms_[layer], turned[-1])
+        maps = kernel_maps(phis[layer], normed, tolerance)
         here = layer + 1
         value = forwards.add(here, maps.value, maps.mean, ends.get(here, ()), scales[here])
         restored = _restored(maps.mean, taken_off)
@@ -173,7 +176,7 @@ def batch_gradients(
 
     batch = len(logits)
     starts = _starts(ends)
-    backwards = Sums(keep=list(ends))
+    backwards = Sums(keep=[end for end, of in ends.items() for _ in of])
     plain = not skips and set(norms_) <= {"none"} and not any(reading)
     norms, carried, forms = np.empty((3, depth + 1)), np.ones_like(delta), []
     for layer in reversed(range(depth + 1)):
@@ -195,6 +198,7 @@ def batch_gradients(
                 int(widths_[layer]),
                 activation=phis[layer - 1],
                 arriving=arriving,
+                found=turned[layer - 1],
             )
     return BatchGradients(
         weight_norm=norms[0],

@@ -1,8 +1,9 @@
 """Averages over pairs of inputs: what the kernel of a batch becomes after an activation.
 
-Three ways, tried in this order: a closed form (two-slope functions, erf, hard tanh); a Mehler
-series with an estimate of its error, first short, then long; for the pairs whose error still is
-too large, a two-dimensional quadrature split along every kink.
+Three ways, tried in this order: a closed form (two-slope functions, erf, hard tanh, gelu) or an
+average of a few (the logistic family, `smooth_steps`); a Mehler series with an estimate of its
+error, first short, then long; for the pairs whose error still is too large, a two-dimensional
+quadrature split along every kink.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class KernelMaps(NamedTuple):
         E phi(u_a).
     error : float
         Estimate of the largest error of any entry, relative to sqrt(K_aa K_bb) or
-        sqrt(D_aa D_bb); 0 for a closed form.
+        sqrt(D_aa D_bb); 0 for what is good to 1e-9.
     """
 
     value: Array

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,8 +22,10 @@ class Sums:
     array([[5., 0.],
            [0., 5.]])
 
-    `keep` names the places that are added later. Given what came before, the units of y_p are
-    drawn anew and independent of every earlier x: they meet in their means only. So with
+    `keep` names the places that are added later, once for each time; after the last they are
+    forgotten, so that a chain of skips keeps no account of every pair. Given what came before, the
+    units of y_p are drawn anew and independent of every earlier x: they meet in their means only.
+    So with
     C_pq = E x_p x_q and m_p = E x_p, both over a unit and a pair of samples,
     C_pq = s E y_p m_q + sum_r C_rq for q before p, and
     C_pp = s^2 E y_p y_p + s (E y_p sum_r m_r + its transpose) + sum_rt C_rt.
@@ -30,7 +33,7 @@ class Sums:
     """
 
     def __init__(self, keep: Sequence[int]) -> None:
-        self._keep = frozenset(keep)
+        self._uses = Counter(keep)
         self._means: dict[int, Array] = {}
         self._cross: dict[tuple[int, int], Array] = {}
 
@@ -44,14 +47,25 @@ class Sums:
         for one in of:
             for other in of:
                 total = total + self._between(one, other)
-        if place in self._keep:
-            for other in tuple(self._means):
-                shared = [self._between(each, other) for each in of]
-                self._cross[place, other] = sum(shared, scale * np.outer(mean, self._means[other]))
+        self._uses.subtract(of)
+        if self._uses[place] > 0:
+            for other in self._means:
+                if self._uses[other] > 0:
+                    shared = [self._between(each, other) for each in of]
+                    fresh = scale * np.outer(mean, self._means[other])
+                    self._cross[place, other] = sum(shared, fresh)
             self._cross[place, place] = total
             self._means[place] = scale * mean + before
+        for each in set(of):
+            if self._uses[each] == 0:
+                self._forget(each)
         return total
 
     def _between(self, one: int, other: int) -> Array:
         found = self._cross.get((one, other))
         return self._cross[other, one].T if found is None else found
+
+    def _forget(self, place: int) -> None:
+        del self._means[place]
+        for pair in [pair for pair in self._cross if place in pair]:
+            del self._cross[pair]
