@@ -244,7 +244,8 @@ class Instruments:
         # What only passes through the weights of another optimizer is no delta of theirs.
         counted = (owners | {NOBODY} if reached else set(self.owner)) - self._done
         if not owners <= counted:
-            self.gradients.reached = [place for place in reached if self.owner[place] in counted]
+            reached = [place for place in reached if self.owner[place] in counted]
+        self.gradients.reached = reached  # a step that has ended just now forgot it
         scale = self._scale()
         if self.gradients.read(scale):
             self.kept = [call for call in self.kept if self._owner_of(call) not in counted]
