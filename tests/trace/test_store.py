@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -257,3 +259,38 @@ def test_a_transaction_interrupted_at_its_beginning_is_not_left_open(tmp_path):
         store._connection = begin
         assert not begin.in_transaction
         assert not store._at_once
+
+
+BORN_TOGETHER = """
+import sys
+import undertow as ut
+
+for line in sys.stdin:
+    with ut.open(line.strip(), create=True) as store:
+        print(len(store.runs()), flush=True)
+"""
+
+
+def test_processes_may_make_one_store_at_the_same_time(tmp_path: Path):
+    makers = [
+        subprocess.Popen(
+            [sys.executable, "-c", BORN_TOGETHER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    try:
+        for number in range(40):
+            for maker in makers:
+                assert maker.stdin
+                maker.stdin.write(f"{tmp_path / f'{number}.db'}\n")
+                maker.stdin.flush()
+            for maker in makers:
+                assert maker.stdout
+                assert maker.stdout.readline() == "0\n", f"store {number}"
+    finally:
+        for maker in makers:
+            maker.kill()
+            maker.communicate()

@@ -114,11 +114,12 @@ class Calls:
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
-        self._forget()
-        self._passed.clear()
+        self._forget_step()
 
     def take(self) -> list[Call]:
         """Return the calls that the backward pass which ends now came through."""
+        if not self._handles:
+            return []
         passed, self._passed = self._passed, {}
         self._forget()
         numbers: dict[int, int] = {}
@@ -221,7 +222,11 @@ class Calls:
         )
 
     def begin_step(self) -> None:
-        """Forget the step before."""
+        """Forget the step before; without hooks there is nothing to forget."""
+        if self._handles:
+            self._forget_step()
+
+    def _forget_step(self) -> None:
         self._passed.clear()
         self._forget()
         self._order = 0

@@ -60,6 +60,7 @@ class Recorder:
         self.seconds = 0.0  # that the thread took
         self.bytes = 0  # of what was put
         self.count = 0  # rows that were put
+        self._sizes: dict[tuple[str, ...], int] = {}  # of rows, by what they hold
         self._rows: deque[Row] = deque()
         self._packed: list[Chunk] = []
         self._events: deque[Event] = deque()
@@ -84,11 +85,11 @@ class Recorder:
         self.count += 1
         if not self._pool:
             self._rows.append(row)
-            self.bytes += row.size
+            self.bytes += self._size(row)
             if len(self._rows) == PACKED:
                 (packed,) = self._chunks(self._rows)
                 self._packed.append(packed)
-                self.bytes -= sum(each.size for each in self._rows)
+                self.bytes -= sum(map(self._size, self._rows))
                 self.bytes += sum(array.nbytes for array in packed.arrays.values())
                 self._rows.clear()
             return
@@ -140,6 +141,12 @@ class Recorder:
             [*kept, *self._chunks([*rows, *last])],
             (*kept_events, *events, *_lost_event(lost)),
         )
+
+    def _size(self, row: Row) -> int:
+        kind = tuple(row.values)
+        if kind not in self._sizes:
+            self._sizes[kind] = row.size
+        return self._sizes[kind]
 
     def _idle(self) -> bool:
         return self._job is None or self._job.done()
