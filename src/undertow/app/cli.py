@@ -42,6 +42,7 @@ def undertow(
 app.command("list")(experiments.list_)
 for _command in (
     experiments.run,
+    experiments.atlas,
     theory.predict,
     theory.critical,
     causes.explain,

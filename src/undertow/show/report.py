@@ -138,11 +138,11 @@ def page(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     safe = needs("markupsafe", "show").Markup
-    scripts = {"bundle": bundle(), "script": _file("report.js")}
-    return environment.from_string(_file("report.html.jinja")).render(
+    scripts = {"bundle": bundle(), "script": asset("report.js")}
+    return environment.from_string(asset("report.html.jinja")).render(
         title=title,
         policy=policy(scripts.values()),
-        style=safe(_file("report.css")),
+        style=safe(asset("report.css")),
         brief=brief.brief(document, traces, words, insight.diagnoses),
         verdicts=verdicts(insight.diagnoses, insight.budgets),
         rules=len(RULES),
@@ -227,7 +227,8 @@ def bundle() -> str:
     return needs("vl_convert", "show").javascript_bundle(vl_version=f"v{version}")
 
 
-def _file(name: str) -> str:
+def asset(name: str) -> str:
+    """Read a file that lies beside this module."""
     return files("undertow.show").joinpath(name).read_text(encoding="utf-8").strip()
 
 

@@ -1,4 +1,4 @@
-"""`undertow list` and `undertow run`."""
+"""`undertow list`, `undertow run` and `undertow atlas`."""
 
 from __future__ import annotations
 
@@ -87,3 +87,41 @@ def run(
         print_json(document)
     else:
         work.print_document(document)
+
+
+def atlas(
+    activation: Annotated[str, typer.Argument(metavar="ACTIVATION", help="tanh, sigmoid, relu.")],
+    networks: Annotated[
+        int | None, typer.Option(help="How many, at least; by default 10,000.")
+    ] = None,
+    store: StoreOption = DEFAULT_STORE,
+    report: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Also write the map as an HTML page.")
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Train anew what is there already.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Draw the trainability map of an activation, by training networks over a grid.
+
+    Depth upwards, weight variance across; theory's depth scale and the edge of chaos on top. What
+    the store holds already is not trained again: the same command goes on where it stopped.
+    """
+    from undertow.app import trainability, work
+
+    work.check_report(report)
+    try:
+        document = trainability.atlas(
+            activation, networks=networks, store=store, report=report, fresh=fresh, command=typed()
+        )
+    except KeyboardInterrupt:
+        say("interrupted: whole depths are kept; the same command goes on from there")
+        raise typer.Exit(130) from None
+    if as_json:
+        print_json(document)
+        return
+    typer.echo(document["summary"])
+    trained, seconds = document["networks"], document["seconds"]
+    said = f"{trained:,} networks trained in {seconds:.1f} s." if trained else "All was there."
+    typer.echo(f"{said} Runs: {store}." + (f" Report: {report}." if report else ""))
