@@ -82,23 +82,27 @@ def _layers(
     edges: tuple[float, float, float, float],
 ) -> list[Any]:
     left, right, bottom, top = edges
+    across = alt.Scale(type="log", domain=[left, right], nice=False)
+    upward = alt.Scale(domain=[bottom, top], nice=False, zero=False)
     x = alt.X(
         "left:Q",
         title="weight variance, fan_in Var W",
-        scale=alt.Scale(type="log", domain=[left, right], nice=False),
+        scale=across,
         axis=alt.Axis(grid=False, format="~g", tickCount=6),
     )
     y = alt.Y(
         "bottom:Q",
         title="depth, hidden layers",
-        scale=alt.Scale(domain=[bottom, top], nice=False, zero=False),
+        scale=upward,
         axis=alt.Axis(grid=False, tickCount=6, format="d"),
     )
     colour = alt.Color(
         "trained:Q",
         title="share of networks that trained",
         scale=alt.Scale(scheme="cividis", domain=[0, 1]),
-        legend=alt.Legend(orient="top", gradientLength=220, format=".0%", tickCount=5),
+        legend=alt.Legend(
+            orient="top", gradientLength=260, format=".0%", tickCount=5, titleLimit=400
+        ),
     )
     cells = (
         alt.Chart(inline(rows))
@@ -118,7 +122,7 @@ def _layers(
     )
     # A white line under the dark one: readable on yellow and on blue.
     line = alt.Chart(inline(_theory(activation, bias_variance, edges)))
-    at = {"x": alt.X("left:Q", scale=x.scale), "y": alt.Y("bottom:Q", scale=y.scale)}
+    at = {"x": alt.X("left:Q", scale=across), "y": alt.Y("bottom:Q", scale=upward)}
     found = [
         cells,
         line.mark_line(color="white", strokeWidth=4.5, clip=True).encode(**at, detail="part:N"),
@@ -127,7 +131,7 @@ def _layers(
     middle = _critical(activation, bias_variance)
     if middle is not None and left < middle < right:
         rule = alt.Chart(inline([{"left": middle}]))
-        there = {"x": alt.X("left:Q", scale=x.scale)}
+        there = {"x": alt.X("left:Q", scale=across)}
         found += [
             rule.mark_rule(color="white", strokeWidth=4).encode(**there),
             rule.mark_rule(color=INK, strokeWidth=1.6, strokeDash=[5, 4]).encode(**there),
