@@ -128,11 +128,18 @@ def test_stopping_keeps_what_is_done(given):
     plan = wanted.plan(long, given)
     while not any(arm.share for arm in progress.progress(given.store, plan)):
         assert begun.status is None
-    training.stop_all()
+    begun.stop()
+    begun.wait()
     assert begun.status in (130, -signal.SIGINT)
     states = {arm.state for arm in progress.progress(given.store, plan)}
     assert "running" not in states
     assert states & {"interrupted", "finished"}
+
+
+def test_when_the_server_ends_every_training_does(given):
+    begun = training.begin(Wanted("moons", replicates=40, epochs=400), given)
+    training.stop_all()
+    assert begun.status is not None
 
 
 def test_a_report_is_made_of_runs_and_refused_in_one_line(given):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -10,6 +11,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from looking import Seen, Served, serious
 from playwright.sync_api import Locator, Page, expect
+
+import undertow as ut
+from undertow.lab import study
+from undertow.lab.data import load
+from undertow.lab.experiments import experiment
 
 LONG = 60_000  # ms, for what trains
 
@@ -22,6 +28,24 @@ def store(served: Served) -> Iterator[Path]:
     yield served.store
     for path in served.store.parent.glob("*"):
         path.unlink()
+
+
+@pytest.fixture(scope="module")
+def whole_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with every arm of moons, one network each, trained for an epoch."""
+    made = tmp_path_factory.mktemp("trained") / "runs.db"
+    data = load("moons")
+    planned = study.plan(experiment("moons"), data, replicates=1, epochs=1)
+    with ut.open(made, create=True) as opened:
+        study.run(planned, data, opened, workers=1)
+    return made
+
+
+@pytest.fixture
+def trained(store: Path, whole_study: Path) -> str:
+    """The words of the address of the study that the store holds."""
+    shutil.copy(whole_study, store)
+    return "?replicates=1&epochs=1"
 
 
 @pytest.fixture
@@ -93,9 +117,8 @@ def test_another_study_is_chosen_and_stays_in_the_address(experiments):
     assert seen.errors == []
 
 
-def test_an_arm_leads_to_its_run(experiments):
-    page, seen = experiments("?replicates=1&epochs=1")
-    press(page, "Train / go on")
+def test_an_arm_leads_to_its_run(experiments, trained):
+    page, seen = experiments(trained)
     expect(page.get_by_role("cell", name="finished")).to_have_count(10, timeout=LONG)
     page.get_by_role("link", name="tanh", exact=True).click()
     expect(page.locator(".ut-state")).to_contain_text("tanh (moons-tanh-", timeout=LONG)
@@ -123,9 +146,8 @@ def test_a_store_that_is_none_is_one_line(experiments, store):
     assert seen.errors == []
 
 
-def test_axe_finds_nothing_serious_and_it_fits_a_phone(experiments):
-    page, _ = experiments("?replicates=1&epochs=1", 400)
-    press(page, "Train / go on")
+def test_axe_finds_nothing_serious_and_it_fits_a_phone(experiments, trained):
+    page, _ = experiments(trained, 400)
     expect(page.get_by_role("cell", name="finished")).to_have_count(10, timeout=LONG)
     assert serious(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= 400

@@ -18,6 +18,8 @@ from undertow.show import report
 from undertow.trace.record import Chunk, Event, Header, Layer, Trace, build
 
 UNDERTOW = Path(sysconfig.get_path("scripts")) / "undertow"
+pytestmark = pytest.mark.xdist_group("report")  # one process: its reports take long to make
+
 LARGEST = 6_000_000  # bytes
 HOSTILE = "</script><script>window.ran = 1</script><img src=x onerror='window.ran = 1'>"
 HOSTILE += "long" * 40

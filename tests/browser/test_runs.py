@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -30,12 +31,20 @@ def store(served: Served) -> Iterator[Path]:
         path.unlink()
 
 
-@pytest.fixture
-def trained(store: Path) -> list[str]:
-    """Ids of two arms, sigmoid and relu, trained as a user would."""
+@pytest.fixture(scope="module")
+def two_arms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with two arms, sigmoid and relu, trained once as a user would."""
+    made = tmp_path_factory.mktemp("trained") / "runs.db"
     command = ["run", "moons", "--arm", "sigmoid", "--arm", "relu", "--replicates", "3"]
-    words = [*command, "--epochs", "20", "--store", str(store)]
+    words = [*command, "--epochs", "20", "--store", str(made)]
     subprocess.run([PROGRAM, *words], check=True, capture_output=True)
+    return made
+
+
+@pytest.fixture
+def trained(store: Path, two_arms: Path) -> list[str]:
+    """Ids of the two arms, in the store that the pages look at."""
+    shutil.copy(two_arms, store)
     with ut.open(store) as opened:
         return [run.id for run in opened.runs()]
 
