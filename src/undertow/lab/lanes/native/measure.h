@@ -80,11 +80,15 @@ static inline Lane spread(const Lane* numbers, int units, int samples) {
     Lane sum = all(0.0f);
     for (int unit = 0; unit < units; ++unit) {
         const Lane* own = numbers + (std::ptrdiff_t)unit * samples;
-        Lane mean = all(0.0f), square = all(0.0f);
+        Lane mean = all(0.0f), left = all(0.0f), square = all(0.0f);
         for (int i = 0; i < samples; ++i) mean += own[i];
         mean /= (float)samples;
-        for (int i = 0; i < samples; ++i) square += (own[i] - mean) * (own[i] - mean);
-        sum += root(square / (float)samples);
+        for (int i = 0; i < samples; ++i) {
+            left += own[i] - mean;  // what rounding left in: of a sigmoid stack, most of the spread
+            square += (own[i] - mean) * (own[i] - mean);
+        }
+        left /= (float)samples;
+        sum += root(at_least(square / (float)samples - left * left, all(0.0f)));
     }
     return sum / (float)units;
 }
