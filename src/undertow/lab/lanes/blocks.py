@@ -93,10 +93,10 @@ class Lanes:
         self.parameters = parameters_in_lanes(networks)
         moment = self.parameters.shape if training.optimizer != "sgd" else (0,)
         first = self.parameters.shape if training.momentum or moment != (0,) else (0,)
-        self._moments = aligned(first), aligned(moment)
+        self.moments = aligned(first), aligned(moment)
         self._running = [running_in_lanes(each, networks.replicates) for each in networks.running]
         blocks = len(self.parameters)
-        arrays = (self.parameters, *self._moments, *self._running)
+        arrays = (self.parameters, *self.moments, *self._running)
         self._state = native.State(*(array.ctypes.data for array in arrays), blocks, 0)
         starts, ends = (np.array([skip[i] - 1 for skip in spec.skips], np.int32) for i in (0, 1))
         self._skips = starts, ends  # kept, for the library reads them
