@@ -9,88 +9,100 @@ constexpr float LEAK = 0.01f;
 constexpr float SELU_SCALE = 1.0507009873554805f;
 constexpr float SELU_ALPHA = 1.6732632423543772f;
 
+template <class Vector>
 struct BySlope {
-    static Lane back(Lane delta, Lane, Lane slope) { return delta * slope; }
+    static Vector back(Vector delta, Vector, Vector slope) { return delta * slope; }
 };
 
-struct Sigmoid : BySlope {
+template <class Vector>
+struct Sigmoid : BySlope<Vector> {
     static constexpr float steepest = 0.25f;
-    static Lane value(Lane z) { return logistic(z); }
-    static Lane slope(Lane, Lane x) { return (1.0f - x) * x; }
+    static Vector value(Vector z) { return logistic(z); }
+    static Vector slope(Vector, Vector x) { return (1.0f - x) * x; }
 };
 
-struct Tanh : BySlope {
+template <class Vector>
+struct Tanh : BySlope<Vector> {
     static constexpr float steepest = 1.0f;
-    static Lane value(Lane z) { return hyperbolic_tangent(z); }
-    static Lane slope(Lane, Lane x) { return 1.0f - x * x; }
+    static Vector value(Vector z) { return hyperbolic_tangent(z); }
+    static Vector slope(Vector, Vector x) { return 1.0f - x * x; }
 };
 
+template <class Vector>
 struct Relu {
     static constexpr float steepest = 1.0f;
-    static Lane value(Lane z) { return at_least(z, all(0.0f)); }
-    static Lane slope(Lane z, Lane) { return counted(z > 0.0f); }
-    static Lane back(Lane delta, Lane z, Lane) { return z <= 0.0f ? all(0.0f) : delta; }
+    static Vector value(Vector z) { return at_least(z, Vector{}); }
+    static Vector slope(Vector z, Vector) { return ones<Vector>(z > 0.0f); }
+    static Vector back(Vector delta, Vector z, Vector) { return z <= 0.0f ? Vector{} : delta; }
 };
 
-struct LeakyRelu : BySlope {
+template <class Vector>
+struct LeakyRelu : BySlope<Vector> {
     static constexpr float steepest = 1.0f;
-    static Lane value(Lane z) { return at_least(z, LEAK * z); }
-    static Lane slope(Lane z, Lane) { return z > 0.0f ? all(1.0f) : all(LEAK); }
+    static Vector value(Vector z) { return at_least(z, LEAK * z); }
+    static Vector slope(Vector z, Vector) { return z > 0.0f ? every<Vector>(1.0f) : every<Vector>(LEAK); }
 };
 
-struct Elu : BySlope {
+template <class Vector>
+struct Elu : BySlope<Vector> {
     static constexpr float steepest = 1.0f;
-    static Lane value(Lane z) { return z > 0.0f ? z : exponential_less_one(z); }
-    static Lane slope(Lane z, Lane) { return exponential(at_most(z, all(0.0f))); }
+    static Vector value(Vector z) { return z > 0.0f ? z : exponential_less_one(z); }
+    static Vector slope(Vector z, Vector) { return exponential(at_most(z, Vector{})); }
 };
 
-struct Selu : BySlope {
+template <class Vector>
+struct Selu : BySlope<Vector> {
     static constexpr float steepest = SELU_SCALE * SELU_ALPHA;
-    static Lane value(Lane z) {
+    static Vector value(Vector z) {
         return SELU_SCALE * (z > 0.0f ? z : SELU_ALPHA * exponential_less_one(z));
     }
-    static Lane slope(Lane z, Lane) {
-        Lane below = SELU_SCALE * SELU_ALPHA * exponential(at_most(z, all(0.0f)));
-        return z > 0.0f ? all(SELU_SCALE) : below;
+    static Vector slope(Vector z, Vector) {
+        Vector below = SELU_SCALE * SELU_ALPHA * exponential(at_most(z, Vector{}));
+        return z > 0.0f ? every<Vector>(SELU_SCALE) : below;
     }
 };
 
-struct Gelu : BySlope {
+template <class Vector>
+struct Gelu : BySlope<Vector> {
     static constexpr float steepest = 1.1289041452f;
-    static Lane value(Lane z) { return z * normal_share(z); }
-    static Lane slope(Lane z, Lane) {
-        Lane density = exponential(-0.5f * z * z) * 0.39894228040143268f;
+    static Vector value(Vector z) { return z * normal_share(z); }
+    static Vector slope(Vector z, Vector) {
+        Vector density = exponential(-0.5f * z * z) * 0.39894228040143268f;
         return normal_share(z) + z * density;
     }
 };
 
-struct Silu : BySlope {
+template <class Vector>
+struct Silu : BySlope<Vector> {
     static constexpr float steepest = 1.0998393201f;
-    static Lane value(Lane z) { return z * logistic(z); }
-    static Lane slope(Lane z, Lane x) {
-        Lane gate = logistic(z);
+    static Vector value(Vector z) { return z * logistic(z); }
+    static Vector slope(Vector z, Vector x) {
+        Vector gate = logistic(z);
         return gate + x * (1.0f - gate);
     }
 };
 
-struct Softplus : BySlope {
+template <class Vector>
+struct Softplus : BySlope<Vector> {
     static constexpr float steepest = 1.0f;
-    static Lane value(Lane z) {
-        return at_least(z, all(0.0f)) + logarithm_of_one_and(exponential(-magnitude(z)));
+    static Vector value(Vector z) {
+        return at_least(z, Vector{}) + logarithm_of_one_and(exponential(-magnitude(z)));
     }
-    static Lane slope(Lane z, Lane) { return logistic(z); }
+    static Vector slope(Vector z, Vector) { return logistic(z); }
 };
 
-struct HardTanh : BySlope {
+template <class Vector>
+struct HardTanh : BySlope<Vector> {
     static constexpr float steepest = 1.0f;
-    static Lane value(Lane z) { return at_most(at_least(z, all(-1.0f)), all(1.0f)); }
-    static Lane slope(Lane z, Lane) { return counted(magnitude(z) < 1.0f); }
+    static Vector value(Vector z) { return at_most(at_least(z, every<Vector>(-1.0f)), every<Vector>(1.0f)); }
+    static Vector slope(Vector z, Vector) { return ones<Vector>(magnitude(z) < 1.0f); }
 };
 
-struct Linear : BySlope {
+template <class Vector>
+struct Linear : BySlope<Vector> {
     static constexpr float steepest = 1.0f;
-    static Lane value(Lane z) { return z; }
-    static Lane slope(Lane, Lane) { return all(1.0f); }
+    static Vector value(Vector z) { return z; }
+    static Vector slope(Vector, Vector) { return every<Vector>(1.0f); }
 };
 
 // What is measured of a layer's slopes: their root mean square, the shares of (unit, sample) pairs
@@ -107,36 +119,49 @@ struct Activation {
     Slopes (*measure)(const Lane* z, const Lane* x, int units, int samples);
 };
 
-template <class Function>
+template <template <class> class Function>
 static void forward_through(const Lane* z, Lane* x, int numbers) {
-    for (int i = 0; i < numbers; ++i) x[i] = Function::value(z[i]);
+    each_number(numbers, [=](int i, auto vector) {
+        using Vector = decltype(vector);
+        put(x + i, Function<Vector>::value(get<Vector>(z + i)));
+    });
 }
 
-template <class Function>
+template <template <class> class Function>
 static void back_through(Lane* delta, const Lane* z, const Lane* x, int numbers) {
-    for (int i = 0; i < numbers; ++i)
-        delta[i] = Function::back(delta[i], z[i], Function::slope(z[i], x[i]));
+    each_number(numbers, [=](int i, auto vector) {
+        using Vector = decltype(vector);
+        Vector before = get<Vector>(z + i), slope = Function<Vector>::slope(before, get<Vector>(x + i));
+        put(delta + i, Function<Vector>::back(get<Vector>(delta + i), before, slope));
+    });
 }
 
-template <class Function>
+template <template <class> class Function>
 static Slopes slopes_of(const Lane* z, const Lane* x, int units, int samples) {
-    constexpr float limit = SATURATED_BELOW * Function::steepest;
-    Lane saturated = all(0.0f), dead = all(0.0f);
+    constexpr float limit = SATURATED_BELOW * Function<Lane>::steepest;
+    Lane dead{};
+    Several saturated{};
+    Wide sum{};
     for (int unit = 0; unit < units; ++unit) {
-        Lane sizes = all(0.0f);
-        for (int i = unit * samples; i < (unit + 1) * samples; ++i) {
-            Lane size = magnitude(Function::slope(z[i], x[i]));
-            sizes += size;
-            saturated += counted(size < limit);
-        }
-        dead += counted(sizes == 0.0f);
+        const Lane *before = z + (std::ptrdiff_t)unit * samples, *after = x + (std::ptrdiff_t)unit * samples;
+        Several sizes{}, squares{};
+        each_number(samples, [&](int i, auto vector) {
+            using Vector = decltype(vector);
+            Vector slope = Function<Vector>::slope(get<Vector>(before + i), get<Vector>(after + i));
+            Vector size = magnitude(slope);
+            sizes += widened(size);
+            squares += widened(size * size);
+            saturated += widened(ones<Vector>(size < limit));
+        });
+        dead += counted(folded(sizes) == 0.0f);
+        sum += wide(folded(squares));
     }
     int pairs = units * samples;
-    Wide sum = squares_of([=](int i) { return Function::slope(z[i], x[i]); }, pairs);
-    return {narrow(root(sum / (double)pairs)), saturated / (float)pairs, dead / (float)units};
+    sum = settled(sum, pairs, [=](int i) { return Function<Lane>::slope(z[i], x[i]); });
+    return {narrow(root(sum / (double)pairs)), folded(saturated) / (float)pairs, dead / (float)units};
 }
 
-template <class Function>
+template <template <class> class Function>
 static constexpr Activation entry() {
     return {forward_through<Function>, back_through<Function>, slopes_of<Function>};
 }

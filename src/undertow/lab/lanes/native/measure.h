@@ -8,33 +8,14 @@
 constexpr double SAFE_LOW = 1e-15, SAFE_HIGH = 1e15;  // a root mean square between them is right
 constexpr int SUMMED_AT_ONCE = 512;                   // squares; their sums are doubles
 
-// The sum of the squares of `number(0)` ... `number(count - 1)`.
+// A sum of `count` squares, found in floats; where those give out, found again from `number`.
 template <class Number>
-static inline Wide squares_of(Number number, int count) {
-    Wide sum = wide(all(0.0f));
-    for (int from = 0; from < count; from += SUMMED_AT_ONCE) {
-        int to = count - from < SUMMED_AT_ONCE ? count : from + SUMMED_AT_ONCE;
-        // Four sums: one alone would wait for its own additions.
-        Lane parts[4] = {all(0.0f), all(0.0f), all(0.0f), all(0.0f)};
-        int i = from;
-        for (; i + 4 <= to; i += 4) {
-#pragma GCC unroll 4
-            for (int part = 0; part < 4; ++part) {
-                Lane each = number(i + part);
-                parts[part] += each * each;
-            }
-        }
-        for (; i < to; ++i) {
-            Lane each = number(i);
-            parts[0] += each * each;
-        }
-        sum += wide((parts[0] + parts[1]) + (parts[2] + parts[3]));
-    }
+static inline Wide settled(Wide sum, int count, Number number) {
     double low = SAFE_LOW * SAFE_LOW * count, high = SAFE_HIGH * SAFE_HIGH * count;
     bool safe = true;
     for (int lane = 0; lane < LANES; ++lane) safe &= sum[lane] > low && sum[lane] < high;
     if (__builtin_expect(safe, true)) return sum;
-    Wide exact = wide(all(0.0f));
+    Wide exact{};
     for (int i = 0; i < count; ++i) {
         Wide each = wide(number(i));
         exact += each * each;
@@ -45,7 +26,23 @@ static inline Wide squares_of(Number number, int count) {
 }
 
 static inline Wide squares(const Lane* numbers, int count) {
-    return squares_of([=](int i) { return numbers[i]; }, count);
+    constexpr int SUMS = 4;  // one alone would wait for its own additions
+    Wide sum{};
+    for (int from = 0; from < count; from += SUMMED_AT_ONCE) {
+        int to = count - from < SUMMED_AT_ONCE ? count : from + SUMMED_AT_ONCE;
+        Several parts[SUMS] = {};
+        int i = from;
+        for (; i + SUMS * NEIGHBOURS <= to; i += SUMS * NEIGHBOURS) {
+#pragma GCC unroll 4
+            for (int part = 0; part < SUMS; ++part) {
+                Several each = get<Several>(numbers + i + part * NEIGHBOURS);
+                parts[part] += each * each;
+            }
+        }
+        for (; i < to; ++i) parts[0] += widened(numbers[i] * numbers[i]);
+        sum += wide(folded((parts[0] + parts[1]) + (parts[2] + parts[3])));
+    }
+    return settled(sum, count, [=](int i) { return numbers[i]; });
 }
 
 static inline Lane norm(const Lane* numbers, int count) {
@@ -59,9 +56,11 @@ static inline Lane rms(const Lane* numbers, int count) {
 // Each is divided first, so that the sum cannot overflow.
 static inline Lane mean_magnitude(const Lane* numbers, int count) {
     float share = 1.0f / (float)count;
-    Lane sums[4] = {all(0.0f), all(0.0f), all(0.0f), all(0.0f)};
-    for (int i = 0; i < count; ++i) sums[i & 3] += magnitude(numbers[i]) * share;
-    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    Several sum{};
+    each_number(count, [&](int i, auto vector) {
+        sum += widened(magnitude(get<decltype(vector)>(numbers + i)) * share);
+    });
+    return folded(sum);
 }
 
 // How many entries are NaN or Inf.
