@@ -1,4 +1,4 @@
-"""Builds and times `moons.cpp`, the loop that shows what this machine allows, and checks its numbers."""
+"""Builds and times `moons.cpp`, the loop that shows what this machine allows."""
 
 from __future__ import annotations
 

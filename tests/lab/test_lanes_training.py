@@ -172,22 +172,31 @@ def test_norms_hold_over_forty_decades(activation: str, gain: float) -> None:
 )
 def test_what_lanes_do_not_train_is_said(wrong, said: str) -> None:
     with pytest.raises(SpecError) as error:
-        engine.chosen(changed(NET, **wrong), "lanes")
+        engine.chosen(changed(NET, **wrong), 8, "lanes")
     assert str(error.value) == said
-    assert engine.chosen(changed(NET, **wrong)) == "torch"
+    assert engine.chosen(changed(NET, **wrong), 8) == "torch"
+
+
+def test_a_few_large_networks_leave_lanes_idle_and_go_to_torch() -> None:
+    large = changed(NET, width=128)
+    assert [engine.chosen(large, replicates) for replicates in (1, 4, 5)] == ["torch"] * 2 + [
+        "lanes"
+    ]
+    assert engine.chosen(large, 1, "lanes") == "lanes"
+    assert engine.chosen(NET, 1) == "lanes"
 
 
 def test_an_unknown_engine_is_refused() -> None:
     with pytest.raises(UnknownName, match="engine 'lane'"):
-        engine.chosen(NET, "lane")
+        engine.chosen(NET, 8, "lane")
 
 
 def test_without_a_library_torch_trains(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supports, "library", lambda: None)
     monkeypatch.setattr(library, "_loaded", lambda _: None)
-    assert engine.chosen(NET) == "torch"
+    assert engine.chosen(NET, 8) == "torch"
     with pytest.raises(SpecError, match="install undertow again where there is a C"):
-        engine.chosen(NET, "lanes")
+        engine.chosen(NET, 8, "lanes")
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from undertow.spec import NetworkSpec, TrainingSpec
 spec = NetworkSpec(inputs=2, outputs=1, depth=10, width=10, activation="sigmoid")
 chunks = []
 engine.train(spec, TrainingSpec(epochs=1), load("moons"), range(9), chunks.append)
-print(engine.chosen(spec), chunks[0].arrays["grad_norm"].shape, engine.__file__)
+print(engine.chosen(spec, 9), chunks[0].arrays["grad_norm"].shape, engine.__file__)
 """
 
 

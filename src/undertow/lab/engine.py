@@ -25,11 +25,16 @@ ENGINES = ("auto", "torch", "lanes")
 VERSIONS: dict[str, object] = {"torch": 2, "lanes": f"lanes {lanes.VERSION}"}
 
 
-def chosen(spec: NetworkSpec, engine: str = "auto", dtype: torch.dtype = torch.float32) -> str:
-    """Name the engine that trains a network: `torch` or `lanes`.
+def chosen(
+    spec: NetworkSpec,
+    replicates: int,
+    engine: str = "auto",
+    dtype: torch.dtype = torch.float32,
+) -> str:
+    """Name the engine that trains so many of a network: `torch` or `lanes`.
 
     >>> wide = NetworkSpec(inputs=2, outputs=1, depth=3, width=300, activation="tanh")
-    >>> chosen(wide)
+    >>> chosen(wide, 100)
     'torch'
 
     Raises
@@ -46,6 +51,8 @@ def chosen(spec: NetworkSpec, engine: str = "auto", dtype: torch.dtype = torch.f
     reason = supports.refusal(spec, dtype)
     if reason and engine == "lanes":
         raise SpecError(f"engine lanes: {reason}; or type  --engine torch")
+    if engine == "auto" and not supports.worth(spec, replicates):
+        return "torch"
     return "torch" if reason else "lanes"
 
 
@@ -72,7 +79,7 @@ def header(
         tuple(seeds),
         provenance(
             "trained",
-            engine=chosen(spec, engine),
+            engine=chosen(spec, len(seeds), engine),
             device="cpu",
             dtype="float32",
             batch_size=training.batch_size,
@@ -117,7 +124,7 @@ def train(
     hold the training up. `after_epoch` is called after each epoch with a function that draws the
     plane as it is then, for those who want to see it.
     """
-    if chosen(spec, engine, dtype) == "lanes":
+    if chosen(spec, len(seeds), engine, dtype) == "lanes":
         return lanes.train(
             spec,
             training,

@@ -111,7 +111,7 @@ def plan(
         stages(arm.network, arm.training)  # refuses what cannot be
         first = seed + FRESH * arm.placebo
         seeds = tuple(range(first, first + count))
-        used = engines.chosen(arm.network, engine)
+        used = engines.chosen(arm.network, count, engine)
         key = _key(experiment, arm, data, seeds, used)
         planned.append(Planned(experiment.name, arm, seeds, key, experiment.every, used))
     return planned

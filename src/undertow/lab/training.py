@@ -62,7 +62,7 @@ def train(task: Task, data: Data, receive: Callable[[Chunk | Shard], None]) -> N
 
 def each_by_itself(task: Task, data: Data) -> bool:
     """Tell whether there are cores to share, and networks large enough to. Lanes share blocks."""
-    if engine.chosen(task.network, task.engine) == "lanes":
+    if engine.chosen(task.network, len(task.seeds), task.engine) == "lanes":
         return False
     batch = min(task.training.batch_size, len(data.train_targets))
     large = task.network.depth > 1 and task.network.width**2 * batch >= LARGE

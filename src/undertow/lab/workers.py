@@ -75,7 +75,7 @@ def seconds_of(tasks: Sequence[Task], data: Data) -> float:
 
 
 def _in_lanes(task: Task) -> bool:
-    return engine.chosen(task.network, task.engine) == "lanes"
+    return engine.chosen(task.network, len(task.seeds), task.engine) == "lanes"
 
 
 def train(

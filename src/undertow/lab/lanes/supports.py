@@ -9,6 +9,8 @@ from undertow.spec import NetworkSpec
 
 DEEPEST = WIDEST = 128
 MOST_OUTPUTS = 1_000
+# Of a large network one replicate alone keeps PyTorch's products busy, and seven lanes idle.
+LARGE, FEW = 64, 5
 
 
 def refusal(spec: NetworkSpec, dtype: torch.dtype = torch.float32) -> str | None:
@@ -29,3 +31,13 @@ def refusal(spec: NetworkSpec, dtype: torch.dtype = torch.float32) -> str | None
     if library() is None:
         return absence()
     return None
+
+
+def worth(spec: NetworkSpec, replicates: int) -> bool:
+    """Tell whether lanes are the faster engine, of a network that they train.
+
+    >>> wide = NetworkSpec(inputs=2, outputs=1, depth=3, width=128, activation="tanh")
+    >>> worth(wide, 3), worth(wide, 8)
+    (False, True)
+    """
+    return spec.width <= LARGE or replicates >= FEW
