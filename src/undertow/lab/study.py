@@ -93,7 +93,8 @@ def plan(
         An arm that is not there, fewer than one replicate or epoch, seeds out of range, or an
         engine that does not train an arm.
     """
-    count = experiment.replicates if replicates is None else replicates
+    usual = experiment.replicates if engine == "torch" else experiment.usual_replicates
+    count = usual if replicates is None else replicates
     if count < 1:
         raise SpecError(f"replicates = {count}: at least 1, for example --replicates 20")
     if count > MOST:
