@@ -19,26 +19,24 @@ from undertow.lab.lanes.state import aligned, in_lanes
 from undertow.lab.parameters import initial_parameters
 from undertow.lab.randomness import batch_orders, generator
 
-SOURCE = Path(__file__).with_name("moons.cpp")
 FLAGS = ["-std=c++17", "-O3", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC"]
 LANES, EPOCH = 8, 7  # replicates of a block, steps of an epoch
 DATA, MOONS = load("moons"), experiment("moons")
 
 
 @cache
-def library() -> ctypes.CDLL:
-    """Compile for this very processor."""
-    folder = Path(tempfile.mkdtemp())
+def built(source: str) -> ctypes.CDLL:
+    """Compile a file beside this one for this very processor, and load it."""
     target = [] if platform.machine() in ("arm64", "aarch64") else ["-march=native"]
-    built = folder / "limit.so"
-    command = ["g++", *FLAGS, *target, "-Wno-psabi", "-mprefer-vector-width=256"]
-    subprocess.run([*command, str(SOURCE), "-o", str(built)], check=True)
-    return ctypes.CDLL(str(built))
+    to = Path(tempfile.mkdtemp()) / "limit.so"
+    command = ["g++", *FLAGS, *target, "-Wno-psabi", str(Path(__file__).with_name(source))]
+    subprocess.run([*command, "-o", str(to)], check=True)
+    return ctypes.CDLL(str(to))
 
 
 def trained(arm: str, epochs: int, replicates: int) -> tuple[float, np.ndarray]:
     """Train an arm; return seconds a network, and the first layer's |dE/dW| at the first step."""
-    spec, lib = MOONS.arm(arm).network, library()
+    spec, lib = MOONS.arm(arm).network, built("moons.cpp")
     seeds = list(range(replicates))
     leaves = initial_parameters(spec, seeds, torch.float32).leaves
     rows = torch.cat([leaf.reshape(replicates, -1) for leaf in leaves], 1).numpy()

@@ -20,17 +20,18 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def ran(folder: Path, *source: str) -> subprocess.CompletedProcess[str]:
+def ran(folder: Path, source: Path, *flags: str) -> subprocess.CompletedProcess[str]:
     program = folder / "driver"
-    command = [str(COMPILER), *FLAGS, *SANITIZED, f"-I{NATIVE}", *source, "-o", str(program)]
-    subprocess.run(command, check=True)
+    command = [str(COMPILER), *FLAGS, *SANITIZED, f"-I{NATIVE}", *flags, str(source)]
+    subprocess.run([*command, "-o", str(program)], check=True)
     # The sanitizer's own look for leaks needs to trace the process, which a sandbox may forbid.
     environment = os.environ | {"ASAN_OPTIONS": "detect_leaks=0"}
     return subprocess.run([str(program)], env=environment, capture_output=True, text=True)
 
 
-def test_every_kind_of_network_trains_cleanly(tmp_path: Path) -> None:
-    done = ran(tmp_path, str(Path(__file__).with_name("lanes_driver.cpp")))
+@pytest.mark.parametrize("flags", [[], ["-march=native"]], ids=["plain", "this processor"])
+def test_every_kind_of_network_trains_cleanly(tmp_path: Path, flags: list[str]) -> None:
+    done = ran(tmp_path, Path(__file__).with_name("lanes_driver.cpp"), *flags)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "792 trainings\n"
 
@@ -46,6 +47,6 @@ def test_every_kind_of_network_trains_cleanly(tmp_path: Path) -> None:
 def test_the_sanitizers_can_fail(tmp_path: Path, fault: str, said: str) -> None:
     source = tmp_path / "fault.cpp"
     source.write_text(f"#include <cstring>\nint main(int count, char**) {{ {fault} }}\n")
-    done = ran(tmp_path, str(source))
+    done = ran(tmp_path, source)
     assert done.returncode != 0
     assert said in done.stderr
