@@ -24,7 +24,9 @@ bench: $(READY)
 	$(BIN)/python bench/start.py
 	$(BIN)/python bench/laboratory.py
 
-$(READY): pyproject.toml constraints.txt
+NATIVE := $(wildcard src/undertow/lab/lanes/native/*)
+
+$(READY): pyproject.toml constraints.txt $(NATIVE)
 	$(PYTHON) -c "import sys; sys.exit('Undertow needs Python 3.11 or newer, this is ' + sys.version.split()[0] + ': type  make PYTHON=python3.11') if sys.version_info < (3, 11) else None"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,test]'

@@ -28,6 +28,7 @@ import torch
 from torch import nn
 
 import undertow
+from limit import loop
 from undertow.lab import engine, study
 from undertow.lab.data import load
 from undertow.lab.experiments import experiment
@@ -48,7 +49,9 @@ class Target(NamedTuple):
 
 
 LOOP, KERAS = "PyTorch loop", "Keras program"
-AT_20, AT_256 = "Undertow, 20 replicates", "Undertow, 256 replicates"
+AT_20, AT_256 = "Undertow on PyTorch, 20 replicates", "Undertow on PyTorch, 256"
+LANES_256, LANES_ALONE = "Undertow in lanes, 256", "  the same, without a store, 256"
+LIMIT = "a C++ loop for this alone, 256"
 CORES_256 = "  the same, a process a core, 256"
 BARE_20, BARE_256 = "  the same, not recording, 20", "  the same, not recording, 256"
 TARGETS = (
@@ -56,6 +59,9 @@ TARGETS = (
     Target(AT_256, 30, LOOP),
     Target(CORES_256, 30, LOOP),
     Target(AT_20, 100, KERAS),
+    Target(LANES_256, 10, AT_256),
+    Target(LANES_ALONE, 1 / 1.5, LIMIT),
+    Target(LANES_256, 2_000, KERAS),
 )
 
 
@@ -83,11 +89,15 @@ def torch_loop(arm: str, epochs: int) -> float:
     return time.perf_counter() - start
 
 
-def laboratory(replicates: int, workers: int | None = 1) -> Callable[[str, int], float]:
+def laboratory(
+    replicates: int, workers: int | None = 1, trained_by: str = "torch"
+) -> Callable[[str, int], float]:
     """Train as `undertow run moons` does: in shards, into a store, and read back."""
 
     def timed(arm: str, epochs: int) -> float:
-        planned = study.plan(MOONS, DATA, arms=[arm], replicates=replicates, epochs=epochs)
+        planned = study.plan(
+            MOONS, DATA, arms=[arm], replicates=replicates, epochs=epochs, engine=trained_by
+        )
         with (
             tempfile.TemporaryDirectory() as folder,
             undertow.open(Path(folder) / "bench.db", create=True) as store,
@@ -103,15 +113,28 @@ def laboratory(replicates: int, workers: int | None = 1) -> Callable[[str, int],
     return timed
 
 
-def not_recording(replicates: int) -> Callable[[str, int], float]:
-    """Train in the same shards; only the first steps and the ends of epochs are measured."""
+def engine_alone(
+    replicates: int, every: int = NEVER, trained_by: str = "torch"
+) -> Callable[[str, int], float]:
+    """Train in the same shards, without a store.
+
+    As a rule only the first steps and the ends of epochs are measured.
+    """
 
     def timed(arm: str, epochs: int) -> float:
         (planned,) = study.plan(MOONS, DATA, arms=[arm], replicates=replicates, epochs=epochs)
         network, training = planned.arm.network, planned.arm.training
         start = time.perf_counter()
         for _, seeds in planned.shards:
-            engine.train(network, training, DATA, seeds, lambda _: None, every=NEVER)
+            engine.train(
+                network,
+                training,
+                DATA,
+                seeds,
+                lambda _: None,
+                every=every,
+                engine=trained_by,
+            )
         return (time.perf_counter() - start) / replicates
 
     return timed
@@ -176,10 +199,13 @@ def main() -> None:
     programs = {
         LOOP: torch_loop,
         AT_20: laboratory(20),
-        BARE_20: not_recording(20),
+        BARE_20: engine_alone(20),
         AT_256: laboratory(256),
         CORES_256: laboratory(256, workers=2),
-        BARE_256: not_recording(256),
+        BARE_256: engine_alone(256),
+        LANES_256: laboratory(256, trained_by="lanes"),
+        LANES_ALONE: engine_alone(256, every=1, trained_by="lanes"),
+        LIMIT: lambda arm, epochs: loop.trained(arm, epochs, 256)[0],
     }
     if backend:
         programs[KERAS] = keras_program(backend, keras_epochs)
@@ -210,7 +236,7 @@ def main() -> None:
             print(f"  recording is {share:.0%} of the time of {name.removeprefix('Undertow, ')}")
     print(f"\n{'target':<62}{'sigmoid':>10}{'relu':>10}")
     for target in TARGETS:
-        what = f"{target.program} at least {target.times:g} x the {target.reference}"
+        what = f"{target.program} at least {target.times:.3g} x the {target.reference}"
         found = [faster(seconds, arm, target.program, target.reference) for arm in ARMS]
         print(f"{what:<62}{found[0]:>10}{found[1]:>10}")
 

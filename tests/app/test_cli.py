@@ -176,6 +176,10 @@ BAD = {
         ["export", "r", "notes.txt/out.nc", "--store", "none.db"],
         "no store at none.db",
     ),
+    "an unknown engine": (
+        ["run", "moons", *SMALL, "--engine", "lane"],
+        "unknown engine 'lane': did you mean 'lanes'? Allowed: auto, torch, lanes.",
+    ),
     "an unknown option": (["run", "moons", "--fast"], "No such option: --fast"),
     "a word for a number": (["run", "moons", "--epochs", "ten"], "Invalid value for '--epochs'"),
     "an unknown command": (["rnu", "moons"], "No such command 'rnu'"),

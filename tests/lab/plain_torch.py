@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from undertow.lab import engine
+from undertow.lab import engine as engines
+from undertow.lab import stages
 from undertow.lab.data import Data
 from undertow.lab.initialisation import initial_weights
 from undertow.lab.normalisation import Running, running_statistics
@@ -328,8 +329,9 @@ def engine_training(
     data: Data,
     seeds: Sequence[int],
     dtype: torch.dtype = torch.float32,
+    engine: str = "auto",
 ) -> Trained:
-    """Train with the engine, and keep hold of the buffers that it updates in place."""
+    """Train with an engine, and keep hold of the buffers that it updates in place."""
     chunks, parameters, running = [], [], []
 
     def kept_parameters(*arguments):
@@ -341,9 +343,9 @@ def engine_training(
         return running[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine, "initial_parameters", kept_parameters)
-        patch.setattr(engine, "running_statistics", kept_running)
-        engine.train(spec, training, data, seeds, chunks.append, dtype=dtype)
+        patch.setattr(stages, "initial_parameters", kept_parameters)
+        patch.setattr(stages, "running_statistics", kept_running)
+        engines.train(spec, training, data, seeds, chunks.append, dtype=dtype, engine=engine)
     names = chunks[0].arrays
     arrays = {name: np.concatenate([part.arrays[name] for part in chunks], 1) for name in names}
     return Trained(arrays, parameters[-1], running[-1])

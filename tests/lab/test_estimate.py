@@ -17,7 +17,8 @@ MOONS, DATA = experiment("moons"), load("moons")
 def tasks(epochs: int, arms: int = 1) -> list[Task]:
     (planned,) = study.plan(MOONS, DATA, arms=["relu"], replicates=2, epochs=epochs)
     network, training = planned.arm.network, planned.arm.training
-    return [Task((Part(place, 0, network, (0, 1)),), training) for place in range(arms)]
+    parts = [(Part(place, 0, network, (0, 1)),) for place in range(arms)]
+    return [Task(part, training, engine="torch") for part in parts]
 
 
 def test_short_work_has_no_estimate() -> None:

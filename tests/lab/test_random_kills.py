@@ -18,7 +18,7 @@ UNDERTOW = Path(sysconfig.get_path("scripts")) / "undertow"
 # LONGEST: bytes of a progress bar, about a second of training; a busy machine writes fewer.
 KILLS, LONGEST = 10, 1800
 ARMS = ("sigmoid", "relu", "tanh")
-WORDS = ["run", "moons", "--replicates", "2", "--epochs", "250", "--workers", "1"]
+WORDS = ["run", "moons", "--replicates", "2", "--epochs", "1000", "--workers", "1"]
 
 
 def command(store: str) -> list[str]:

@@ -9,8 +9,9 @@ from plain_torch import PlainNetwork, engine_training, plain_batches, plain_trai
 from torch import nn
 
 from undertow.errors import SpecError
-from undertow.lab import engine
+from undertow.lab import engine, torch_engine
 from undertow.lab.initialisation import initial_weights
+from undertow.lab.lanes import training as training_in_lanes
 from undertow.lab.stages import stages
 from undertow.spec import NetworkSpec, TrainingSpec, changed
 
@@ -29,6 +30,7 @@ TRAINING = TrainingSpec(
 )
 GROWN = changed(TRAINING, stages=((2, 0), (4, 2), (5, 0)))
 SEEDS, PLACE = [4, 9, 2], 1
+ENGINES = ("torch", "lanes")
 
 
 def by_hand(seed: int) -> tuple[list[nn.Linear], list[list[float]], list[float]]:
@@ -78,13 +80,14 @@ def test_layer_wise_training_is_the_plain_one() -> None:
         torch.testing.assert_close(ours[PLACE], linear.weight.detach(), rtol=1e-7, atol=1e-9)
 
 
+@pytest.mark.parametrize("name", ENGINES)
 @pytest.mark.parametrize("every", [3, 7, 1000])
-def test_recording_fewer_steps_changes_none_of_them(every: int) -> None:
+def test_recording_fewer_steps_changes_none_of_them(every: int, name: str) -> None:
     """Also where an unrecorded step falls between those that wait to be measured."""
     training = changed(GROWN, batch_size=4)
     all_, some = [], []
-    engine.train(SPEC, training, DATA, SEEDS, all_.append)
-    engine.train(SPEC, training, DATA, SEEDS, some.append, every=every)
+    engine.train(SPEC, training, DATA, SEEDS, all_.append, engine=name)
+    engine.train(SPEC, training, DATA, SEEDS, some.append, every=every, engine=name)
     for whole, part in zip(all_, some, strict=True):
         places = np.searchsorted(whole.steps, part.steps)
         first, last = whole.steps[0], whole.steps[-1]
@@ -94,9 +97,10 @@ def test_recording_fewer_steps_changes_none_of_them(every: int) -> None:
             assert np.array_equal(whole.arrays[name][:, places], array, equal_nan=True), name
 
 
-def test_frozen_layers_keep_every_bit() -> None:
+@pytest.mark.parametrize("name", ENGINES)
+def test_frozen_layers_keep_every_bit(name: str) -> None:
     ends: list[torch.Tensor] = []
-    make = engine._networks
+    make = torch_engine.staged
 
     def spied(*arguments):
         networks = make(*arguments)
@@ -104,8 +108,10 @@ def test_frozen_layers_keep_every_bit() -> None:
         return networks
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine, "_networks", spied)
-        engine.train(SPEC, changed(GROWN, stages=((2, 0), (5, 2))), DATA, SEEDS, lambda _: None)
+        patch.setattr(torch_engine, "staged", spied)
+        patch.setattr(training_in_lanes, "staged", spied)
+        grown = changed(GROWN, stages=((2, 0), (5, 2)))
+        engine.train(SPEC, grown, DATA, SEEDS, lambda _: None, engine=name)
     first, second = ends
     for size, start in ((len(SEEDS) * 5 * 7, 0), (len(SEEDS) * 7 * 7, len(SEEDS) * 5 * 7)):
         assert torch.equal(first[start : start + size], second[start : start + size])

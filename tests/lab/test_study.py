@@ -30,11 +30,20 @@ def planned(arm: str = "relu", **options: Any):
     return one
 
 
-def test_the_plan_names_every_arm_once():
-    runs = study.plan(MOONS, DATA)
+@pytest.mark.parametrize(("engine", "usual"), [("torch", 20), ("lanes", 100)])
+def test_the_plan_names_every_arm_once(engine: str, usual: int):
+    runs = study.plan(MOONS, DATA, engine=engine)
     assert [run.arm.name for run in runs] == [arm.name for arm in MOONS.arms]
     assert len({run.key for run in runs}) == len(runs)
-    assert all(len(run.seeds) == 20 for run in runs)
+    assert all((len(run.seeds), run.engine) == (usual, engine) for run in runs)
+
+
+def test_a_run_is_its_engines():
+    keys = [
+        study.plan(MOONS, DATA, replicates=2, engine=name)[0].key for name in ("torch", "lanes")
+    ]
+    assert keys[0] != keys[1]
+    assert study.plan(MOONS, DATA, replicates=2)[0].key == keys[1]
 
 
 def test_the_published_settings():

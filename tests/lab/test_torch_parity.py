@@ -32,6 +32,7 @@ from undertow.spec import ACTIVATIONS, NetworkSpec, TrainingSpec, changed
 
 SEEDS = list(range(20))
 CHOSEN = (0, 19)
+ENGINES = ("torch", "lanes")
 EXACT, ROUND_OFF = 1e-7, 1e-4
 
 # The data do not fill the last batch: 200 samples by 32, 90 by 25. 20 steps and a few.
@@ -93,9 +94,14 @@ def pairs(found: Trained, place: int, network: PlainNetwork) -> Iterator[tuple[T
 
 
 def compare(
-    spec: NetworkSpec, training: TrainingSpec, data: Data, dtype: torch.dtype, tolerance: float
+    spec: NetworkSpec,
+    training: TrainingSpec,
+    data: Data,
+    dtype: torch.dtype,
+    tolerance: float,
+    engine: str = "torch",
 ) -> None:
-    found = engine_training(spec, training, data, SEEDS, dtype)
+    found = engine_training(spec, training, data, SEEDS, dtype, engine)
     for place in CHOSEN:
         network, truth = plain_training(spec, training, data, SEEDS[place], dtype)
         assert len(truth["loss"]) >= 20
@@ -111,6 +117,7 @@ def test_every_flow_and_optimizer_is_the_plain_one_in_float64(flow, optimizer) -
 
 # Not BatchNorm with Adam: the gradient of a bias before BatchNorm is 0 but for round-off, of which
 # Adam makes whole steps. In float64, above, they are smaller than its epsilon.
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(
     ("flow", "optimizer"),
     [
@@ -119,16 +126,18 @@ def test_every_flow_and_optimizer_is_the_plain_one_in_float64(flow, optimizer) -
         if "adam" not in optimizer or FLOWS[flow].get("normalisation") != "batch"
     ],
 )
-def test_every_flow_and_optimizer_is_the_plain_one_to_round_off(flow, optimizer) -> None:
-    compare(changed(SMALL, **flow), changed(BINARY, **optimizer), MOONS, torch.float32, ROUND_OFF)
+def test_every_flow_and_optimizer_is_the_plain_one_to_round_off(flow, optimizer, engine) -> None:
+    spec, training = changed(SMALL, **flow), changed(BINARY, **optimizer)
+    compare(spec, training, MOONS, torch.float32, ROUND_OFF, engine)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_every_activation_is_the_plain_one(activation: str, task) -> None:
+def test_every_activation_is_the_plain_one(activation: str, task, engine: str) -> None:
     data, training, shape = task
     spec = changed(SMALL, activation=activation, **shape)
-    compare(spec, changed(training, **MOMENTUM), data, torch.float32, ROUND_OFF)
+    compare(spec, changed(training, **MOMENTUM), data, torch.float32, ROUND_OFF, engine)
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 89, 90, 500])
@@ -163,13 +172,14 @@ def test_a_large_test_set_is_answered_alike_whatever_the_neighbours(flow) -> Non
     )
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("flow", FLOWS.values(), ids=FLOWS)
-def test_a_replicate_is_what_it_is_alone(flow) -> None:
+def test_a_replicate_is_what_it_is_alone(flow, engine: str) -> None:
     spec, training = changed(SMALL, **flow), changed(BINARY, **MOMENTUM)
-    among = engine_training(spec, training, MOONS, SEEDS)
-    backwards = engine_training(spec, training, MOONS, SEEDS[::-1])
+    among = engine_training(spec, training, MOONS, SEEDS, engine=engine)
+    backwards = engine_training(spec, training, MOONS, SEEDS[::-1], engine=engine)
     for place in CHOSEN:
-        alone = engine_training(spec, training, MOONS, [SEEDS[place]])
+        alone = engine_training(spec, training, MOONS, [SEEDS[place]], engine=engine)
         for name, array in among.arrays.items():
             for other in (alone.arrays[name][0], backwards.arrays[name][::-1][place]):
                 np.testing.assert_allclose(array[place], other, rtol=ROUND_OFF, err_msg=name)

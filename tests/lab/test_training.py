@@ -26,6 +26,7 @@ TASK = Task(
     (Part(0, 0, NETWORK, (3, 4, 5)), Part(1, 0, WIDE, (3, 4))),
     BRIEF,
     every=2,
+    engine="torch",  # lanes share the cores by blocks
 )
 
 
@@ -58,6 +59,7 @@ def alone(task: Task) -> tuple[list[list[Chunk]], list[dict[str, np.ndarray]]]:
                 [seed],
                 each[-1].append,
                 every=task.every,
+                engine="torch",
                 drawn_from=[network],
             )
         )
@@ -68,10 +70,13 @@ def alone(task: Task) -> tuple[list[list[Chunk]], list[dict[str, np.ndarray]]]:
     "task",
     [
         TASK,
-        Task((Part(0, 0, changed(NETWORK, normalisation="batch"), (1, 0, 2)),), BRIEF),
+        Task(
+            (Part(0, 0, changed(NETWORK, normalisation="batch"), (1, 0, 2)),), BRIEF, engine="torch"
+        ),
         Task(
             (Part(0, 0, NETWORK, (1, 0, 2)),),
             changed(BRIEF, stages=((2, 0), (4, 1)), optimizer="adam"),
+            engine="torch",
         ),
     ],
     ids=["two arms", "batch norm", "stages"],
@@ -103,6 +108,7 @@ def test_a_batch_of_them_gives_the_same_to_round_off():
         TASK.seeds,
         together.append,
         every=TASK.every,
+        engine="torch",
         drawn_from=TASK.drawn_from,
     )
     for one, other in zip(chunks, together, strict=True):
@@ -116,7 +122,7 @@ def test_a_batch_of_them_gives_the_same_to_round_off():
 
 @pytest.mark.parametrize(
     ("threads", "task"),
-    [(1, TASK), (2, Task((Part(0, 0, NETWORK, (3,)),), BRIEF))],
+    [(1, TASK), (2, Task((Part(0, 0, NETWORK, (3,)),), BRIEF, engine="torch"))],
     ids=["one core", "one network"],
 )
 def test_there_must_be_cores_and_networks_to_share_them(threads: int, task: Task):

@@ -51,17 +51,17 @@ def test_pictures_on_the_way_are_beginnings_of_the_whole():
     assert not np.array_equal(pictures[0][1].artefacts["decision_grid"], last)
 
 
-def test_stopping_stops_before_the_next_step():
+def test_stopping_stops_before_the_next_steps():
     asked = []
 
     def stop():
         asked.append(1)
-        return len(asked) > 4
+        return len(asked) > 2
 
     trial = small()
     with pytest.raises(Stopped):
         train(trial, made(trial.data), stop=stop)
-    assert len(asked) == 5
+    assert len(asked) == 3
 
 
 def test_a_first_step_holds_a_budget_that_closes():

@@ -237,7 +237,6 @@ def test_a_run_that_goes_on_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """One of two shards was trained, then the program ended; the other comes later."""
     moons, data = experiment("moons"), load("moons")
     monkeypatch.setattr(study, "SHARD", 1)
-    monkeypatch.setattr(engine, "steps_together", lambda *_: 1)  # room for many takes a second
     (planned,) = study.plan(moons, data, arms=["sigmoid"], replicates=2, epochs=1)
     with ut.open(tmp_path / "whole.db", create=True) as store:
         (whole,) = study.run([planned], data, store, workers=1)

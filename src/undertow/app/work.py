@@ -29,6 +29,7 @@ def run(
     report: str | None,
     fresh: bool,
     workers: int | None,
+    engine: str,
     command: str,
 ) -> dict[str, Any]:
     """Plan, train, summarise and report an experiment; return its JSON document."""
@@ -43,7 +44,13 @@ def run(
     check_workers(workers)
     data_set = load(experiment.data, data).first(experiment.train_samples)
     planned = study.plan(
-        experiment, data_set, arms=arms, replicates=replicates, epochs=epochs, seed=seed
+        experiment,
+        data_set,
+        arms=arms,
+        replicates=replicates,
+        epochs=epochs,
+        seed=seed,
+        engine=engine,
     )
     began = time.perf_counter()
     with open_store(store, create=True) as opened:
@@ -70,6 +77,7 @@ def run(
 def _say_plan(planned: Sequence[Any], left: Sequence[Any], data: Any, workers: int | None) -> None:
     """Say, before the first step, what will be trained and about how long it takes."""
     from undertow.lab.estimate import seconds_left
+    from undertow.lab.lanes.library import absence, library
     from undertow.show import words
 
     sizes = [run.arm.network.parameters for run in planned]
@@ -82,6 +90,8 @@ def _say_plan(planned: Sequence[Any], left: Sequence[Any], data: Any, workers: i
         seconds=seconds_left(left, data, workers),
     )
     print(line, file=sys.stderr)
+    if library() is None:
+        print(f"the slower engine trains, PyTorch: of lanes, {absence()}", file=sys.stderr)
 
 
 def check_report(path: str | None) -> None:

@@ -19,7 +19,10 @@ gradients        what a remedy does to the gradient
 stages           layer-wise training: what grows, what is frozen
 moments          every variable measured of recorded steps
 recorder         which steps wait to be measured
-engine           (spec, training, data, seeds) -> chunks of a trace
+artefacts        what a training leaves beside its records
+torch_engine     trains R networks in one pass of PyTorch: the reference
+lanes/           trains eight networks to a vector register, in C++
+engine           (spec, training, data, seeds) -> chunks of a trace, by either
 memory           freed memory kept for the next step
 workers          shards trained side by side
 experiment       what an experiment, an arm and a claim are

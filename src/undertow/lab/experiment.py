@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from undertow.errors import UnknownName
+from undertow.lab.lanes.library import library
 from undertow.spec import NetworkSpec, TrainingSpec
 from undertow.trace.record import Trace
 
@@ -58,9 +59,15 @@ class Experiment(NamedTuple):
     baseline: str
     claims: tuple[Claim, ...]
     replicates: int = 20
+    replicates_in_lanes: int | None = None
     every: int = 1
     train_samples: int | None = None
     discussed: bool = False
+
+    @property
+    def usual_replicates(self) -> int:
+        """How many replicates an arm has where nobody says: more where lanes train them."""
+        return (library() and self.replicates_in_lanes) or self.replicates
 
     def arm(self, name: str) -> Arm:
         """Return an arm by its name."""

@@ -10,12 +10,13 @@ from torch import Tensor
 
 from undertow.lab import measure
 from undertow.lab.activations import ACTIVATIONS
-from undertow.lab.losses import losses, right
+from undertow.lab.losses import classes, losses, right
 from undertow.lab.normalisation import Running
 from undertow.lab.parameters import Parameters, weight_blocks
 from undertow.lab.passes import KINDS, Passes
 from undertow.spec import NetworkSpec, TrainingSpec
 
+FIRST_STEPS = 10  # always recorded
 HISTOGRAM_BINS, HISTOGRAM_EDGE = 80, 10.0
 GROUP_NUMBERS = 4_000_000  # steps are measured together up to so many numbers in their room
 
@@ -30,6 +31,15 @@ class Networks:
     parameters: Parameters
     running: Running
     replicates: int
+
+
+def recorded(step: int, every: int, steps_an_epoch: int) -> bool:
+    """Tell whether a step, counted from 1, is recorded.
+
+    >>> [step for step in range(1, 31) if recorded(step, every=7, steps_an_epoch=15)]
+    [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 14, 15, 21, 28, 30]
+    """
+    return step <= FIRST_STEPS or 0 in (step % every, step % steps_an_epoch)
 
 
 def steps_together(spec: NetworkSpec, training: TrainingSpec, replicates: int) -> int:
@@ -93,6 +103,19 @@ def measured(
         "loss": loss,
         "accuracy": right(training.loss, logits, truth),
         "learning_rate": rate,
+    }
+
+
+def answers(training: TrainingSpec, logits: Tensor, targets: Tensor) -> Measured:
+    """Measure what R networks answer to a test set: logits [R, outputs, samples], targets."""
+    truth = targets.expand(len(logits), -1)
+    predicted = classes(training.loss, logits)
+    kinds = range(max(2, logits.shape[1]))
+    shares = torch.stack([(predicted == kind).float().mean(1) for kind in kinds])
+    return {
+        "test_loss": losses(training.loss, logits, truth),
+        "test_accuracy": (predicted == truth).float().mean(1),
+        "predicted_share": shares.amax(0),
     }
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 
 from undertow.errors import SpecError
-from undertow.lab.parameters import Parameters
+from undertow.lab.moments import Networks
+from undertow.lab.normalisation import running_statistics
+from undertow.lab.parameters import Parameters, initial_parameters
 from undertow.spec import NetworkSpec, TrainingSpec, changed
 
 
@@ -45,6 +48,25 @@ def stages(spec: NetworkSpec, training: TrainingSpec) -> list[Stage]:
     if spec.skips:
         raise SpecError("stages: a network with skips cannot be grown; leave the skips out")
     return [Stage(changed(spec, depth=depth), frozen) for depth, frozen in training.stages]
+
+
+def staged(
+    spec: NetworkSpec,
+    drawn_from: Sequence[NetworkSpec],
+    seeds: list[int],
+    dtype: torch.dtype,
+    stage: int,
+    trained: Networks | None,
+) -> Networks:
+    """Make the networks of a stage; what an earlier one trained is kept."""
+    drawn_from = [each.model_copy(update={"depth": spec.depth}) for each in drawn_from]
+    parameters = initial_parameters(spec, seeds, dtype, stage, drawn_from)
+    running = running_statistics(spec, len(seeds), dtype)
+    if trained:
+        keep_trained(parameters, trained.parameters)
+        for ours, theirs in zip((*running,), (*trained.running,), strict=True):
+            ours[: len(theirs)] = theirs
+    return Networks(spec, parameters, running, len(seeds))
 
 
 def keep_trained(parameters: Parameters, trained: Parameters) -> None:

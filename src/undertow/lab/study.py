@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from undertow.errors import SpecError
-from undertow.lab import engine
+from undertow.lab import engine as engines
 from undertow.lab.data import Data
 from undertow.lab.expected import expected
 from undertow.lab.experiment import Arm, Experiment
@@ -36,6 +36,7 @@ class Planned(NamedTuple):
     seeds: tuple[int, ...]
     key: str
     every: int
+    engine: str
 
     @property
     def stem(self) -> str:
@@ -76,6 +77,7 @@ def plan(
     replicates: int | None = None,
     epochs: int | None = None,
     seed: int = 0,
+    engine: str = "auto",
 ) -> list[Planned]:
     """Check what is asked for, whole, before anything is trained.
 
@@ -88,9 +90,11 @@ def plan(
     Raises
     ------
     UnknownName, SpecError
-        An arm that is not there, fewer than one replicate or epoch, or seeds out of range.
+        An arm that is not there, fewer than one replicate or epoch, seeds out of range, or an
+        engine that does not train an arm.
     """
-    count = experiment.replicates if replicates is None else replicates
+    usual = experiment.replicates if engine == "torch" else experiment.usual_replicates
+    count = usual if replicates is None else replicates
     if count < 1:
         raise SpecError(f"replicates = {count}: at least 1, for example --replicates 20")
     if count > MOST:
@@ -108,8 +112,9 @@ def plan(
         stages(arm.network, arm.training)  # refuses what cannot be
         first = seed + FRESH * arm.placebo
         seeds = tuple(range(first, first + count))
-        key = _key(experiment, arm, data, seeds)
-        planned.append(Planned(experiment.name, arm, seeds, key, experiment.every))
+        used = engines.chosen(arm.network, count, engine)
+        key = _key(experiment, arm, data, seeds, used)
+        planned.append(Planned(experiment.name, arm, seeds, key, experiment.every, used))
     return planned
 
 
@@ -178,7 +183,9 @@ def _tasks(under_way: Sequence[_UnderWay]) -> list[Task]:
 def _passes(study: Iterable[tuple[Planned, list[tuple[int, tuple[int, ...]]]]]) -> list[Task]:
     """Return the passes that train these shards of each run."""
     return joined(
-        Task((Part(number, first, run.arm.network, seeds),), run.arm.training, run.every)
+        Task(
+            (Part(number, first, run.arm.network, seeds),), run.arm.training, run.every, run.engine
+        )
         for number, (run, shards) in enumerate(study)
         for first, seeds in shards
     )
@@ -247,12 +254,13 @@ class _UnderWay:
     def _begin(self, data: Data) -> Writer:
         planned, arm = self.planned, self.planned.arm
         new, self.run = not self.run, self.run or self.store.new_id(planned.stem)
-        header = engine.header(
+        header = engines.header(
             arm.network,
             arm.training,
             data,
             planned.seeds,
             every=planned.every,
+            engine=planned.engine,
             experiment=planned.experiment,
             arm=arm.name,
             note=arm.note,
@@ -263,7 +271,7 @@ class _UnderWay:
         return self.store.begin(self.run, planned.key, name, header)
 
 
-def _key(experiment: Experiment, arm: Arm, data: Data, seeds: tuple[int, ...]) -> str:
+def _key(experiment: Experiment, arm: Arm, data: Data, seeds: tuple[int, ...], engine: str) -> str:
     """Hash of all that determines a run's numbers."""
     content = {
         "experiment": experiment.name,
@@ -272,7 +280,7 @@ def _key(experiment: Experiment, arm: Arm, data: Data, seeds: tuple[int, ...]) -
         "data": _digest(data),
         "seeds": seeds,
         "schema": VERSION,
-        "engine": engine.VERSION,
+        "engine": engines.VERSIONS[engine],
         "arm": arm.name,
         "every": experiment.every,
     }

@@ -42,6 +42,7 @@ class Task(NamedTuple):
     parts: tuple[Part, ...]
     training: TrainingSpec
     every: int = 1
+    engine: str = "auto"
 
     @property
     def network(self) -> NetworkSpec:
@@ -93,7 +94,7 @@ def joined(tasks: Iterable[Task]) -> list[Task]:
     latest: dict[tuple[object, ...], int] = {}
     for task in tasks:
         first = task.parts[0].first
-        kind = (shape(task.network), task.training, task.every, first)
+        kind = (shape(task.network), task.training, task.every, task.engine, first)
         place = latest.get(kind)
         if place is not None and _fits(passes[place], task):
             passes[place] = passes[place]._replace(parts=passes[place].parts + task.parts)

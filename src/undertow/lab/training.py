@@ -55,12 +55,15 @@ def train(task: Task, data: Data, receive: Callable[[Chunk | Shard], None]) -> N
             receive,
             every=task.every,
             drawn_from=task.drawn_from,
+            engine=task.engine,
         )
     receive(Shard(artefacts, time.perf_counter() - began))
 
 
 def each_by_itself(task: Task, data: Data) -> bool:
-    """Tell whether there are cores to share, and networks large enough to."""
+    """Tell whether there are cores to share, and networks large enough to. Lanes share blocks."""
+    if engine.chosen(task.network, len(task.seeds), task.engine) == "lanes":
+        return False
     batch = min(task.training.batch_size, len(data.train_targets))
     large = task.network.depth > 1 and task.network.width**2 * batch >= LARGE
     return large and len(task.seeds) > 1 and torch.get_num_threads() > 1
@@ -90,6 +93,7 @@ def _by_turns(task: Task, data: Data, receive: Callable[[Chunk], None]) -> dict[
                     lambda chunk: arrived.put((place, chunk)),
                     every=task.every,
                     drawn_from=task.drawn_from[place : place + 1],
+                    engine="torch",
                     before_step=before_step,
                 )
             arrived.put((place, Shard(artefacts, 0.0)))

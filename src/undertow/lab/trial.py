@@ -99,7 +99,7 @@ def train(
         Called after every epoch with its number and a function that makes the trace so far, the
         decision grid of this moment included; what is not called costs nothing.
     stop : callable, optional
-        Asked before every step.
+        Asked ten times a second or so, before some step.
 
     Raises
     ------

@@ -18,6 +18,7 @@ from contextlib import nullcontext, suppress
 from typing import Any
 
 from undertow.errors import SpecError, UndertowError
+from undertow.lab import engine
 from undertow.lab.data import Data
 from undertow.lab.task import Shard, Task
 from undertow.lab.threads import torch_threads
@@ -53,18 +54,28 @@ def cores() -> int:
 def workers_for(tasks: Sequence[Task], data: Data, workers: int | None) -> int:
     """Return how many processes train: by default one a core, and one where the work is short."""
     check(workers)
+    if workers is None and all(_in_lanes(task) for task in tasks):
+        return 1  # which has a thread a core of its own
     if workers is None:
         workers = cores() if seconds_of(tasks, data) >= WORTH_A_PROCESS else 1
     return max(1, min(workers, len(tasks)))
 
 
 def seconds_of(tasks: Sequence[Task], data: Data) -> float:
-    """Guess how long the training takes on one core: a millisecond of calls a step, and numbers."""
+    """Guess how long the training takes on one core: a millisecond of calls a step, and numbers.
+
+    Lanes have no calls to wait for.
+    """
     samples, seconds = len(data.train_targets), 0.0
     for task in tasks:
         numbers = len(task.seeds) * task.network.parameters * min(task.training.batch_size, samples)
-        seconds += task.steps(data) * (1e-3 + 5e-10 * numbers)
+        a_step = 2.5e-10 * numbers if _in_lanes(task) else 1e-3 + 5e-10 * numbers
+        seconds += task.steps(data) * a_step
     return seconds
+
+
+def _in_lanes(task: Task) -> bool:
+    return engine.chosen(task.network, len(task.seeds), task.engine) == "lanes"
 
 
 def train(

@@ -57,6 +57,9 @@ def run(
     workers: Annotated[
         int | None, typer.Option(help="Processes to train in; by default one a core.")
     ] = None,
+    engine: Annotated[
+        str, typer.Option(help="auto, torch or lanes: what trains; auto is lanes where they can.")
+    ] = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Train an experiment's networks, measure every gradient, judge the published claims.
@@ -78,6 +81,7 @@ def run(
             report=report,
             fresh=fresh,
             workers=workers,
+            engine=engine,
             command=typed(),
         )
     except KeyboardInterrupt:

@@ -79,7 +79,7 @@ def now(study: str, values: Mapping[str, Any]) -> Wanted:
 def _usual(study: str) -> dict[str, int]:
     found = experiment(study)
     return {
-        "replicates": found.replicates,
+        "replicates": found.usual_replicates,
         "epochs": found.arms[0].training.epochs,
         "seed": Wanted().seed,
     }

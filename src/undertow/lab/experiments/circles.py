@@ -29,5 +29,6 @@ EXPERIMENT = Experiment(
         ),
     ),
     baseline="sigmoid",
+    replicates_in_lanes=100,
     claims=(c02_printed_change.CLAIM, c08_small_derivatives.CLAIM, c12_outer_edges.CLAIM),
 )

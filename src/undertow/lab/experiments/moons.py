@@ -47,6 +47,7 @@ EXPERIMENT = Experiment(
         Arm("leaky-relu-large-step", LEAKY, LARGE, "leaky ReLU, learning rate 0.1"),
     ),
     baseline="sigmoid",
+    replicates_in_lanes=100,
     claims=(
         c01_weight_change.CLAIM,
         c03_change_is_gradient.CLAIM,

@@ -1,0 +1,8 @@
+"""The lanes engine: replicates in SIMD lanes, eight networks to a vector register.
+
+native/    the C++ library, one idea a file
+library    finds the library that suits this processor, and says what its structures look like
+state      a block's numbers: PyTorch's layout there and back
+supports   what lanes train, and why not the rest
+training   an epoch at a time: same arguments and same results as `torch_engine.train`
+"""

@@ -1,0 +1,124 @@
+// A lane is one replicate: every scalar of a network is a vector of eight, one replicate in each.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+constexpr int LANES = 8;
+
+typedef float Lane __attribute__((vector_size(4 * LANES)));
+typedef std::int32_t Bits __attribute__((vector_size(4 * LANES)));
+typedef double Wide __attribute__((vector_size(8 * LANES)));
+
+// As many numbers as a register holds: on AVX-512 two neighbours, which are two samples or two
+// weights, for the same replicates. What is done number by number is done to several at once.
+#if defined(__AVX512F__)
+typedef float Several __attribute__((vector_size(8 * LANES)));
+#else
+typedef Lane Several;
+#endif
+constexpr int NEIGHBOURS = sizeof(Several) / sizeof(Lane);
+
+template <class Vector>
+static inline Vector every(float value) {
+    return Vector{} + value;
+}
+static inline Lane all(float value) { return every<Lane>(value); }
+
+template <class Vector>
+static inline Vector get(const Lane* from) {
+    Vector found;
+    __builtin_memcpy(&found, from, sizeof found);
+    return found;
+}
+template <class Vector>
+static inline void put(Lane* to, Vector value) {
+    __builtin_memcpy(to, &value, sizeof value);
+}
+
+// One number beside itself; the last of an odd row beside 0; and the sum of neighbours.
+#if defined(__AVX512F__)
+static inline Several doubled(Lane value) {
+    return __builtin_shufflevector(value, value, 0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7);
+}
+static inline Several widened(Several value) { return value; }
+static inline Several widened(Lane value) {
+    return __builtin_shufflevector(value, Lane{}, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+}
+static inline Lane folded(Lane value) { return value; }
+static inline Lane folded(Several value) {
+    return __builtin_shufflevector(value, value, 0, 1, 2, 3, 4, 5, 6, 7) +
+           __builtin_shufflevector(value, value, 8, 9, 10, 11, 12, 13, 14, 15);
+}
+#else
+static inline Several doubled(Lane value) { return value; }
+static inline Several widened(Lane value) { return value; }
+static inline Lane folded(Several value) { return value; }
+#endif
+
+template <class Vector>
+static inline Vector repeated(Lane value) {
+    if constexpr (sizeof(Vector) == sizeof(Lane))
+        return value;
+    else
+        return doubled(value);
+}
+
+// Calls `work` with the places 0 to count - 1, several at a time while there are as many, and a
+// vector of the type to use.
+template <class Work>
+static inline void each_number(int count, Work work) {
+    int i = 0;
+    for (; i + NEIGHBOURS <= count; i += NEIGHBOURS) work(i, Several{});
+    if (NEIGHBOURS > 1)
+        for (; i < count; ++i) work(i, Lane{});
+}
+
+static inline Wide wide(Lane value) { return __builtin_convertvector(value, Wide); }
+static inline Lane narrow(Wide value) { return __builtin_convertvector(value, Lane); }
+
+// Comparisons are written so that NaN fails them and the value itself is kept: maximum(NaN, 0) is
+// NaN, as in PyTorch.
+template <class Vector>
+static inline Vector at_least(Vector value, Vector floor) {
+    return value < floor ? floor : value;
+}
+template <class Vector>
+static inline Vector at_most(Vector value, Vector ceiling) {
+    return value > ceiling ? ceiling : value;
+}
+
+// Whole numbers of the same bits.
+template <class Vector>
+using BitsOf = decltype(Vector{} < Vector{});
+
+template <class Vector>
+static inline Vector magnitude(Vector value) {
+    return (Vector)((BitsOf<Vector>)value & 0x7fffffff);
+}
+
+// 1 where a comparison holds, 0 elsewhere: what is counted.
+template <class Vector>
+static inline Vector ones(BitsOf<Vector> holds) {
+    return holds ? every<Vector>(1.0f) : Vector{};
+}
+static inline Lane counted(Bits holds) { return ones<Lane>(holds); }
+
+static inline bool any(Bits holds) {
+    Bits found = holds;
+    std::int32_t either = 0;
+    for (int lane = 0; lane < LANES; ++lane) either |= found[lane];
+    return either != 0;
+}
+
+static inline Lane root(Lane value) {
+    Lane found;
+    for (int lane = 0; lane < LANES; ++lane) found[lane] = __builtin_sqrtf(value[lane]);
+    return found;
+}
+
+static inline Wide root(Wide value) {
+    Wide found;
+    for (int lane = 0; lane < LANES; ++lane) found[lane] = __builtin_sqrt(value[lane]);
+    return found;
+}
