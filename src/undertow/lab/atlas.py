@@ -202,6 +202,6 @@ def _key(row: Row, training: TrainingSpec, data: Data) -> str:
         "training": training.model_dump(mode="json"),
         "data": data.name,
         "schema": VERSION,
-        "engine": engine.VERSION,
+        "engine": engine.VERSIONS[engine.chosen(row.networks[0], len(row.seeds))],
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
