@@ -79,6 +79,20 @@ def test_a_slider_that_moves_cancels_the_training(playground):
     assert parse_qs(urlsplit(page.url).query)["depth"] == ["29"]
 
 
+def test_with_a_tick_a_slider_that_moves_trains_at_once(playground):
+    page, seen = playground("?seeds=0-31&epochs=60")
+    page.get_by_label("train as a slider moves").click()
+    for depth in (9, 8):
+        page.get_by_role("slider").first.press("ArrowLeft")
+        expect(page.locator(".ut-dots")).to_contain_text("of 32 seeds stuck", timeout=LONG)
+        page.wait_for_url(re.compile(f"depth={depth}"))
+        expect(page.locator(".ut-state")).to_have_count(0, timeout=LONG)
+    page.get_by_label("train as a slider moves").click()
+    page.get_by_role("slider").first.press("ArrowLeft")
+    expect(page.locator(".ut-dots")).to_have_count(0, timeout=LONG)
+    assert seen.errors == []
+
+
 def test_the_learning_rate_and_the_epochs_restart_nothing(playground):
     page, _ = playground("?epochs=500&depth=30&width=32&seeds=0-31")
     button(page, "Train / pause").click()

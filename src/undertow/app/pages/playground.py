@@ -63,17 +63,19 @@ def _(Request, Session, began, controls, mo, page):
 @app.cell(hide_code=True)
 def _(mo, parts):
     measure, scale = parts.views(mo)
-    return measure, scale
+    live = mo.ui.checkbox(label="train as a slider moves")
+    return live, measure, scale
 
 
 @app.cell(hide_code=True)
-def _(locked, measure, mo, pace, page, reseed, reset, scale, shape, step, table, train):
-    page.panel(mo, shape, pace[0], [train, step, reset, reseed], [measure, scale], table, locked)
+def _(live, locked, measure, mo, pace, page, reseed, reset, scale, shape, step, table, train):
+    views = [live, measure, scale]
+    page.panel(mo, shape, pace[0], [train, step, reset, reseed], views, table, locked)
     return
 
 
 @app.cell(hide_code=True)
-def _(get_request, get_seed, measure, mo, now, page, remedies, scale, session, shape, table):
+def _(get_request, get_seed, live, measure, mo, now, page, remedies, scale, session, shape, table):
     page.draw(
         mo,
         session,
@@ -82,6 +84,7 @@ def _(get_request, get_seed, measure, mo, now, page, remedies, scale, session, s
         view=page.View(measure.value, scale.value),
         table=table,
         remedies=remedies,
+        live=live.value,
         moved=(shape.value, get_seed()),
     )
     return

@@ -148,9 +148,12 @@ def draw(
     view: View,
     table: Any,
     remedies: Any,
+    live: bool,
     moved: object,
 ) -> None:
     """Begin what was asked for; a control that moved asks for a look. Then paint until it ends.
+
+    With `live` it asks for a training.
 
     Another view of the same subject disturbs nothing that is under way. `moved` is what makes
     marimo call again.
@@ -167,7 +170,8 @@ def draw(
     fresh, subject = request.number != session.asked, _subject(trial, text)
     if fresh or subject != session.subject:
         session.asked, session.subject = request.number, subject
-        begin(session, request if fresh else Request(), trial, lambda spec: toy.made(spec, text))
+        moving = Request("train" if live and session.trial else "look")
+        begin(session, request if fresh else moving, trial, lambda spec: toy.made(spec, text))
     mo.Thread(target=_paint, args=(mo, session, view, remedies), daemon=True).start()
 
 
