@@ -2,7 +2,8 @@
 
 native/    the C++ library, one idea a file
 library    finds the library that suits this processor, and says what its structures look like
-state      a block's numbers: PyTorch's layout there and back
 supports   what lanes train, and why not the rest
+state      a block's numbers: PyTorch's layout there and back
+blocks     networks in lanes, what they are given, and what is recorded of them
 training   an epoch at a time: same arguments and same results as `torch_engine.train`
 """

@@ -112,13 +112,13 @@ static inline bool any(Bits holds) {
 }
 
 static inline Lane root(Lane value) {
-    Lane found;
+    Lane found{};
     for (int lane = 0; lane < LANES; ++lane) found[lane] = __builtin_sqrtf(value[lane]);
     return found;
 }
 
 static inline Wide root(Wide value) {
-    Wide found;
+    Wide found{};
     for (int lane = 0; lane < LANES; ++lane) found[lane] = __builtin_sqrt(value[lane]);
     return found;
 }

@@ -5,12 +5,10 @@
 
 enum Loss { BINARY, CATEGORICAL };
 
-// Mean over the batch of the loss and of the right answers; `shares`, if there, counts each class.
+// Means over a batch.
 struct Answer {
     Lane loss, accuracy;
 };
-
-static inline Bits equals(Lane value, Lane other) { return value == other; }
 
 // Class of sample s: logits [outputs, batch]. NaN counts as the largest, as in PyTorch.
 static inline Lane class_of(int loss, const Lane* logits, int outputs, int batch, int s) {
@@ -25,7 +23,7 @@ static inline Lane class_of(int loss, const Lane* logits, int outputs, int batch
     return found;
 }
 
-// log of the sum of exponentials of a sample's logits, less the largest, which is given back too.
+// What is subtracted before the exponentials, so that none overflows.
 static inline Lane largest_logit(const Lane* logits, int outputs, int batch, int s) {
     Lane most = logits[s];
     for (int kind = 1; kind < outputs; ++kind) {

@@ -1,6 +1,7 @@
 // One matrix product over lanes, of any strides: forward pass, weight gradient and delta are each
-// a call of it. Tiles of 4 x 3 sums stay in registers; what is left over is dealt out evenly (10
-// columns are 3 + 3 + 2 + 2), because a tile of one column waits for its own additions.
+// a call of it. Tiles of 4 x 3 sums stay in registers, of 8 x 3 where there are 32; what is left
+// over is dealt out evenly (10 columns are 3 + 3 + 2 + 2), because a tile of one column waits for
+// its own additions.
 //
 // Where a register holds several numbers, they are neighbours in a row of the result where the rows
 // of `b` have neighbours (forward pass, delta), and neighbours along the sum where those of `a` and
@@ -20,15 +21,18 @@ struct Out {
     std::ptrdiff_t row;
 };
 
+constexpr int TALL = NEIGHBOURS > 1 ? 8 : 4;
+
 enum Packing { ROW, SUM };
 
-// out[m, n] = start[m] + sum over k of a[m, k] b[k, n], of ROWS rows and COLUMNS vectors.
+// out[m, n] = start[m] + sum over k of a[m, k] b[k, n], of ROWS rows and COLUMNS vectors. Inlined in
+// `tiles`, and that nowhere: the compiler's own choice was a tenth slower.
 template <Packing packing, class Vector, int ROWS, int COLUMNS>
-static inline void tile(Matrix a, Matrix b, const Lane* start, Out out, int inner) {
+static inline __attribute__((always_inline)) void tile(Matrix a, Matrix b, const Lane* start, Out out, int inner) {
     constexpr int HELD = sizeof(Vector) / sizeof(Lane), ALONG = packing == SUM ? HELD : 1;
     std::ptrdiff_t apart = packing == ROW ? HELD : b.column;
     Vector sums[ROWS][COLUMNS];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int m = 0; m < ROWS; ++m) {
         Vector from = start ? repeated<Vector>(start[m]) : Vector{};
 #pragma GCC unroll 3
@@ -39,7 +43,7 @@ static inline void tile(Matrix a, Matrix b, const Lane* start, Out out, int inne
         Vector right[COLUMNS];
 #pragma GCC unroll 3
         for (int n = 0; n < COLUMNS; ++n) right[n] = get<Vector>(b.at + n * apart);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
         for (int m = 0; m < ROWS; ++m) {
             Vector left = packing == ROW ? repeated<Vector>(a.at[m * a.row]) : get<Vector>(a.at + m * a.row);
 #pragma GCC unroll 3
@@ -48,7 +52,7 @@ static inline void tile(Matrix a, Matrix b, const Lane* start, Out out, int inne
         a.at += ALONG * a.column;
         b.at += ALONG * b.row;
     }
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int m = 0; m < ROWS; ++m) {
 #pragma GCC unroll 3
         for (int n = 0; n < COLUMNS; ++n) {
@@ -65,7 +69,7 @@ static inline void tile(Matrix a, Matrix b, const Lane* start, Out out, int inne
 }
 
 template <Packing packing, class Vector, int ROWS>
-static void tiles(Matrix a, Matrix b, const Lane* start, Out out, int columns, int inner) {
+static __attribute__((noinline)) void tiles(Matrix a, Matrix b, const Lane* start, Out out, int columns, int inner) {
     constexpr int HELD = packing == ROW ? sizeof(Vector) / sizeof(Lane) : 1;
     int vectors = columns / HELD;
     for (int parts = (vectors + 2) / 3, n = 0; parts > 0; --parts) {
@@ -87,21 +91,22 @@ static void tiles(Matrix a, Matrix b, const Lane* start, Out out, int columns, i
     }
 }
 
+// `rows` of them, known to the compiler: at most TALL.
+template <Packing packing, class Vector, int ROWS = TALL>
+static inline void tiles_of(int rows, Matrix a, Matrix b, const Lane* start, Out out, int columns, int inner) {
+    if (rows == ROWS)
+        tiles<packing, Vector, ROWS>(a, b, start, out, columns, inner);
+    else if constexpr (ROWS > 1)
+        tiles_of<packing, Vector, ROWS - 1>(rows, a, b, start, out, columns, inner);
+}
+
 template <Packing packing, class Vector>
 static void packed_product(Matrix a, Matrix b, const Lane* start, Lane* out, int rows, int columns, int inner) {
-    for (int parts = (rows + 3) / 4, m = 0; parts > 0; --parts) {
+    for (int parts = (rows + TALL - 1) / TALL, m = 0; parts > 0; --parts) {
         int some = (rows - m + parts - 1) / parts;
         Matrix here{a.at + m * a.row, a.row, a.column};
-        const Lane* from = start ? start + m : nullptr;
         Out to{out + (std::ptrdiff_t)m * columns, columns};
-        if (some == 4)
-            tiles<packing, Vector, 4>(here, b, from, to, columns, inner);
-        else if (some == 3)
-            tiles<packing, Vector, 3>(here, b, from, to, columns, inner);
-        else if (some == 2)
-            tiles<packing, Vector, 2>(here, b, from, to, columns, inner);
-        else
-            tiles<packing, Vector, 1>(here, b, from, to, columns, inner);
+        tiles_of<packing, Vector>(some, here, b, start ? start + m : nullptr, to, columns, inner);
         m += some;
     }
 }
