@@ -109,7 +109,8 @@ def test_another_study_is_chosen_and_stays_in_the_address(experiments):
     page, seen = experiments()
     page.get_by_label("experiment").select_option("circles")
     expect(page.locator(".ut-typed")).to_contain_text("run circles", timeout=LONG)
-    expect(number(page, "networks")).to_have_value("20")
+    usual = experiment("circles").usual_replicates
+    expect(number(page, "networks")).to_have_value(str(usual))
     number(page, "networks").fill("3")
     number(page, "networks").press("Tab")
     page.wait_for_url(re.compile("replicates=3"))
