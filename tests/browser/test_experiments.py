@@ -93,16 +93,14 @@ def test_a_study_stops_and_goes_on_where_it_was(experiments):
     bar = page.get_by_role("progressbar", name="sigmoid trained", exact=True)
     expect(bar).not_to_have_attribute("value", "0.000", timeout=LONG)
     press(page, "Stop")
-    expect(page.locator(".ut-state")).to_contain_text(
-        "interrupted: what is done is kept", timeout=LONG
-    )
+    expect(page.locator(".ut-state")).to_contain_text("Stopped: what is done is kept", timeout=LONG)
     expect(page.get_by_role("cell", name="running")).to_have_count(0)
     page.reload()
     expect(page.locator(".ut-study")).to_be_visible(timeout=LONG)
     press(page, "Train / go on")
     expect(page.locator(".ut-state")).to_contain_text("Training.", timeout=LONG)
     press(page, "Stop")
-    expect(page.locator(".ut-state")).to_contain_text("Ended", timeout=LONG)
+    expect(page.locator(".ut-state")).to_contain_text("Stopped", timeout=LONG)
 
 
 def test_another_study_is_chosen_and_stays_in_the_address(experiments):

@@ -156,6 +156,8 @@ def _said(under_way: training.Training | None) -> str:
         return f"Training. {last}"
     if under_way.status == 0:
         return "Trained."
+    if under_way.status in training.STOPPED:
+        return "Stopped: what is done is kept, and Train goes on from there."
     return f"Ended: {last or f'status {under_way.status}'}"
 
 

@@ -14,6 +14,7 @@ from undertow.app.studies.wanted import Wanted, command
 PROGRAM = (sys.executable, "-m", "undertow.app.cli")
 LAST_LINES = 5  # of what it says, kept
 PATIENCE = 10.0  # seconds for what is done to be kept
+STOPPED = (128 + signal.SIGTERM, -signal.SIGTERM)  # the second if it had not yet begun
 
 
 class Training:
@@ -39,9 +40,12 @@ class Training:
         return self._process.poll()
 
     def stop(self) -> None:
-        """Ask it to end as at Ctrl-C: what is done is kept."""
+        """Ask it to end as at Ctrl-C: what is done is kept.
+
+        By SIGTERM, for what a shell has put into the background does not hear SIGINT.
+        """
         if self.status is None:
-            self._process.send_signal(signal.SIGINT)
+            self._process.terminate()
 
     def wait(self) -> None:
         """Wait until it has ended and all that it said is heard."""
