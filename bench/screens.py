@@ -29,6 +29,7 @@ HEIGHTS = {1280: 1000, 400: 1200}
 LONG = 120_000  # ms
 STORE = "undertow.db"
 COLUMNS = 100  # of the terminal
+WIDE = 128  # of the network watched: smaller ones take steps too short to pay for a look
 
 
 def main() -> None:
@@ -161,17 +162,17 @@ def monitor(browser: Browser, store: Path, folder: Path) -> None:
 def watched(store: Path) -> None:
     """Train a stack of sigmoids on two blobs, watched."""
     torch.manual_seed(0)
-    layers = [torch.nn.Linear(20, 32), torch.nn.Sigmoid()]
+    layers = [torch.nn.Linear(20, WIDE), torch.nn.Sigmoid()]
     for _ in range(6):
-        layers += [torch.nn.Linear(32, 32), torch.nn.Sigmoid()]
-    model = torch.nn.Sequential(*layers, torch.nn.Linear(32, 1))
+        layers += [torch.nn.Linear(WIDE, WIDE), torch.nn.Sigmoid()]
+    model = torch.nn.Sequential(*layers, torch.nn.Linear(WIDE, 1))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     inputs = torch.randn(512, 20)
     targets = (inputs[:, :1] > 0).float()
     loss_fn = torch.nn.BCEWithLogitsLoss()
     with ut.watch(model, optimizer, store=store, name="sigmoid-stack") as w:
         for _ in range(5_000):
-            chosen = torch.randint(0, 512, (64,))
+            chosen = torch.randint(0, 512, (256,))
             loss = loss_fn(model(inputs[chosen]), targets[chosen])
             optimizer.zero_grad()
             loss.backward()
