@@ -87,6 +87,14 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     process.communicate()
 
 
+@pytest.fixture
+def store(served: Served) -> Iterator[Path]:
+    """The store that the pages look at: a test makes it, and it is gone afterwards."""
+    yield served.store
+    for path in served.store.parent.glob("*"):
+        path.unlink()
+
+
 @pytest.fixture(scope="session")
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """One context for all pages: what marimo serves is fetched once."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,14 +20,6 @@ from undertow.lab.experiments import experiment
 LONG = 60_000  # ms, for what trains
 
 Open = Callable[..., tuple[Page, Seen]]
-
-
-@pytest.fixture
-def store(served: Served) -> Iterator[Path]:
-    """The store that the pages look at, gone after the test."""
-    yield served.store
-    for path in served.store.parent.glob("*"):
-        path.unlink()
 
 
 @pytest.fixture(scope="module")

@@ -23,14 +23,6 @@ PROGRAM = Path(sys.executable).with_name("undertow")
 Open = Callable[..., tuple[Page, Seen]]
 
 
-@pytest.fixture
-def store(served: Served) -> Iterator[Path]:
-    """The store that the pages look at, made by the test and gone after it."""
-    yield served.store
-    for path in served.store.parent.glob("*"):
-        path.unlink()
-
-
 @pytest.fixture(scope="module")
 def two_arms(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with two arms, sigmoid and relu, trained once as a user would."""

@@ -124,27 +124,14 @@ def train(
     hold the training up. `after_epoch` is called after each epoch with a function that draws the
     plane as it is then, for those who want to see it.
     """
+    # Both take the same, but that lanes know float32 alone.
+    given = (spec, training, data, seeds, receive)
+    with_ = {
+        "every": every,
+        "drawn_from": drawn_from,
+        "before_step": before_step,
+        "after_epoch": after_epoch,
+    }
     if chosen(spec, len(seeds), engine, dtype) == "lanes":
-        return lanes.train(
-            spec,
-            training,
-            data,
-            seeds,
-            receive,
-            every=every,
-            drawn_from=drawn_from,
-            before_step=before_step,
-            after_epoch=after_epoch,
-        )
-    return torch_engine.train(
-        spec,
-        training,
-        data,
-        seeds,
-        receive,
-        every=every,
-        drawn_from=drawn_from,
-        dtype=dtype,
-        before_step=before_step,
-        after_epoch=after_epoch,
-    )
+        return lanes.train(*given, **with_)
+    return torch_engine.train(*given, dtype=dtype, **with_)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -49,6 +48,11 @@ class Planned(NamedTuple):
         return [
             (first, self.seeds[first : first + SHARD]) for first in range(0, len(self.seeds), SHARD)
         ]
+
+    def task(self, number: int, first: int, seeds: tuple[int, ...]) -> Task:
+        """Return the pass that trains a shard; `number` is the run's place in the study."""
+        part = Part(number, first, self.arm.network, seeds)
+        return Task((part,), self.arm.training, self.every, self.engine)
 
 
 class Progress(NamedTuple):
@@ -159,13 +163,6 @@ def run(
     return [each.outcome() for each in under_way]
 
 
-def steps(planned: Planned, data: Data) -> int:
-    """Return how many steps each network of a run takes."""
-    training = planned.arm.training
-    each = math.ceil(len(data.train_targets) / training.batch_size)
-    return each * training.epochs * max(1, len(training.stages))
-
-
 def tasks_left(planned: Sequence[Planned], store: Store, *, fresh: bool = False) -> list[Task]:
     """Return the passes that `run` would train."""
     return _tasks(_under_way(planned, store, fresh))
@@ -183,9 +180,7 @@ def _tasks(under_way: Sequence[_UnderWay]) -> list[Task]:
 def _passes(study: Iterable[tuple[Planned, list[tuple[int, tuple[int, ...]]]]]) -> list[Task]:
     """Return the passes that train these shards of each run."""
     return joined(
-        Task(
-            (Part(number, first, run.arm.network, seeds),), run.arm.training, run.every, run.engine
-        )
+        run.task(number, first, seeds)
         for number, (run, shards) in enumerate(study)
         for first, seeds in shards
     )

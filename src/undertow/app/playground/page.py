@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any
 
-from undertow.app import address, parts
+from undertow.app import address, painting, parts
 from undertow.app.given import asked
 from undertow.app.playground import controls
 from undertow.app.playground.scene import scene
@@ -184,8 +184,7 @@ def _paint(mo: Any, session: Session, view: View, remedies: Any) -> None:
         if picture.version and (picture.version, paused) != seen and session.trial:
             seen = (picture.version, paused)
             shown = scene(mo, session.trial, picture, view, remedies, paused=paused)
-            if not painter.should_exit:
-                mo.output.replace(shown)
+            painting.replace(mo, painter, shown)
         elif not running:
             return
         else:
@@ -199,11 +198,6 @@ def _subject(trial: Trial, table: str | None) -> tuple[object, ...]:
 
 def keep_address(mo: Any, trial: Trial) -> None:
     """Write the trial into the address bar, so that what is copied is what is seen."""
-    words = address.words(trial)
-    kept = mo.query_params()
-    for word in [*kept.to_dict()]:
-        if word not in words and word != "lock":
-            kept.remove(word)
-    for word, text in words.items():
-        if kept.get(word) != text:
-            kept.set(word, text)
+    # All that stand there but `lock`, those that nobody knows too.
+    there = [word for word in mo.query_params().to_dict() if word != "lock"]
+    painting.keep_address(mo, there, address.words(trial))

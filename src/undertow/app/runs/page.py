@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from undertow.app import parts
+from undertow.app import painting, parts
 from undertow.app.given import asked, given
 from undertow.app.runs import looking
 from undertow.app.runs.looking import Row
@@ -51,8 +51,9 @@ def rows(shown: Shown) -> list[Row]:
     """Return the list; empty where the store cannot be read, which the painter says."""
     shown.list_ = ()
     try:
-        found = looking.listed(shown.path)
+        # Before the list is read: a run that begins between the two is then found to be new.
         shown.list_ = looking.contents(shown.path)
+        found = looking.listed(shown.path)
     except UndertowError:
         return []
     if shown.runs:
@@ -102,29 +103,18 @@ def _follow(mo: Any, shown: Shown, picked: int, view: View, renew: Callable[[], 
                 if picked > MOST:
                     said = f"{picked} runs are picked: shown are the first two."
                     picture = mo.vstack([parts.message(mo, said), picture])
-                _replace(mo, painter, picture)
+                painting.replace(mo, painter, picture)
             if looking.contents(shown.path) != shown.list_:
                 renew()
         except UndertowError as error:
             if seen != str(error):
                 seen = str(error)
-                _replace(mo, painter, parts.message(mo, seen, "problem"))
+                painting.replace(mo, painter, parts.message(mo, seen, "problem"))
             if shown.list_ and not isinstance(error, RunMissing):
                 shown.list_ = ()
                 renew()
         spent = time.monotonic() - began
-        _wait(painter, max(POLL, spent / SHARE - spent))
-
-
-def _replace(mo: Any, painter: Any, picture: Any) -> None:
-    if not painter.should_exit:
-        mo.output.replace(picture)
-
-
-def _wait(painter: Any, seconds: float) -> None:
-    until = time.monotonic() + seconds
-    while not painter.should_exit and time.monotonic() < until:
-        time.sleep(0.05)
+        painting.wait(painter, max(POLL, spent / SHARE - spent))
 
 
 def _cells(row: Row) -> dict[str, Any]:
@@ -141,9 +131,4 @@ def _cells(row: Row) -> dict[str, Any]:
 
 
 def _keep_address(mo: Any, runs: Sequence[str]) -> None:
-    kept = mo.query_params()
-    for word, run in zip(WORDS, [*runs, None], strict=False):
-        if run is None:
-            kept.remove(word)
-        elif kept.get(word) != run:
-            kept.set(word, run)
+    painting.keep_address(mo, WORDS, dict(zip(WORDS, runs, strict=False)))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from undertow.app import parts
+from undertow.app import painting, parts
 from undertow.app.given import Given, asked, given
 from undertow.app.studies import training
 from undertow.app.studies import wanted as wanting
@@ -109,12 +109,7 @@ def panel(mo: Any, menu: Any, sizes: Any, train: Any, stop: Any) -> Any:
 
 def draw(mo: Any, told: Given, wanted: Wanted) -> None:
     """Keep the address, and look on until marimo calls another painter."""
-    kept, words = mo.query_params(), wanting.words(wanted)
-    for word in wanting.WORDS:
-        if word not in words:
-            kept.remove(word)
-        elif kept.get(word) != words[word]:
-            kept.set(word, words[word])
+    painting.keep_address(mo, wanting.WORDS, wanting.words(wanted))
     mo.Thread(target=_look_on, args=(mo, told, wanted), daemon=True).start()
 
 
@@ -130,21 +125,14 @@ def _look_on(mo: Any, told: Given, wanted: Wanted) -> None:
             if (arms, said) != seen:
                 seen = (arms, said)
                 shown = _document(told.store, plan.experiment.name, _whole(arms))
-                _replace(
+                painting.replace(
                     mo, painter, scene(mo, plan, wanting.written(wanted, told), arms, said, shown)
                 )
         except UndertowError as error:
             if seen != str(error):
                 seen = str(error)
-                _replace(mo, painter, parts.message(mo, seen, "problem"))
-        until = time.monotonic() + max(POLL, time.monotonic() - began)
-        while not painter.should_exit and time.monotonic() < until:
-            time.sleep(0.05)
-
-
-def _replace(mo: Any, painter: Any, picture: Any) -> None:
-    if not painter.should_exit:
-        mo.output.replace(picture)
+                painting.replace(mo, painter, parts.message(mo, seen, "problem"))
+        painting.wait(painter, max(POLL, time.monotonic() - began))
 
 
 def _said(under_way: training.Training | None) -> str:

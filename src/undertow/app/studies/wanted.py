@@ -105,7 +105,7 @@ def plan(wanted: Wanted, given: Given) -> Plan:
     runs = study.plan(
         found, data, replicates=wanted.replicates, epochs=wanted.epochs, seed=wanted.seed
     )
-    return Plan(found, runs, [study.steps(run, data) for run in runs])
+    return Plan(found, runs, [run.task(0, *run.shards[0]).steps(data) for run in runs])
 
 
 @lru_cache(maxsize=2)
