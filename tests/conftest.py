@@ -56,8 +56,9 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=20_000)  # ms: the other core may be busy with other tests
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=named, args=list(FLAGS))
         yield started

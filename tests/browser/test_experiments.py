@@ -63,7 +63,7 @@ def test_a_study_trains_and_is_judged_and_reported(experiments):
     expect(page.locator(".ut-typed")).to_contain_text(
         "undertow run moons --replicates 2 --epochs 3 --store"
     )
-    assert page.get_by_role("cell", name="not begun").count() == 10
+    expect(page.get_by_role("cell", name="not begun")).to_have_count(10)
     press(page, "Train / go on")
     expect(page.get_by_role("cell", name="finished")).to_have_count(10, timeout=LONG)
     expect(page.locator(".ut-state")).to_contain_text("Trained.", timeout=LONG)

@@ -47,9 +47,10 @@ def test_it_shows_a_prediction_and_one_pass_before_any_training(playground):
     expect(page.locator(".ut-message").first).to_have_text(
         re.compile(r"At step 1 layer 1 gets 1/[\d,]+ of the delta of layer 10")
     )
-    said = page.locator("[role=graphics-document]").first.get_attribute("aria-label")
-    assert said
-    assert "by layer, the input at the bottom" in said
+    drawn = page.get_by_role("region", name="Measured").locator("[role=graphics-document]")
+    expect(drawn.first).to_have_attribute(
+        "aria-label", re.compile("by layer, the input at the bottom")
+    )
     assert (seen.errors, seen.requests) == ([], [])
 
 
@@ -132,12 +133,14 @@ def test_stepping_pauses_after_each_epoch(playground):
 
 def test_reset_means_again_and_new_seeds_means_others(playground):
     page, _ = playground()
-    first = page.locator(".ut-message").first.inner_text()
+    message = page.locator(".ut-message").first
+    expect(message).to_have_text(re.compile("At step 1 layer 1"))
+    first = message.inner_text()
     button(page, "Train / pause").click()
     trained(page)
     button(page, "Reset").click()
     expect(page.locator(".ut-dots")).to_have_count(0, timeout=LONG)
-    assert page.locator(".ut-message").first.inner_text() == first
+    expect(message).to_have_text(first)
     button(page, "New seeds").click()
     page.wait_for_url(re.compile("seeds=8-15"))
     expect(page.locator(".ut-message").first).not_to_have_text(first, timeout=LONG)
@@ -153,6 +156,7 @@ def test_the_keyboard_trains_and_resets(playground):
 
 def test_the_keyboard_reaches_every_control(playground):
     page, _ = playground()
+    expect(page.get_by_text("Apply batch-norm")).to_be_visible()
     page.get_by_text("More controls").click()
     names = """() => { let at = document.activeElement, name = '';
       while (at) {
