@@ -10,14 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 import undertow as ut
 from undertow.errors import RunMissing, StoreError, StoreForeign, StoreMissing, StoreNewer
 from undertow.trace.database import FORMAT
-from undertow.trace.packing import packed, unpacked
 from undertow.trace.record import Chunk, Event, Header, Layer, provenance
 from undertow.trace.store import Store
 
@@ -59,21 +55,6 @@ def test_what_goes_in_comes_out(tmp_path: Path):
     assert trace.artefacts["first_layer_change"].tolist() == [[1, 1, 0], [1, 1, 0]]
     assert trace.events == (Event("nonfinite", 2, "hidden_1", 0, "why"),)
     assert trace.attributes["arm"] == "a"
-
-
-@given(
-    hnp.arrays(st.sampled_from(["<f4", "<f8", "<i8", "|u1", "<i4"]), hnp.array_shapes(min_side=0))
-)
-def test_packing_keeps_every_bit(array: np.ndarray):
-    back = unpacked(*packed(array))
-    assert back.dtype == array.dtype
-    assert back.shape == array.shape
-    assert back.tobytes() == array.tobytes()
-
-
-def test_packing_does_not_need_contiguous_arrays():
-    array = np.arange(24, dtype=np.float32).reshape(2, 3, 4).transpose(2, 0, 1)
-    assert np.array_equal(unpacked(*packed(array)), array)
 
 
 def test_a_run_is_found_by_the_beginning_of_its_id(tmp_path: Path):
