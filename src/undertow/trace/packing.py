@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from itertools import groupby
 
 import numpy as np
 
@@ -23,10 +24,11 @@ def packed(array: np.ndarray) -> tuple[str, str, bytes]:
     array = np.ascontiguousarray(array)
     planes = _planes(array)
     parts = [HEADER]
-    for plane in planes:
-        packer = _packer(1 if _gets_shorter(plane) else 0)
+    for shorter, alike in groupby(planes, _gets_shorter):  # a packer costs more than a small plane
+        packer = _packer(1 if shorter else 0)
+        parts += [packer.compress(plane) for plane in alike]
         # A full flush ends on a whole byte, where another packer's blocks may follow.
-        parts += [packer.compress(plane), packer.flush(zlib.Z_FULL_FLUSH)]
+        parts.append(packer.flush(zlib.Z_FULL_FLUSH))
     parts += [END, zlib.adler32(planes).to_bytes(4, "big")]
     return array.dtype.newbyteorder("<").str, json.dumps(array.shape), b"".join(parts)
 
