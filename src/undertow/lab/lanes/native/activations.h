@@ -105,10 +105,11 @@ struct Linear : BySlope<Vector> {
     static Vector slope(Vector, Vector) { return every<Vector>(1.0f); }
 };
 
-// What is measured of a layer's slopes: their root mean square, the shares of (unit, sample) pairs
-// that are saturated, and of units whose slope is 0 for every sample.
-struct Slopes {
-    Lane rms, saturated, dead;
+// What is measured of a layer as it is passed: root mean squares before the activation, after it, and
+// of its slopes; the shares of (unit, sample) pairs that are saturated, and of units whose slope is 0
+// for every sample.
+struct Passed {
+    Lane before, after, slope, saturated, dead;
 };
 
 constexpr float SATURATED_BELOW = 0.05f;
@@ -116,7 +117,7 @@ constexpr float SATURATED_BELOW = 0.05f;
 struct Activation {
     void (*forward)(const Lane* z, Lane* x, int numbers);
     void (*back)(Lane* delta, const Lane* z, const Lane* x, int numbers);
-    Slopes (*measure)(const Lane* z, const Lane* x, int units, int samples);
+    Passed (*measure)(const Lane* z, const Lane* x, int units, int samples);
 };
 
 template <template <class> class Function>
@@ -137,33 +138,44 @@ static void back_through(Lane* delta, const Lane* z, const Lane* x, int numbers)
 }
 
 template <template <class> class Function>
-static Slopes slopes_of(const Lane* z, const Lane* x, int units, int samples) {
+static Passed passed(const Lane* z, const Lane* x, int units, int samples) {
     constexpr float limit = SATURATED_BELOW * Function<Lane>::steepest;
     Lane dead{};
     Several saturated{};
-    Wide sum{};
+    Wide before{}, after{}, steep{};
     for (int unit = 0; unit < units; ++unit) {
-        const Lane *before = z + (std::ptrdiff_t)unit * samples, *after = x + (std::ptrdiff_t)unit * samples;
-        Several sizes{}, squares{};
-        each_number(samples, [&](int i, auto vector) {
-            using Vector = decltype(vector);
-            Vector slope = Function<Vector>::slope(get<Vector>(before + i), get<Vector>(after + i));
-            Vector size = magnitude(slope);
-            sizes += widened(size);
-            squares += widened(size * size);
-            saturated += widened(ones<Vector>(size < limit));
-        });
+        Several sizes{};
+        for (int from = 0; from < samples; from += SUMMED_AT_ONCE) {
+            std::ptrdiff_t at = (std::ptrdiff_t)unit * samples + from;
+            Several befores{}, afters{}, slopes{};
+            each_number(samples - from < SUMMED_AT_ONCE ? samples - from : SUMMED_AT_ONCE, [&](int i, auto vector) {
+                using Vector = decltype(vector);
+                Vector in = get<Vector>(z + at + i), out = get<Vector>(x + at + i);
+                Vector slope = Function<Vector>::slope(in, out), size = magnitude(slope);
+                befores += widened(in * in);
+                afters += widened(out * out);
+                slopes += widened(slope * slope);
+                sizes += widened(size);
+                saturated += widened(ones<Vector>(size < limit));
+            });
+            before += wide(folded(befores));
+            after += wide(folded(afters));
+            steep += wide(folded(slopes));
+        }
         dead += counted(folded(sizes) == 0.0f);
-        sum += wide(folded(squares));
     }
     int pairs = units * samples;
-    sum = settled(sum, pairs, [=](int i) { return Function<Lane>::slope(z[i], x[i]); });
-    return {narrow(root(sum / (double)pairs)), folded(saturated) / (float)pairs, dead / (float)units};
+    before = settled(before, pairs, [=](int i) { return z[i]; });
+    after = settled(after, pairs, [=](int i) { return x[i]; });
+    steep = settled(steep, pairs, [=](int i) { return Function<Lane>::slope(z[i], x[i]); });
+    auto mean_root = [=](Wide sum) { return narrow(root(sum / (double)pairs)); };
+    return {mean_root(before), mean_root(after), mean_root(steep), folded(saturated) / (float)pairs,
+            dead / (float)units};
 }
 
 template <template <class> class Function>
 static constexpr Activation entry() {
-    return {forward_through<Function>, back_through<Function>, slopes_of<Function>};
+    return {forward_through<Function>, back_through<Function>, passed<Function>};
 }
 
 // In the order of `ACTIVATIONS` in undertow/spec.py.

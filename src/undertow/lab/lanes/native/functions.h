@@ -6,26 +6,19 @@
 
 template <class Vector>
 static inline Vector exponential(Vector value) {
-    // Adding 1.5 x 2^23 rounds to a whole number, whose bits are then the number itself. The
-    // compiler must not reorder this: no -ffast-math.
+    // Adding 1.5 x 2^23 rounds to a whole number. The compiler must not reorder this: no -ffast-math.
     constexpr float ROUND = 12582912.0f;
     Vector x = at_most(at_least(value, every<Vector>(-104.0f)), every<Vector>(89.0f));  // 0 and Inf, to a float
-    Vector shifted = x * 1.44269504088896341f + ROUND;
-    BitsOf<Vector> power = (BitsOf<Vector>)shifted - (BitsOf<Vector>)every<Vector>(ROUND);
-    Vector whole = shifted - ROUND;
-    x = x - whole * 0.693359375f;
-    x = x + whole * 2.12194440e-4f;
+    Vector power = (x * 1.44269504088896341f + ROUND) - ROUND;
+    x = x - power * 0.693359375f;
+    x = x + power * 2.12194440e-4f;
     Vector sum = every<Vector>(1.9875691500e-4f);
     sum = sum * x + 1.3981999507e-3f;
     sum = sum * x + 8.3334519073e-3f;
     sum = sum * x + 4.1665795894e-2f;
     sum = sum * x + 1.6666665459e-1f;
     sum = sum * x + 5.0000001201e-1f;
-    sum = sum * x * x + x + 1.0f;
-    // In two factors: one alone could not reach what is below 1e-38.
-    power = (value == value) ? power : (BitsOf<Vector>)every<Vector>(0.0f);
-    BitsOf<Vector> half = power >> 1;
-    return sum * (Vector)((half + 127) << 23) * (Vector)((power - half + 127) << 23);
+    return scaled(sum * x * x + x + 1.0f, power);
 }
 
 // Of a positive normal number.

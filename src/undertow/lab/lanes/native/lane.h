@@ -4,6 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
 constexpr int LANES = 8;
 
 typedef float Lane __attribute__((vector_size(4 * LANES)));
@@ -104,21 +108,38 @@ static inline Vector ones(BitsOf<Vector> holds) {
 }
 static inline Lane counted(Bits holds) { return ones<Lane>(holds); }
 
-static inline bool any(Bits holds) {
-    Bits found = holds;
-    std::int32_t either = 0;
-    for (int lane = 0; lane < LANES; ++lane) either |= found[lane];
-    return either != 0;
-}
-
-static inline Lane root(Lane value) {
-    Lane found{};
-    for (int lane = 0; lane < LANES; ++lane) found[lane] = __builtin_sqrtf(value[lane]);
+template <class Whole>
+static inline bool any(Whole holds) {
+    bool found = false;
+    for (std::size_t lane = 0; lane < sizeof holds / sizeof holds[0]; ++lane) found |= holds[lane] != 0;
     return found;
 }
 
-static inline Wide root(Wide value) {
-    Wide found{};
-    for (int lane = 0; lane < LANES; ++lane) found[lane] = __builtin_sqrt(value[lane]);
+static inline float root(float value) { return __builtin_sqrtf(value); }
+static inline double root(double value) { return __builtin_sqrt(value); }
+template <class Vector>
+static inline Vector root(Vector value) {
+    Vector found{};
+    for (std::size_t lane = 0; lane < sizeof found / sizeof found[0]; ++lane) found[lane] = root(value[lane]);
     return found;
 }
+
+// value x 2^power, of whole powers from -150 to 150. In two factors: one alone could not reach what
+// is below 1e-38.
+template <class Vector>
+static inline Vector scaled(Vector value, Vector power) {
+    power = power == power ? power : Vector{};
+    BitsOf<Vector> whole = __builtin_convertvector(power, BitsOf<Vector>), half = whole >> 1;
+    return value * (Vector)((half + 127) << 23) * (Vector)((whole - half + 127) << 23);
+}
+
+#if defined(__AVX512F__)
+// The same, where the compiler does not find the one instruction by itself.
+static inline Several at_least(Several value, Several floor) { return _mm512_max_ps(floor, value); }
+static inline Several at_most(Several value, Several ceiling) { return _mm512_min_ps(ceiling, value); }
+static inline Several root(Several value) { return _mm512_sqrt_ps(value); }
+static inline Wide root(Wide value) { return _mm512_sqrt_pd(value); }
+static inline Several scaled(Several value, Several power) { return _mm512_scalef_ps(value, power); }
+static inline bool any(Bits holds) { return _mm256_movepi32_mask((__m256i)holds) != 0; }
+static inline bool any(BitsOf<Wide> holds) { return _mm512_movepi64_mask((__m512i)holds) != 0; }
+#endif

@@ -12,17 +12,14 @@ constexpr int SUMMED_AT_ONCE = 512;                   // squares; their sums are
 template <class Number>
 static inline Wide settled(Wide sum, int count, Number number) {
     double low = SAFE_LOW * SAFE_LOW * count, high = SAFE_HIGH * SAFE_HIGH * count;
-    bool safe = true;
-    for (int lane = 0; lane < LANES; ++lane) safe &= sum[lane] > low && sum[lane] < high;
-    if (__builtin_expect(safe, true)) return sum;
+    auto outside = ~((sum > low) & (sum < high));
+    if (__builtin_expect(!any(outside), true)) return sum;
     Wide exact{};
     for (int i = 0; i < count; ++i) {
         Wide each = wide(number(i));
         exact += each * each;
     }
-    for (int lane = 0; lane < LANES; ++lane)
-        if (!(sum[lane] > low && sum[lane] < high)) sum[lane] = exact[lane];
-    return sum;
+    return outside ? exact : sum;
 }
 
 static inline Wide squares(const Lane* numbers, int count) {
@@ -51,6 +48,18 @@ static inline Lane norm(const Lane* numbers, int count) {
 
 static inline Lane rms(const Lane* numbers, int count) {
     return narrow(root(squares(numbers, count) / (double)count));
+}
+
+static inline Lane sum_of(const Lane* numbers, int count) {
+    constexpr int SUMS = 4;
+    Several parts[SUMS] = {};
+    int i = 0;
+    for (; i + SUMS * NEIGHBOURS <= count; i += SUMS * NEIGHBOURS) {
+#pragma GCC unroll 4
+        for (int part = 0; part < SUMS; ++part) parts[part] += get<Several>(numbers + i + part * NEIGHBOURS);
+    }
+    for (; i < count; ++i) parts[0] += widened(numbers[i]);
+    return folded((parts[0] + parts[1]) + (parts[2] + parts[3]));
 }
 
 // Each is divided first, so that the sum cannot overflow.

@@ -35,10 +35,13 @@ static inline void change(const Rule& rule, std::int64_t step, const Lane* gradi
     float epsilon = (float)(rule.optimizer == KERAS_ADAM ? rule.epsilon : rule.epsilon * correction2);
     float factor = (float)(-rule.learning_rate * correction2 / correction1);
     float kept = (float)rule.beta2, fresh1 = (float)(1 - rule.beta1), fresh2 = (float)(1 - rule.beta2);
-    for (int i = 0; i < count; ++i) {
-        Lane own = gradient[i];
-        first[i] += fresh1 * (own - first[i]);
-        second[i] = second[i] * kept + fresh2 * own * own;
-        out[i] = first[i] / (root(at_least(second[i], all(FLT_MIN))) + epsilon) * factor;
-    }
+    each_number(count, [=](int i, auto vector) {
+        using Vector = decltype(vector);
+        Vector own = get<Vector>(gradient + i), mean = get<Vector>(first + i), square = get<Vector>(second + i);
+        mean += fresh1 * (own - mean);
+        square = square * kept + fresh2 * own * own;
+        put(first + i, mean);
+        put(second + i, square);
+        put(out + i, mean / (root(at_least(square, every<Vector>(FLT_MIN))) + epsilon) * factor);
+    });
 }

@@ -88,11 +88,8 @@ static void gradient_of(const Network& net, const Space& at, const Lane* delta, 
     Matrix left{delta, at.batch, 1};
     Matrix right{read_of(net, at, layer - 1), 1, at.batch};
     product(left, right, nullptr, at.gradient + net.weights(layer), rows, net.fan_in(layer), at.batch);
-    for (int unit = 0; unit < rows; ++unit) {
-        Lane sum = all(0.0f);
-        for (int i = unit * at.batch; i < (unit + 1) * at.batch; ++i) sum += delta[i];
-        at.gradient[net.biases(layer) + unit] = sum;
-    }
+    Lane* biases = at.gradient + net.biases(layer);
+    for (int unit = 0; unit < rows; ++unit) biases[unit] = sum_of(delta + unit * at.batch, at.batch);
 }
 
 // Adds what arrives over skips, and sends on what leaves over them. `began` has a flag a layer:
@@ -120,13 +117,13 @@ static void measure_layer(const Network& net, const Space& at, const Lane* delta
                           const Record& record) {
     const Lane* z = at.preactivations + layer * at.layer;
     const Lane* x = at.activations + layer * at.layer;
-    Slopes slopes = ACTIVATIONS[net.activation].measure(z, x, net.width, at.batch);
+    Passed found = ACTIVATIONS[net.activation].measure(z, x, net.width, at.batch);
     record.layer(DELTA_NORM, layer, norm(delta, (int)at.layer));
-    record.layer(PREACTIVATION_RMS, layer, rms(z, (int)at.layer));
-    record.layer(ACTIVATION_RMS, layer, rms(x, (int)at.layer));
-    record.layer(SLOPE_RMS, layer, slopes.rms);
-    record.layer(SATURATED_FRACTION, layer, slopes.saturated);
-    record.layer(DEAD_FRACTION, layer, slopes.dead);
+    record.layer(PREACTIVATION_RMS, layer, found.before);
+    record.layer(ACTIVATION_RMS, layer, found.after);
+    record.layer(SLOPE_RMS, layer, found.slope);
+    record.layer(SATURATED_FRACTION, layer, found.saturated);
+    record.layer(DEAD_FRACTION, layer, found.dead);
 }
 
 static void measure_output(const Network& net, const Space& at, const Record& record) {

@@ -57,5 +57,8 @@ static void step(const Network& net, const Rule& rule, double limit, std::int64_
         if (record.wanted() && leaf.weights)
             record.layer(UPDATE_NORM, leaf.layer, norm(at.update + leaf.from, leaf.count));
     });
-    for (int i = 0; i < count; ++i) of.flat[i] += at.update[i];
+    each_number(count, [&](int i, auto vector) {
+        using Vector = decltype(vector);
+        put(of.flat + i, get<Vector>(of.flat + i) + get<Vector>(at.update + i));
+    });
 }
