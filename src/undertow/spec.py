@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from itertools import pairwise
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -58,6 +59,7 @@ Spec = TypeVar("Spec", bound=BaseModel)
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
+@cache
 def parse_initialisation(text: str) -> tuple[str, tuple[float, ...]]:
     """Split an initialisation into its name and its numbers.
 

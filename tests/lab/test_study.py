@@ -133,6 +133,20 @@ def test_shards_give_the_same_networks_as_one_pass(tmp_path: Path, monkeypatch: 
     )
 
 
+@pytest.mark.parametrize("engine", ["torch", "lanes"])
+def test_the_trace_at_hand_is_the_one_that_is_read_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
+):
+    monkeypatch.setattr(study, "SHARD", 2)
+    with ut.open(tmp_path / "runs.db", create=True) as store:
+        outcome = ran(planned(engine=engine), store)
+        read = store.trace(outcome.run)
+    assert outcome.trace.dataset.identical(read.dataset)
+    assert outcome.trace.events == read.events
+    for name, array in read.artefacts.items():
+        np.testing.assert_array_equal(outcome.trace.artefacts[name], array, err_msg=name)
+
+
 def test_an_interrupted_run_keeps_its_shards_and_is_finished_by_the_same_call(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

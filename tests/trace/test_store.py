@@ -13,6 +13,7 @@ import pytest
 
 import undertow as ut
 from undertow.errors import RunMissing, StoreError, StoreForeign, StoreMissing, StoreNewer
+from undertow.trace import writer as writers
 from undertow.trace.database import FORMAT
 from undertow.trace.record import Chunk, Event, Header, Layer, provenance
 from undertow.trace.store import Store
@@ -217,6 +218,34 @@ def test_a_reader_sees_a_run_while_it_is_written(tmp_path: Path):
             writer.append(0, chunk([2]))
             writer.flush()
             assert reader.trace("r").dataset.sizes["step"] == 2
+
+
+def test_much_at_once_is_packed_beside_and_written_at_the_next_flush(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(writers, "PACK_BYTES", 10)
+    monkeypatch.setattr(writers, "FLUSH_SECONDS", 1e9)
+    with ut.open(tmp_path / "runs.db", create=True) as store:
+        writer = store.begin("r", "key", "r", header())
+        for step in range(1, 6):
+            writer.append(0, chunk([step], value=step))
+        assert store.trace("r").dataset.sizes["step"] == 0
+        writer.flush()
+        found = store.trace("r").dataset["grad_norm"].values[:, :, 0]
+    assert found.tolist() == [[1, 2, 3, 4, 5]] * 2
+
+
+def test_what_could_not_be_written_is_written_by_the_next_flush(tmp_path: Path):
+    with ut.open(tmp_path / "runs.db", create=True) as store:
+        writer = store.begin("r", "key", "r", header())
+        writer.append(0, chunk([1]))
+        store._connection.execute("PRAGMA query_only = ON")
+        with pytest.raises(StoreError):
+            writer.flush()
+        store._connection.execute("PRAGMA query_only = OFF")
+        writer.append(0, chunk([2]))
+        writer.flush()
+        assert store.trace("r").dataset.sizes["step"] == 2
 
 
 def test_a_transaction_interrupted_at_its_beginning_is_not_left_open(tmp_path):

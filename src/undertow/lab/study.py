@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from undertow.errors import SpecError
@@ -199,7 +200,7 @@ class _UnderWay:
             self.shards_left = []
         self.trained, self.seconds = 0, 0.0
         self._a_shard = planned.arm.training.epochs * max(1, len(planned.arm.training.stages))
-        self._taken: dict[int, int] = {}  # epochs of each shard on its way
+        self._taken: dict[int, list[Chunk]] = {}  # epochs of each shard on its way
         self.epochs = self._a_shard * len(planned.shards)
         self.epochs_done = self._a_shard * len(finished)
         self.trace: Trace | None = None
@@ -209,11 +210,12 @@ class _UnderWay:
         self._writer = self._writer or self._begin(data)
         self.epochs_done += 1
         self._writer.append(part.first, chunk)
-        self._taken[part.first] = self._taken.get(part.first, 0) + 1
+        placed = replace(chunk, first_replicate=part.first)
+        self._taken.setdefault(part.first, []).append(placed)
 
     def has_every_epoch(self, part: Part) -> bool:
         """Tell whether an interruption, between two writes, left no epoch of a shard out."""
-        return self._taken.get(part.first) == self._a_shard
+        return len(self._taken.get(part.first, ())) == self._a_shard
 
     def keep(self, part: Part, shard: Shard) -> None:
         """Write a whole shard."""
@@ -231,11 +233,18 @@ class _UnderWay:
         if self.whole or self.shards_left:
             return
         writer = self._writer or self._begin(data)
-        trace = self.store.trace(writer.run)
+        # Of a run that was taken up again the store alone has what was trained before.
+        chunks = [chunk for shard in self._taken.values() for chunk in shard]
+        trace = self.store.trace(writer.run, chunks=chunks if self._all_taken else None)
+        self._taken.clear()
         events = anomalies(trace)
         writer.finish("finished", events)
         self.trace = Trace(trace.dataset, events, trace.artefacts)
         self._writer, self.whole = None, True
+
+    @property
+    def _all_taken(self) -> bool:
+        return sum(map(len, self._taken.values())) == self.epochs
 
     def abandon(self) -> None:
         if self._writer:

@@ -137,7 +137,7 @@ def build(
     sizes = {"replicate": len(header.seeds), "step": len(steps), "layer": len(header.layers)}
     arrays: dict[str, np.ndarray] = {}
     for chunk in chunks:
-        places = np.searchsorted(steps, chunk.steps)
+        places = _places(steps, chunk.steps)
         for name, part in chunk.arrays.items():
             dims = _dims(name, part, len(chunk.steps), sizes["layer"])
             shape = tuple(sizes[dim] for dim in dims)
@@ -181,6 +181,14 @@ def _joined_steps(chunks: Sequence[Chunk]) -> tuple[np.ndarray, np.ndarray]:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     steps, first = np.unique(np.concatenate([chunk.steps for chunk in chunks]), return_index=True)
     return steps, np.concatenate([chunk.epochs for chunk in chunks])[first]
+
+
+def _places(steps: np.ndarray, own: np.ndarray) -> slice | np.ndarray:
+    """Return where a chunk's steps are among all: a slice, which is quicker, if side by side."""
+    places = np.searchsorted(steps, own)
+    if len(own) and np.array_equal(places, np.arange(places[0], places[0] + len(own))):
+        return slice(places[0], places[0] + len(own))
+    return places
 
 
 def _dims(name: str, part: np.ndarray, steps: int, layers: int) -> tuple[str, ...]:

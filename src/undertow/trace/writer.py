@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from undertow.trace.store import Store
 
 FLUSH_SECONDS = 0.5
+PACK_BYTES = 8_000_000  # so much is packed while the training goes on, not when it is written
 CELL = 150  # bytes that SQLite takes for a row beside its array, at most
 
 _INSERT_CHUNKS = "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -33,30 +35,37 @@ class Writer:
     def __init__(self, store: Store, run: str):
         self.store, self.run = store, run
         self._waiting: list[tuple[int, Chunk]] = []
+        self._bytes = 0
+        self._packing: list[tuple[tuple[Any, ...], Future[tuple[str, str, bytes]]]] = []
         self._last_step = 0
         self._flushed = time.monotonic()
 
     def append(self, shard: int, chunk: Chunk) -> None:
         """Take a chunk of the shard that begins at replicate `shard`."""
         self._waiting.append((shard, chunk))
+        self._bytes += sum(array.nbytes for array in chunk.arrays.values())
         self._last_step = int(chunk.steps[-1])
         if time.monotonic() - self._flushed > FLUSH_SECONDS:
             self.flush()
+        elif self._bytes > PACK_BYTES:
+            self._pack()
 
     def flush(self) -> None:
         """Write what waits, in one transaction."""
-        arrays = [
-            row
-            for shard, chunk in _merged(self._waiting)
-            for row in _chunk_rows(self.run, shard, chunk)
-        ]
-        with ThreadPoolExecutor() as pool:  # zlib lets other threads run
-            packs = pool.map(packed, [array for _, array in arrays])
-            rows = [(*names, *pack) for (names, _), pack in zip(arrays, packs, strict=True)]
+        self._pack()
+        rows = [(*names, *pack.result()) for names, pack in self._packing]
         with self.store.writing() as connection:
             connection.executemany(_INSERT_CHUNKS, rows)
-        self._waiting.clear()
+        self._packing.clear()
         self._flushed = time.monotonic()
+
+    def _pack(self) -> None:
+        """Have what waits packed by other threads."""
+        for shard, chunk in _merged(self._waiting):
+            for names, array in _chunk_rows(self.run, shard, chunk):
+                self._packing.append((names, _packers().submit(packed, array)))
+        self._waiting.clear()
+        self._bytes = 0
 
     def write(self, chunks: Iterable[Chunk], events: Sequence[Event]) -> int:
         """Write steps and events of a run of one shard at once; return the bytes they take."""
@@ -112,6 +121,11 @@ class Writer:
             connection.execute("DELETE FROM events WHERE run = ?", (self.run,))
             connection.executemany(_INSERT_EVENTS, [(self.run, *event) for event in events])
             connection.execute("UPDATE runs SET state = ? WHERE id = ?", (state, self.run))
+
+
+@cache
+def _packers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(thread_name_prefix="packing")  # zlib lets other threads run
 
 
 def _chunk_rows(run: str, shard: int, chunk: Chunk) -> list[tuple[tuple[Any, ...], np.ndarray]]:

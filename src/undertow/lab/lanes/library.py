@@ -136,6 +136,7 @@ def _described(found: Any) -> Any:
     found.lanes_train.argtypes = [*of_training, *space]
     found.lanes_answer.argtypes = [network, state, c_void_p, c_int64, c_int32, c_void_p, *space]
     found.lanes_distinct.argtypes = [network, state, c_void_p, c_int32]
-    for function in (found.lanes_train, found.lanes_answer, found.lanes_distinct):
-        function.restype = None
+    found.lanes_orders.argtypes = [c_void_p, c_int64, c_int32, c_void_p]
+    for name in ("train", "answer", "distinct", "orders"):
+        getattr(found, f"lanes_{name}").restype = None
     return found

@@ -17,8 +17,7 @@ from undertow.lab.artefacts import of_first_layer, of_plane, of_whole, plane, se
 from undertow.lab.batches import batch, samples
 from undertow.lab.data import Data
 from undertow.lab.lanes.blocks import Given, Lanes, Record
-from undertow.lab.lanes.state import padded
-from undertow.lab.randomness import batch_orders, generator
+from undertow.lab.lanes.orders import Orders
 from undertow.lab.stages import staged, stages
 from undertow.lab.threads import torch_threads
 from undertow.lab.way import way_back
@@ -56,7 +55,7 @@ def train(
         test_inputs = np.ascontiguousarray(data.test_inputs, np.float32)
         test_targets = torch.from_numpy(data.test_targets)
         points = plane(data, torch.float32)
-        orders = [generator(seed, "order") for seed in seeds]
+        orders = Orders(seeds)
         steps_an_epoch = math.ceil(count / training.batch_size)
         last = len(planned) * training.epochs * steps_an_epoch
         first_layer, histograms = [], []
@@ -74,17 +73,17 @@ def train(
 
             for _ in range(training.epochs):
                 epoch += 1
-                order = batch_orders(orders, count)
+                order = orders.epoch(count)
                 if done == 0 and 1 < spec.depth == stage.network.depth:
-                    chosen = batch(whole, torch.from_numpy(order[:, : training.batch_size]))
+                    first = torch.from_numpy(order[: len(seeds), : training.batch_size])
+                    chosen = batch(whole, first.long())
                     crossed = packed(
                         way_back(spec, training, networks.parameters, chosen.inputs, chosen.targets)
                     )
                 record = Record(lanes, range(done + 1, done + steps_an_epoch + 1), last, every)
-                places = padded(order.astype(np.int32))
                 for start in range(0, steps_an_epoch, a_call):
                     before_step()
-                    lanes.train(given, places, record, start, min(a_call, steps_an_epoch - start))
+                    lanes.train(given, order, record, start, min(a_call, steps_an_epoch - start))
                 done += steps_an_epoch
                 histograms += record.histograms()
                 chunk = record.chunk(epoch)

@@ -5,6 +5,7 @@
 #include <thread>
 #include <vector>
 
+#include "orders.h"
 #include "step.h"
 
 #if defined(_WIN32)
@@ -153,6 +154,12 @@ PUBLIC void lanes_distinct(const Network* net, const State* state, float* shares
                 shares[(block * LANES + lane) * (net->depth + 1) + layer] = found[lane];
         }
     });
+}
+
+// Writes the order in which each replicate meets the samples of an epoch, [replicates, samples].
+PUBLIC void lanes_orders(const Random* const* random, std::int64_t replicates, std::int32_t samples,
+                         std::int32_t* orders) {
+    for (std::int64_t i = 0; i < replicates; ++i) shuffled(*random[i], orders + i * samples, samples);
 }
 
 #ifndef LANES_NAME

@@ -1,0 +1,64 @@
+"""The order in which each replicate meets the samples, drawn for all of them in one call.
+
+`randomness.batch_orders` defines it. The library draws the same numbers from the same NumPy
+generators, through the interface that they offer to C; should NumPy ever shuffle otherwise, it is
+asked itself.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+
+from undertow.lab.lanes import library as native
+from undertow.lab.lanes.state import padded
+from undertow.lab.randomness import batch_orders, generator
+
+
+class Orders:
+    """The generators of some replicates, each from its own seed.
+
+    >>> Orders([0, 1]).epoch(200).shape
+    (8, 200)
+    """
+
+    def __init__(self, seeds: Sequence[int]) -> None:
+        self._generators = [generator(seed, "order") for seed in seeds]
+        self._pointers = np.array([_pointer(each) for each in self._generators], np.uintp)
+
+    def epoch(self, samples: int) -> np.ndarray:
+        """Draw the next epoch: [R, samples] of int32, the last repeated to fill up its block."""
+        if not as_numpy_shuffles():
+            return padded(batch_orders(self._generators, samples).astype(np.int32))
+        return padded(_drawn(self._pointers, samples))
+
+
+@cache
+def as_numpy_shuffles() -> bool:
+    """Tell whether the library draws what this NumPy draws.
+
+    >>> as_numpy_shuffles()
+    True
+    """
+    ours, theirs = ([generator(seed, "order") for seed in range(20)] for _ in range(2))
+    pointers = np.array([_pointer(each) for each in ours], np.uintp)
+    return all(
+        np.array_equal(_drawn(pointers, samples), batch_orders(theirs, samples))
+        for samples in (1, 2, 99, 200)
+    )
+
+
+def _drawn(pointers: np.ndarray, samples: int) -> np.ndarray:
+    orders = np.empty((len(pointers), samples), np.int32)
+    native.library().lanes_orders(pointers.ctypes.data, len(pointers), samples, orders.ctypes.data)
+    return orders
+
+
+def _pointer(random: np.random.Generator) -> int:
+    """Return where a generator's `bitgen_t` is."""
+    found = ctypes.pythonapi.PyCapsule_GetPointer
+    found.restype, found.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    return found(random.bit_generator.capsule, b"BitGenerator")

@@ -1,0 +1,57 @@
+"""Lanes meet the samples in the order that NumPy's permutations give."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from undertow.lab.lanes import orders
+from undertow.lab.lanes.library import LANES
+from undertow.lab.randomness import batch_orders, generator
+
+
+def permutations(seeds: list[int], samples: int, epochs: int) -> list[np.ndarray]:
+    generators = [generator(seed, "order") for seed in seeds]
+    return [batch_orders(generators, samples) for _ in range(epochs)]
+
+
+@given(
+    seeds=st.lists(st.integers(0, 2**31 - 1), min_size=1, max_size=10),
+    samples=st.one_of(st.integers(1, 300), st.sampled_from([1024, 1025, 5000])),
+    epochs=st.integers(1, 3),
+)
+def test_every_epoch_is_numpys(seeds: list[int], samples: int, epochs: int) -> None:
+    drawn = orders.Orders(seeds)
+    for expected in permutations(seeds, samples, epochs):
+        found = drawn.epoch(samples)
+        assert (found.dtype, len(found) % LANES) == (np.int32, 0)
+        np.testing.assert_array_equal(found[: len(seeds)], expected)
+        np.testing.assert_array_equal(
+            found[len(seeds) :], expected[-1:].repeat(LANES, 0)[: -len(seeds) % LANES]
+        )
+
+
+def test_another_seed_is_another_order() -> None:
+    (expected,) = permutations([1], 50, 1)
+    assert not np.array_equal(orders.Orders([2]).epoch(50)[:1], expected)
+
+
+@pytest.fixture
+def another_numpy(monkeypatch: pytest.MonkeyPatch):
+    """A NumPy that shuffles otherwise: from the other end."""
+
+    def reversed_orders(generators: list[np.random.Generator], samples: int) -> np.ndarray:
+        return batch_orders(generators, samples)[:, ::-1]
+
+    orders.as_numpy_shuffles.cache_clear()
+    monkeypatch.setattr(orders, "batch_orders", reversed_orders)
+    yield
+    orders.as_numpy_shuffles.cache_clear()
+
+
+def test_a_numpy_that_shuffles_otherwise_is_asked_itself(another_numpy: None) -> None:
+    assert not orders.as_numpy_shuffles()
+    (expected,) = permutations([5, 6], 40, 1)
+    np.testing.assert_array_equal(orders.Orders([5, 6]).epoch(40)[:2], expected[:, ::-1])
