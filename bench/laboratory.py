@@ -5,7 +5,8 @@
     python bench/laboratory.py --images DIR    networks of 128 units on Fashion-MNIST instead
 
 Every round runs every program once, so that a busy minute falls on all of them; one thread each,
-except where a line says a process a core (the start of the processes is in its time).
+except where a line says a process a core (the start of the processes is in its time) or a thread a
+core.
 The laboratory writes all it measures, every step of it, into a store; the loops record nothing.
 """
 
@@ -32,6 +33,8 @@ from limit import loop
 from undertow.lab import engine, study
 from undertow.lab.data import load
 from undertow.lab.experiments import experiment
+from undertow.lab.threads import torch_threads
+from undertow.lab.workers import cores
 
 ARMS = ("sigmoid", "relu")
 NEVER = sys.maxsize
@@ -50,7 +53,9 @@ class Target(NamedTuple):
 
 LOOP, KERAS = "PyTorch loop", "Keras program"
 AT_20, AT_256 = "Undertow on PyTorch, 20 replicates", "Undertow on PyTorch, 256"
-LANES_256, LANES_ALONE = "Undertow in lanes, 256", "  the same, without a store, 256"
+RECORDED_256 = "PyTorch without a store, 256"
+LANES_256, LANES_ALONE = "Undertow in lanes, 256", "lanes without a store, 256"
+LANES_CORES, ALONE_CORES = "lanes, a thread a core, 256", "lanes, no store, a core each, 256"
 LIMIT = "a C++ loop for this alone, 256"
 CORES_256 = "  the same, a process a core, 256"
 BARE_20, BARE_256 = "  the same, not recording, 20", "  the same, not recording, 256"
@@ -59,9 +64,14 @@ TARGETS = (
     Target(AT_256, 30, LOOP),
     Target(CORES_256, 30, LOOP),
     Target(AT_20, 100, KERAS),
-    Target(LANES_256, 10, AT_256),
     Target(LANES_ALONE, 1 / 1.5, LIMIT),
+    Target(LANES_256, 10, AT_256),
+    Target(LANES_CORES, 10, CORES_256),
+    Target(LANES_ALONE, 10, RECORDED_256),
+    Target(ALONE_CORES, 10, RECORDED_256),
     Target(LANES_256, 2_000, KERAS),
+    Target(LANES_ALONE, 2_000, KERAS),
+    Target(ALONE_CORES, 2_000, KERAS),
 )
 
 
@@ -90,7 +100,7 @@ def torch_loop(arm: str, epochs: int) -> float:
 
 
 def laboratory(
-    replicates: int, workers: int | None = 1, trained_by: str = "torch"
+    replicates: int, workers: int | None = 1, trained_by: str = "torch", threads: int = 1
 ) -> Callable[[str, int], float]:
     """Train as `undertow run moons` does: in shards, into a store, and read back."""
 
@@ -103,7 +113,8 @@ def laboratory(
             undertow.open(Path(folder) / "bench.db", create=True) as store,
         ):
             start = time.perf_counter()
-            (outcome,) = study.run(planned, DATA, store, workers=workers)
+            with torch_threads(threads):
+                (outcome,) = study.run(planned, DATA, store, workers=workers)
             seconds = time.perf_counter() - start
         steps = outcome.trace.dataset.sizes["step"]
         if outcome.trained != replicates or steps != epochs * 7:
@@ -114,7 +125,7 @@ def laboratory(
 
 
 def engine_alone(
-    replicates: int, every: int = NEVER, trained_by: str = "torch"
+    replicates: int, every: int = NEVER, trained_by: str = "torch", threads: int = 1
 ) -> Callable[[str, int], float]:
     """Train in the same shards, without a store.
 
@@ -125,16 +136,17 @@ def engine_alone(
         (planned,) = study.plan(MOONS, DATA, arms=[arm], replicates=replicates, epochs=epochs)
         network, training = planned.arm.network, planned.arm.training
         start = time.perf_counter()
-        for _, seeds in planned.shards:
-            engine.train(
-                network,
-                training,
-                DATA,
-                seeds,
-                lambda _: None,
-                every=every,
-                engine=trained_by,
-            )
+        with torch_threads(threads):
+            for _, seeds in planned.shards:
+                engine.train(
+                    network,
+                    training,
+                    DATA,
+                    seeds,
+                    lambda _: None,
+                    every=every,
+                    engine=trained_by,
+                )
         return (time.perf_counter() - start) / replicates
 
     return timed
@@ -202,9 +214,12 @@ def main() -> None:
         BARE_20: engine_alone(20),
         AT_256: laboratory(256),
         CORES_256: laboratory(256, workers=2),
+        RECORDED_256: engine_alone(256, every=1),
         BARE_256: engine_alone(256),
         LANES_256: laboratory(256, trained_by="lanes"),
         LANES_ALONE: engine_alone(256, every=1, trained_by="lanes"),
+        LANES_CORES: laboratory(256, trained_by="lanes", threads=cores()),
+        ALONE_CORES: engine_alone(256, every=1, trained_by="lanes", threads=cores()),
         LIMIT: lambda arm, epochs: loop.trained(arm, epochs, 256)[0],
     }
     if backend:
