@@ -18,7 +18,7 @@ from limit.loop import built
 from undertow.lab import stages
 from undertow.lab.batches import samples
 from undertow.lab.data import load
-from undertow.lab.lanes.blocks import Given, Lanes, Record
+from undertow.lab.lanes.blocks import Answers, Given, Lanes, Record
 from undertow.lab.lanes.library import library
 from undertow.lab.lanes.state import padded
 from undertow.spec import NetworkSpec, TrainingSpec
@@ -50,13 +50,14 @@ def seconds(width: int, replicates: int, every: int) -> tuple[float, float]:
     squares = samples(DATA.train_inputs, DATA.train_targets, torch.float32).squares.numpy()
     given = Given(DATA, squares, 2)
     random = np.random.default_rng(0)
-    orders = padded(np.stack([random.permutation(200) for _ in seeds]).astype(np.int32))
+    orders = padded(np.stack([random.permutation(200) for _ in seeds]).astype(np.int32))[None]
     best = float("inf")
     for epoch in range(1, EPOCHS + 1):
         steps = range(STEPS * epoch + 10, STEPS * (epoch + 1) + 10)
-        record = Record(lanes, steps, last=0, every=every)
+        record = Record(lanes, steps, STEPS, last=0, every=every)
+        test = Answers(lanes, DATA.test_inputs[:1], 1)  # what is measured beside: nearly nothing
         start = time.perf_counter()
-        lanes.train(given, orders, record, 0, STEPS)
+        lanes.train(given, orders, record, test, 0, STEPS)
         best = min(best, time.perf_counter() - start)
     products = [fan_in * fan_out for fan_in, fan_out in spec.layer_shapes]
     operations = 2 * (3 * sum(products) - products[0]) * 200 * replicates

@@ -21,9 +21,9 @@ Lane* filled(std::int64_t count, float scale, std::mt19937& random) {
 }
 
 void train(const Network& net, int optimizer, double limit, std::mt19937& random) {
-    constexpr int SAMPLES = 23, BATCH = 9, STEPS = 3, BLOCKS = 2, REPLICATES = BLOCKS * LANES;
+    constexpr int SAMPLES = 23, BATCH = 9, EPOCHS = 2, STEPS = 6, BLOCKS = 2, REPLICATES = BLOCKS * LANES;
     std::vector<float> inputs(SAMPLES * net.inputs);
-    std::vector<std::int32_t> targets(SAMPLES), orders(REPLICATES * SAMPLES);
+    std::vector<std::int32_t> targets(SAMPLES), orders(EPOCHS * REPLICATES * SAMPLES);
     std::vector<double> squares(SAMPLES, 1.0);
     for (float& input : inputs) input = std::normal_distribution<float>()(random);
     for (std::int32_t& target : targets) target = (std::int32_t)(random() % 2);
@@ -32,17 +32,19 @@ void train(const Network& net, int optimizer, double limit, std::mt19937& random
     State state{filled(numbers, 0.5f, random), filled(numbers, 0, random), filled(numbers, 0, random),
                 filled(units, 0, random), filled(units, 1.0f, random), BLOCKS, 0};
     for (std::int64_t i = 0; i < units; ++i) state.variances[i] = all(1.0f);
-    std::int32_t rows[STEPS] = {0, -1, 1}, pages[STEPS] = {0, -1, -1};
-    std::vector<std::int32_t> histogram(REPLICATES * net.depth * BINS);
-    std::vector<float> of_layers(11 * REPLICATES * 2 * (net.depth + 1)), of_steps(5 * REPLICATES * 2);
+    std::int32_t rows[STEPS] = {0, -1, 1, -1, 2, -1}, pages[STEPS] = {0, -1, -1, -1, -1, 1};
+    std::vector<std::int32_t> histogram(2 * REPLICATES * net.depth * BINS);
+    std::vector<float> of_layers(11 * REPLICATES * 3 * (net.depth + 1)), of_steps(5 * REPLICATES * 3);
     Samples samples{inputs.data(), targets.data(), squares.data()};
     Steps steps{orders.data(), SAMPLES, BATCH, 0, STEPS, rows, pages, histogram.data(),
-                of_layers.data(), of_steps.data(), 2};
+                of_layers.data(), of_steps.data(), 3};
     Rule rule{0.01, 0.9, 0.9, 0.999, 1e-8, optimizer};
     std::int64_t each = lanes_space(&net, BATCH);
     Lane* memory = lanes_of(2 * each);
-    lanes_train(&net, &rule, limit, &state, &samples, &steps, memory, each, 2);
-    std::vector<float> logits(REPLICATES * net.outputs * SAMPLES), shares(REPLICATES * (net.depth + 1));
+    std::vector<float> logits(EPOCHS * REPLICATES * net.outputs * SAMPLES);
+    std::vector<float> shares(EPOCHS * REPLICATES * (net.depth + 1));
+    Test test{inputs.data(), SAMPLES, BATCH, logits.data(), shares.data()};
+    lanes_train(&net, &rule, limit, &state, &samples, &steps, &test, memory, each, 2);
     lanes_answer(&net, &state, inputs.data(), SAMPLES, BATCH, logits.data(), memory, each, 2);
     lanes_distinct(&net, &state, shares.data(), 2);
     Random numbers_of{&random, nullptr, [](void* of) { return (std::uint32_t)(*(std::mt19937*)of)(); }};

@@ -14,7 +14,7 @@ from torch import Tensor
 from undertow.lab import stages
 from undertow.lab.batches import samples
 from undertow.lab.data import Data, load
-from undertow.lab.lanes.blocks import Given, Lanes, Record
+from undertow.lab.lanes.blocks import Answers, Given, Lanes, Record
 from undertow.lab.lanes.state import out_of_lanes, padded
 from undertow.spec import ACTIVATIONS, NORMALISATIONS, NetworkSpec, TrainingSpec, changed
 
@@ -53,11 +53,11 @@ def in_lanes(spec: NetworkSpec, training: TrainingSpec, data: Data) -> Step:
     """One step; the first moment is the gradient, times 1 - beta1 of Adam."""
     made = stages.staged(spec, [spec], [SEED], torch.float32, 0, None)
     lanes = Lanes(made, training, 0, threads=1)
-    record = Record(lanes, range(1, 2), 1, 1)
+    record, test = Record(lanes, range(1, 2), 1, 1, 1), Answers(lanes, data.test_inputs, 1)
     squares = samples(data.train_inputs, data.train_targets, torch.float32).squares
-    orders = padded(np.arange(BATCH, dtype=np.int32)[None])
-    lanes.train(Given(data, squares.numpy(), max(2, spec.outputs)), orders, record, 0, 1)
-    measured = record.chunk(1).arrays
+    orders = padded(np.arange(BATCH, dtype=np.int32)[None])[None]
+    lanes.train(Given(data, squares.numpy(), max(2, spec.outputs)), orders, record, test, 0, 1)
+    measured = record.chunks(1)[0].arrays
     gradients = []
     moment, start = lanes.moments[0], 0
     if moment.size:

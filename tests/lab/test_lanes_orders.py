@@ -24,8 +24,12 @@ def permutations(seeds: list[int], samples: int, epochs: int) -> list[np.ndarray
 )
 def test_every_epoch_is_numpys(seeds: list[int], samples: int, epochs: int) -> None:
     drawn = orders.Orders(seeds)
-    for expected in permutations(seeds, samples, epochs):
-        found = drawn.epoch(samples)
+    both = zip(
+        [*drawn.epochs(samples, 1), *drawn.epochs(samples, epochs)],
+        permutations(seeds, samples, 1 + epochs),
+        strict=True,
+    )
+    for found, expected in both:
         assert (found.dtype, len(found) % LANES) == (np.int32, 0)
         np.testing.assert_array_equal(found[: len(seeds)], expected)
         np.testing.assert_array_equal(
@@ -35,7 +39,7 @@ def test_every_epoch_is_numpys(seeds: list[int], samples: int, epochs: int) -> N
 
 def test_another_seed_is_another_order() -> None:
     (expected,) = permutations([1], 50, 1)
-    assert not np.array_equal(orders.Orders([2]).epoch(50)[:1], expected)
+    assert not np.array_equal(orders.Orders([2]).epochs(50, 1)[0, :1], expected)
 
 
 @pytest.fixture
@@ -54,4 +58,4 @@ def another_numpy(monkeypatch: pytest.MonkeyPatch):
 def test_a_numpy_that_shuffles_otherwise_is_asked_itself(another_numpy: None) -> None:
     assert not orders.as_numpy_shuffles()
     (expected,) = permutations([5, 6], 40, 1)
-    np.testing.assert_array_equal(orders.Orders([5, 6]).epoch(40)[:2], expected[:, ::-1])
+    np.testing.assert_array_equal(orders.Orders([5, 6]).epochs(40, 1)[0, :2], expected[:, ::-1])

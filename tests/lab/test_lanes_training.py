@@ -105,7 +105,7 @@ def bits(trained: Trained, place: int) -> list[np.ndarray]:
 def test_a_replicate_has_its_own_bits(arm: str) -> None:
     """Whatever its neighbours, block, lane and thread, and however many steps a call takes."""
     spec, how, data = ARMS[arm]
-    how = changed(how, epochs=2)
+    how = changed(how, epochs=4)
     alone = engine_training(spec, how, data, [7], engine="lanes")
     among = engine_training(spec, how, data, [*range(20, 29), 7, 3], engine="lanes")
     with torch_threads(3):

@@ -105,7 +105,7 @@ def train(
     dtype: torch.dtype = torch.float32,
     engine: str = "auto",
     before_step: Callable[[], None] = lambda: None,
-    after_epoch: Callable[[Callable[[], dict[str, np.ndarray]]], None] = lambda _: None,
+    after_epoch: Callable[[Callable[[], dict[str, np.ndarray]]], None] | None = None,
 ) -> dict[str, np.ndarray]:
     """Train one network a seed; hand over a chunk an epoch; return the artefacts.
 

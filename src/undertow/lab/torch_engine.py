@@ -58,7 +58,7 @@ def train(
     drawn_from: Sequence[NetworkSpec] | None = None,
     dtype: torch.dtype = torch.float32,
     before_step: Callable[[], None] = lambda: None,
-    after_epoch: Callable[[Callable[[], dict[str, np.ndarray]]], None] = lambda _: None,
+    after_epoch: Callable[[Callable[[], dict[str, np.ndarray]]], None] | None = None,
 ) -> dict[str, np.ndarray]:
     """Train one network a seed; hand over a chunk an epoch; return the artefacts.
 
@@ -106,7 +106,8 @@ def train(
                     set_column(chunk, 0, {"distinct_units": distinct_at_birth})
                     first_layer.append(parameters.weights[0].mT.clone())
                 receive(of_whole(chunk, stage.network.depth, spec.depth))
-                after_epoch(partial(_plane_artefacts, networks, data, testing))
+                if after_epoch:
+                    after_epoch(partial(_plane_artefacts, networks, data, testing))
         assert networks is not None
         first_layer.append(networks.parameters.weights[0].mT.clone())
         return {

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -20,7 +21,14 @@ from undertow.lab.lanes.state import (
 )
 from undertow.lab.losses import BINARY
 from undertow.lab.moments import HISTOGRAM_BINS, Networks, recorded
-from undertow.spec import ACTIVATIONS, GRADIENTS, NORMALISATIONS, OPTIMIZERS, TrainingSpec
+from undertow.spec import (
+    ACTIVATIONS,
+    GRADIENTS,
+    NORMALISATIONS,
+    OPTIMIZERS,
+    NetworkSpec,
+    TrainingSpec,
+)
 from undertow.trace.record import Chunk
 
 TOGETHER, TENSOR_SAMPLES = 64, 512  # samples answered together; the second as torch_engine has it
@@ -44,17 +52,16 @@ class Given:
 
 
 class Record:
-    """Room for what is measured of the steps of one epoch."""
+    """Room for what is measured of some epochs on end, of `steps` in all."""
 
-    def __init__(self, lanes: Lanes, steps: range, last: int, every: int) -> None:
+    def __init__(self, lanes: Lanes, steps: range, an_epoch: int, last: int, every: int) -> None:
         spec, self._replicates = lanes.networks.spec, lanes.networks.replicates
-        self._steps = [step for step in steps if recorded(step, every, len(steps))]
+        chosen = [step for step in steps if recorded(step, every, an_epoch)]
         pages = [step for step in steps if step in (1, last)]
-        self._rows, self._pages = (
-            np.array([found.index(step) if step in found else -1 for step in steps], np.int32)
-            for found in (self._steps, pages)
-        )
-        here = lanes.whole, len(self._steps)
+        self._steps = np.array(chosen)
+        self._ends = np.arange(steps.start, steps.stop, an_epoch)[1:]  # of the epochs but the last
+        self._rows, self._pages = (_places(found, steps) for found in (chosen, pages))
+        here = lanes.whole, len(chosen)
         layers, variables = spec.depth + 1, len(native.LAYER_VARIABLES)
         self._of_layers = np.empty((variables, *here, layers), np.float32)
         self._of_steps = np.empty((len(native.STEP_VARIABLES), *here), np.float32)
@@ -67,19 +74,56 @@ class Record:
         arrays = (self._rows, self._pages, self._histogram, self._of_layers, self._of_steps)
         return (*(array.ctypes.data for array in arrays), len(self._steps))
 
-    def chunk(self, epoch: int) -> Chunk:
-        """Return what was measured, once every step was taken."""
+    def chunks(self, epoch: int) -> list[Chunk]:
+        """Return what was measured, a chunk an epoch, the first of them `epoch`."""
         both = (native.LAYER_VARIABLES, self._of_layers), (native.STEP_VARIABLES, self._of_steps)
-        arrays = {
-            name: array[: self._replicates]
-            for names, measured in both
-            for name, array in zip(names, measured, strict=True)
-        }
-        return Chunk(np.asarray(self._steps), np.full(len(self._steps), epoch), arrays)
+        cuts = [0, *np.searchsorted(self._steps, self._ends), len(self._steps)]
+        found = []
+        for number, (start, stop) in enumerate(pairwise(cuts), epoch):
+            arrays = {
+                name: array[: self._replicates, start:stop]
+                for names, measured in both
+                for name, array in zip(names, measured, strict=True)
+            }
+            found.append(Chunk(self._steps[start:stop], np.full(stop - start, number), arrays))
+        return found
 
     def histograms(self) -> list[Tensor]:
         """Return counts [R, layers, bins] of the first and the last step, where they were here."""
         return [torch.from_numpy(page[: self._replicates]) for page in self._histogram]
+
+
+class Answers:
+    """What networks answer to `inputs` at the end of each of some epochs, once these were taken."""
+
+    def __init__(self, lanes: Lanes, inputs: np.ndarray, epochs: int) -> None:
+        spec, here = lanes.networks.spec, (epochs, lanes.whole)
+        self._inputs, self._replicates = inputs, lanes.networks.replicates
+        self._logits = np.empty((*here, spec.outputs, len(inputs)), np.float32)
+        self._shares = np.empty((*here, spec.depth + 1), np.float32)
+        self.part = answered_together(spec, len(inputs))
+        self.structure = native.Test(
+            inputs.ctypes.data,
+            len(inputs),
+            self.part,
+            self._logits.ctypes.data,
+            self._shares.ctypes.data,
+        )
+
+    @property
+    def logits(self) -> Tensor:
+        """[epochs, R, outputs, samples]."""
+        return torch.from_numpy(self._logits[:, : self._replicates])
+
+    @property
+    def distinct_units(self) -> Tensor:
+        """The share of distinct units, [epochs, layers, R]."""
+        return torch.from_numpy(self._shares[:, : self._replicates]).mT
+
+
+def answered_together(spec: NetworkSpec, samples: int) -> int:
+    """How many samples are answered at a time; tensor-norm's numbers depend on it."""
+    return min(TENSOR_SAMPLES if spec.normalisation == "tensor" else TOGETHER, samples)
 
 
 class Lanes:
@@ -131,32 +175,37 @@ class Lanes:
         return len(self.parameters) * native.LANES
 
     def train(
-        self, given: Given, orders: np.ndarray, record: Record, start: int, count: int
+        self,
+        given: Given,
+        orders: np.ndarray,
+        record: Record,
+        test: Answers,
+        start: int,
+        count: int,
     ) -> None:
-        """Take some steps of an epoch, in which replicates meet the samples in `orders`."""
-        batch = min(self.training.batch_size, orders.shape[1])
-        steps = native.Steps(
-            orders.ctypes.data, orders.shape[1], batch, start, count, *record.pointers
-        )
+        """Take `count` steps from the one at `start`, counted over the epochs of `orders`."""
+        samples = orders.shape[2]
+        batch = min(self.training.batch_size, samples)
+        steps = native.Steps(orders.ctypes.data, samples, batch, start, count, *record.pointers)
         self._call(
             native.library().lanes_train,
-            batch,
+            max(batch, test.part),
             ctypes.byref(self._rule),
             self.training.clip or 0.0,
             ctypes.byref(self._state),
             ctypes.byref(given.structure),
             ctypes.byref(steps),
+            ctypes.byref(test.structure),
         )
         self._state.steps += count
 
     def logits(self, inputs: np.ndarray) -> Tensor:
         """Return the answers to inputs [samples, features]: [R, outputs, samples]."""
         found = np.empty((self.whole, self.networks.spec.outputs, len(inputs)), np.float32)
-        tensor = self.networks.spec.normalisation == "tensor"
-        part = TENSOR_SAMPLES if tensor else TOGETHER
+        part = answered_together(self.networks.spec, len(inputs))
         self._call(
             native.library().lanes_answer,
-            min(part, len(inputs)),
+            part,
             ctypes.byref(self._state),
             inputs.ctypes.data,
             len(inputs),
@@ -193,3 +242,10 @@ class Lanes:
             self._space = aligned((each * self.threads, native.LANES))
         memory = self._space.ctypes.data, each, self.threads
         function(ctypes.byref(self._network), *arguments, *memory)
+
+
+def _places(chosen: Sequence[int], steps: range) -> np.ndarray:
+    """Return the place of each step among those chosen, or -1."""
+    found = np.full(len(steps), -1, np.int32)
+    found[np.asarray(chosen, int) - steps.start] = range(len(chosen))
+    return found

@@ -83,6 +83,17 @@ class Steps(ctypes.Structure):
     ]
 
 
+class Test(ctypes.Structure):
+    """`Test` of native/lanes.cpp."""
+
+    _fields_ = [
+        ("inputs", c_void_p),
+        ("samples", c_int64),
+        ("part", c_int32),
+        *[(name, c_void_p) for name in ("logits", "shares")],
+    ]
+
+
 @cache
 def library() -> Any:
     """Load the fastest library that this processor can run; None where none was built.
@@ -133,7 +144,7 @@ def _described(found: Any) -> Any:
     found.lanes_space.restype = c_int64
     found.lanes_space.argtypes = [network, c_int32]
     of_training = [network, POINTER(Rule), c_double, state, POINTER(Samples), POINTER(Steps)]
-    found.lanes_train.argtypes = [*of_training, *space]
+    found.lanes_train.argtypes = [*of_training, POINTER(Test), *space]
     found.lanes_answer.argtypes = [network, state, c_void_p, c_int64, c_int32, c_void_p, *space]
     found.lanes_distinct.argtypes = [network, state, c_void_p, c_int32]
     found.lanes_orders.argtypes = [c_void_p, c_int64, c_int32, c_void_p]

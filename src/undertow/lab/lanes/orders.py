@@ -21,19 +21,24 @@ from undertow.lab.randomness import batch_orders, generator
 class Orders:
     """The generators of some replicates, each from its own seed.
 
-    >>> Orders([0, 1]).epoch(200).shape
-    (8, 200)
+    >>> Orders([0, 1]).epochs(200, epochs=3).shape
+    (3, 8, 200)
     """
 
     def __init__(self, seeds: Sequence[int]) -> None:
         self._generators = [generator(seed, "order") for seed in seeds]
         self._pointers = np.array([_pointer(each) for each in self._generators], np.uintp)
 
-    def epoch(self, samples: int) -> np.ndarray:
-        """Draw the next epoch: [R, samples] of int32, the last repeated to fill up its block."""
-        if not as_numpy_shuffles():
-            return padded(batch_orders(self._generators, samples).astype(np.int32))
-        return padded(_drawn(self._pointers, samples))
+    def epochs(self, samples: int, epochs: int) -> np.ndarray:
+        """Draw the next epochs: [epochs, R, samples] of int32, lanes left over like the last."""
+        draw = self._drawn if as_numpy_shuffles() else self._permuted
+        return np.stack([padded(draw(samples)) for _ in range(epochs)])
+
+    def _drawn(self, samples: int) -> np.ndarray:
+        return _drawn(self._pointers, samples)
+
+    def _permuted(self, samples: int) -> np.ndarray:
+        return batch_orders(self._generators, samples).astype(np.int32)
 
 
 @cache

@@ -11,12 +11,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from undertow.lab import moments
 from undertow.lab.artefacts import of_first_layer, of_plane, of_whole, plane, set_column, stacked
 from undertow.lab.batches import batch, samples
 from undertow.lab.data import Data
-from undertow.lab.lanes.blocks import Given, Lanes, Record
+from undertow.lab.lanes.blocks import Answers, Given, Lanes, Record
+from undertow.lab.lanes.library import LAYER_VARIABLES, STEP_VARIABLES
 from undertow.lab.lanes.orders import Orders
 from undertow.lab.stages import staged, stages
 from undertow.lab.threads import torch_threads
@@ -26,6 +28,7 @@ from undertow.trace.record import Chunk
 from undertow.trace.way import packed
 
 VERSION = 1  # goes up when the same seed no longer gives the same numbers, to round-off
+ROOM = 16e6  # numbers that the epochs of a call leave behind
 A_CALL = 4e9  # multiplications of a call: a tenth of a second, after which Ctrl-C is heard
 
 
@@ -39,12 +42,13 @@ def train(
     every: int = 1,
     drawn_from: Sequence[NetworkSpec] | None = None,
     before_step: Callable[[], None] = lambda: None,
-    after_epoch: Callable[[Callable[[], dict[str, np.ndarray]]], None] = lambda _: None,
+    after_epoch: Callable[[Callable[[], dict[str, np.ndarray]]], None] | None = None,
 ) -> dict[str, np.ndarray]:
     """Train one network a seed; hand over a chunk an epoch; return the artefacts.
 
     The arguments are those of `undertow.lab.engine.train`; `before_step` is called before some
-    steps only, ten times a second or so.
+    steps only, ten times a second or so. As many epochs as fit into such a time are one call, and
+    are handed over after it, unless `after_epoch` is to see the networks as they are.
     """
     seeds, planned, threads = list(seeds), stages(spec, training), torch.get_num_threads()
     drawn_from = list(drawn_from or [spec] * len(seeds))
@@ -56,44 +60,50 @@ def train(
         test_targets = torch.from_numpy(data.test_targets)
         points = plane(data, torch.float32)
         orders = Orders(seeds)
-        steps_an_epoch = math.ceil(count / training.batch_size)
-        last = len(planned) * training.epochs * steps_an_epoch
+        an_epoch = math.ceil(count / training.batch_size)
+        last = len(planned) * training.epochs * an_epoch
         first_layer, histograms = [], []
         crossed: dict[str, np.ndarray] = {}
-        networks, epoch, done = None, 0, 0
+        networks, done = None, 0  # epochs
         for number, stage in enumerate(planned):
             networks = staged(stage.network, drawn_from, seeds, torch.float32, number, networks)
             lanes = Lanes(networks, training, stage.frozen, threads)
-            a_call = _steps_a_call(lanes)
+            a_call, together = _steps_a_call(lanes), _epochs_together(lanes, data)
             distinct_at_birth = lanes.distinct_units()
             first_layer = first_layer or [lanes.first_weights()]
 
             def plane_now(lanes: Lanes = lanes) -> dict[str, np.ndarray]:
                 return {} if points is None else of_plane(data, lanes.logits(points.numpy()))
 
-            for _ in range(training.epochs):
-                epoch += 1
-                order = orders.epoch(count)
-                if done == 0 and 1 < spec.depth == stage.network.depth:
-                    first = torch.from_numpy(order[: len(seeds), : training.batch_size])
-                    chosen = batch(whole, first.long())
-                    crossed = packed(
-                        way_back(spec, training, networks.parameters, chosen.inputs, chosen.targets)
-                    )
-                record = Record(lanes, range(done + 1, done + steps_an_epoch + 1), last, every)
-                for start in range(0, steps_an_epoch, a_call):
+            ends = done + training.epochs
+            while done < ends:
+                epochs = 1 if after_epoch or done == 0 else min(together, ends - done)
+                order = orders.epochs(count, epochs)
+                steps = range(done * an_epoch + 1, (done + epochs) * an_epoch + 1)
+                record = Record(lanes, steps, an_epoch, last, every)
+                test = Answers(lanes, test_inputs, epochs)
+                for start in range(0, len(steps), a_call):
                     before_step()
-                    lanes.train(given, order, record, start, min(a_call, steps_an_epoch - start))
-                done += steps_an_epoch
+                    here = min(a_call, len(steps) - start)
+                    lanes.train(given, order, record, test, start, here)
+                chunks = record.chunks(done + 1)
+                _set_tested(chunks, training, test, test_targets)
                 histograms += record.histograms()
-                chunk = record.chunk(epoch)
-                tested = moments.answers(training, lanes.logits(test_inputs), test_targets)
-                set_column(chunk, -1, {"distinct_units": lanes.distinct_units(), **tested})
-                if epoch == 1:
-                    set_column(chunk, 0, {"distinct_units": distinct_at_birth})
+                if done == 0:
+                    set_column(chunks[0], 0, {"distinct_units": distinct_at_birth})
                     first_layer.append(lanes.first_weights())
-                receive(of_whole(chunk, stage.network.depth, spec.depth))
-                after_epoch(plane_now)
+                    if 1 < spec.depth == stage.network.depth:
+                        places = torch.from_numpy(order[0, : len(seeds), : training.batch_size])
+                        chosen = batch(whole, places.long())
+                        start = networks.parameters  # which learn at the end of a stage only
+                        crossed = packed(
+                            way_back(spec, training, start, chosen.inputs, chosen.targets)
+                        )
+                done += epochs
+                for chunk in chunks:
+                    receive(of_whole(chunk, stage.network.depth, spec.depth))
+                if after_epoch:
+                    after_epoch(plane_now)
             lanes.keep()
         first_layer.append(lanes.first_weights())
         return {
@@ -104,6 +114,25 @@ def train(
         }
 
 
+def _set_tested(chunks: list[Chunk], training: TrainingSpec, test: Answers, truth: Tensor) -> None:
+    """Fill in, at the end of each epoch, how the networks did on the test set."""
+    logits = test.logits
+    found = moments.answers(training, logits.flatten(0, 1), truth)
+    for epoch, chunk in enumerate(chunks):
+        tested = {name: value.view(logits.shape[:2])[epoch] for name, value in found.items()}
+        set_column(chunk, -1, {"distinct_units": test.distinct_units[epoch], **tested})
+
+
 def _steps_a_call(lanes: Lanes) -> int:
     a_step = 3.0 * lanes.whole * lanes.networks.spec.parameters * lanes.training.batch_size
     return max(1, int(A_CALL / a_step))
+
+
+def _epochs_together(lanes: Lanes, data: Data) -> int:
+    """How many epochs are a call, and leave no more behind than there is to be room for."""
+    spec, samples = lanes.networks.spec, len(data.train_targets)
+    an_epoch = math.ceil(samples / lanes.training.batch_size)
+    numbers = an_epoch * (len(LAYER_VARIABLES) * (spec.depth + 1) + len(STEP_VARIABLES))
+    numbers += samples + len(data.test_targets) * spec.outputs
+    room = ROOM / (numbers * lanes.whole)
+    return max(1, int(min(_steps_a_call(lanes) / an_epoch, room)))

@@ -29,15 +29,25 @@ struct Samples {
     const double* squares;        // mean square of each sample's inputs
 };
 
+// Some epochs on end, of which the steps `from` to `from + count` are to be taken.
 struct Steps {
-    const std::int32_t* orders;  // [replicates, samples of the epoch]
-    std::int64_t samples;        // of the epoch
+    const std::int32_t* orders;  // [epochs, replicates, samples]
+    std::int64_t samples;        // of an epoch
     std::int32_t batch, from, count;
-    const std::int32_t* rows;    // of each step of the epoch: its row in the record, or -1
-    const std::int32_t* pages;   // of each step of the epoch: its page of the histogram, or -1
+    const std::int32_t* rows;    // of each step: its row in the record, or -1
+    const std::int32_t* pages;   // of each step: its page of the histogram, or -1
     std::int32_t* histogram;     // [pages, replicates, depth, BINS]
     float *of_layers, *of_steps;
     std::int64_t recorded;       // rows
+};
+
+// What is asked at the end of each epoch.
+struct Test {
+    const float* inputs;  // [samples, features]
+    std::int64_t samples;
+    std::int32_t part;    // samples answered together
+    float* logits;        // [epochs, replicates, outputs, samples]
+    float* shares;        // [epochs, replicates, layers], of distinct units
 };
 
 Parameters of_block(const Network& net, const State& state, std::int64_t block) {
@@ -63,29 +73,6 @@ void gather(const Network& net, const Samples& from, const std::int32_t* orders,
     if (record.wanted()) record.step(INPUT_RMS, narrow(root(square / (double)at.batch)));
 }
 
-void train_block(const Network& net, const Rule& rule, double limit, const State& state, const Samples& from,
-                 const Steps& steps, std::int64_t block, Lane* memory) {
-    Parameters own = of_block(net, state, block);
-    std::int64_t moments = block * net.parameters(), used = 0;
-    std::int64_t replicates = state.blocks * LANES;
-    for (int number = steps.from; number < steps.from + steps.count; ++number) {
-        std::int64_t start = (std::int64_t)number * steps.batch;
-        std::int64_t left = steps.samples - start;
-        Space at = carved(net, (int)(left < steps.batch ? left : steps.batch), memory, used);
-        Record record{steps.of_layers, steps.of_steps, replicates, steps.recorded, net.depth + 1,
-                      block, steps.rows[number]};
-        gather(net, from, steps.orders + block * LANES * steps.samples, steps.samples, start, at, record);
-        if (record.wanted()) record.step(LEARNING_RATE, all((float)rule.learning_rate));
-        step(net, rule, limit, state.steps + number - steps.from + 1, own, state.first + moments,
-             state.second + moments, at, record);
-        if (steps.pages[number] < 0) continue;
-        std::int64_t page = steps.pages[number] * replicates + block * LANES, row = (std::int64_t)net.depth * BINS;
-        for (int layer = 0; layer < net.depth; ++layer)
-            count_into(steps.histogram + page * row + layer * BINS, row, at.preactivations + layer * at.layer,
-                       (int)at.layer);
-    }
-}
-
 void answer_block(const Network& net, const State& state, const float* inputs, std::int64_t samples, int part,
                   std::int64_t block, Lane* memory, float* logits) {
     Parameters own = of_block(net, state, block);
@@ -102,6 +89,46 @@ void answer_block(const Network& net, const State& state, const float* inputs, s
                 for (int lane = 0; lane < LANES; ++lane)
                     logits[((block * LANES + lane) * net.outputs + kind) * samples + start + s] =
                         at.logits[kind * at.batch + s][lane];
+    }
+}
+
+// Writes the share of distinct units of each layer.
+void distinct_block(const Network& net, const State& state, std::int64_t block, float* shares) {
+    const Lane* flat = of_block(net, state, block).flat;
+    for (int layer = 0; layer <= net.depth; ++layer) {
+        Lane found = distinct_units(flat + net.weights(layer), net.fan_out(layer), net.fan_in(layer));
+        for (int lane = 0; lane < LANES; ++lane)
+            shares[(block * LANES + lane) * (net.depth + 1) + layer] = found[lane];
+    }
+}
+
+void train_block(const Network& net, const Rule& rule, double limit, const State& state, const Samples& from,
+                 const Steps& steps, const Test& test, std::int64_t block, Lane* memory) {
+    Parameters own = of_block(net, state, block);
+    std::int64_t moments = block * net.parameters(), used = 0;
+    std::int64_t replicates = state.blocks * LANES;
+    int an_epoch = (int)((steps.samples + steps.batch - 1) / steps.batch);
+    for (int number = steps.from; number < steps.from + steps.count; ++number) {
+        std::int64_t epoch = number / an_epoch, place = number % an_epoch;
+        std::int64_t start = place * steps.batch, left = steps.samples - start;
+        Space at = carved(net, (int)(left < steps.batch ? left : steps.batch), memory, used);
+        Record record{steps.of_layers, steps.of_steps, replicates, steps.recorded, net.depth + 1,
+                      block, steps.rows[number]};
+        const std::int32_t* orders = steps.orders + (epoch * replicates + block * LANES) * steps.samples;
+        gather(net, from, orders, steps.samples, start, at, record);
+        if (record.wanted()) record.step(LEARNING_RATE, all((float)rule.learning_rate));
+        step(net, rule, limit, state.steps + number - steps.from + 1, own, state.first + moments,
+             state.second + moments, at, record);
+        if (steps.pages[number] >= 0) {
+            std::int64_t page = steps.pages[number] * replicates + block * LANES, row = (std::int64_t)net.depth * BINS;
+            for (int layer = 0; layer < net.depth; ++layer)
+                count_into(steps.histogram + page * row + layer * BINS, row, at.preactivations + layer * at.layer,
+                           (int)at.layer);
+        }
+        if (place < an_epoch - 1) continue;
+        answer_block(net, state, test.inputs, test.samples, test.part, block, memory,
+                     test.logits + epoch * replicates * net.outputs * test.samples);
+        distinct_block(net, state, block, test.shares + epoch * replicates * (net.depth + 1));
     }
 }
 
@@ -128,10 +155,10 @@ PUBLIC std::int64_t lanes_space(const Network* net, std::int32_t batch) {
 }
 
 PUBLIC void lanes_train(const Network* net, const Rule* rule, double limit, const State* state,
-                        const Samples* samples, const Steps* steps, Lane* memory, std::int64_t each,
-                        std::int32_t threads) {
+                        const Samples* samples, const Steps* steps, const Test* test, Lane* memory,
+                        std::int64_t each, std::int32_t threads) {
     on_threads(state->blocks, threads, [&](std::int64_t block, int thread) {
-        train_block(*net, *rule, limit, *state, *samples, *steps, block, memory + thread * each);
+        train_block(*net, *rule, limit, *state, *samples, *steps, *test, block, memory + thread * each);
     });
 }
 
@@ -146,14 +173,8 @@ PUBLIC void lanes_answer(const Network* net, const State* state, const float* in
 
 // Writes the share of distinct units of each layer, [replicates, layers].
 PUBLIC void lanes_distinct(const Network* net, const State* state, float* shares, std::int32_t threads) {
-    on_threads(state->blocks, threads, [&](std::int64_t block, int) {
-        const Lane* flat = state->parameters + block * net->parameters();
-        for (int layer = 0; layer <= net->depth; ++layer) {
-            Lane found = distinct_units(flat + net->weights(layer), net->fan_out(layer), net->fan_in(layer));
-            for (int lane = 0; lane < LANES; ++lane)
-                shares[(block * LANES + lane) * (net->depth + 1) + layer] = found[lane];
-        }
-    });
+    on_threads(state->blocks, threads,
+               [&](std::int64_t block, int) { distinct_block(*net, *state, block, shares); });
 }
 
 // Writes the order in which each replicate meets the samples of an epoch, [replicates, samples].
