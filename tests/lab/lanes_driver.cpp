@@ -48,8 +48,8 @@ void train(const Network& net, int optimizer, double limit, std::mt19937& random
     lanes_answer(&net, &state, inputs.data(), SAMPLES, BATCH, logits.data(), memory, each, 2);
     lanes_distinct(&net, &state, shares.data(), 2);
     Random numbers_of{&random, nullptr, [](void* of) { return (std::uint32_t)(*(std::mt19937*)of)(); }};
-    std::vector<const Random*> each_random(REPLICATES, &numbers_of);
-    lanes_orders(each_random.data(), REPLICATES, SAMPLES, orders.data());
+    std::vector<const Random*> each_random(REPLICATES - 3, &numbers_of);
+    lanes_orders(each_random.data(), REPLICATES - 3, REPLICATES, EPOCHS, SAMPLES, orders.data(), 1);
     for (Lane* own : {state.parameters, state.first, state.second, state.means, state.variances, memory})
         std::free(own);
 }

@@ -147,7 +147,7 @@ def _described(found: Any) -> Any:
     found.lanes_train.argtypes = [*of_training, POINTER(Test), *space]
     found.lanes_answer.argtypes = [network, state, c_void_p, c_int64, c_int32, c_void_p, *space]
     found.lanes_distinct.argtypes = [network, state, c_void_p, c_int32]
-    found.lanes_orders.argtypes = [c_void_p, c_int64, c_int32, c_void_p]
+    found.lanes_orders.argtypes = [c_void_p, *[c_int64] * 3, c_int32, c_void_p, c_int32]
     for name in ("train", "answer", "distinct", "orders"):
         getattr(found, f"lanes_{name}").restype = None
     return found

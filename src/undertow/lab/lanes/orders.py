@@ -14,6 +14,7 @@ from functools import cache
 import numpy as np
 
 from undertow.lab.lanes import library as native
+from undertow.lab.lanes.library import LANES
 from undertow.lab.lanes.state import padded
 from undertow.lab.randomness import batch_orders, generator
 
@@ -27,18 +28,13 @@ class Orders:
 
     def __init__(self, seeds: Sequence[int]) -> None:
         self._generators = [generator(seed, "order") for seed in seeds]
-        self._pointers = np.array([_pointer(each) for each in self._generators], np.uintp)
 
-    def epochs(self, samples: int, epochs: int) -> np.ndarray:
+    def epochs(self, samples: int, epochs: int, threads: int = 1) -> np.ndarray:
         """Draw the next epochs: [epochs, R, samples] of int32, lanes left over like the last."""
-        draw = self._drawn if as_numpy_shuffles() else self._permuted
-        return np.stack([padded(draw(samples)) for _ in range(epochs)])
-
-    def _drawn(self, samples: int) -> np.ndarray:
-        return _drawn(self._pointers, samples)
-
-    def _permuted(self, samples: int) -> np.ndarray:
-        return batch_orders(self._generators, samples).astype(np.int32)
+        if as_numpy_shuffles():
+            return _drawn(self._generators, samples, epochs, threads)
+        each = [batch_orders(self._generators, samples) for _ in range(epochs)]
+        return np.stack([padded(order.astype(np.int32)) for order in each])
 
 
 @cache
@@ -48,17 +44,23 @@ def as_numpy_shuffles() -> bool:
     >>> as_numpy_shuffles()
     True
     """
-    ours, theirs = ([generator(seed, "order") for seed in range(20)] for _ in range(2))
-    pointers = np.array([_pointer(each) for each in ours], np.uintp)
+    ours, theirs = ([generator(seed, "order") for seed in range(LANES)] for _ in range(2))
     return all(
-        np.array_equal(_drawn(pointers, samples), batch_orders(theirs, samples))
-        for samples in (1, 2, 99, 200)
+        np.array_equal(_drawn(ours, samples, 1, threads=1)[0], batch_orders(theirs, samples))
+        for samples in (1, 2, 99, 200, 5_000)
     )
 
 
-def _drawn(pointers: np.ndarray, samples: int) -> np.ndarray:
-    orders = np.empty((len(pointers), samples), np.int32)
-    native.library().lanes_orders(pointers.ctypes.data, len(pointers), samples, orders.ctypes.data)
+def _drawn(
+    generators: Sequence[np.random.Generator], samples: int, epochs: int, threads: int
+) -> np.ndarray:
+    pointers = np.array([_pointer(each) for each in generators], np.uintp)
+    count = len(pointers)
+    orders = np.empty((epochs, count + -count % LANES, samples), np.int32)
+    native.library().lanes_orders(
+        pointers.ctypes.data, count, orders.shape[1], epochs, samples, orders.ctypes.data, threads
+    )
+    orders[:, count:] = orders[:, count - 1 : count]
     return orders
 
 

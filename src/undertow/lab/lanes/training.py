@@ -78,7 +78,7 @@ def train(
             ends = done + training.epochs
             while done < ends:
                 epochs = 1 if after_epoch or done == 0 else min(together, ends - done)
-                order = orders.epochs(count, epochs)
+                order = orders.epochs(count, epochs, threads)
                 steps = range(done * an_epoch + 1, (done + epochs) * an_epoch + 1)
                 record = Record(lanes, steps, an_epoch, last, every)
                 test = Answers(lanes, test_inputs, epochs)

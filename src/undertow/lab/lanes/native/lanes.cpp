@@ -177,10 +177,14 @@ PUBLIC void lanes_distinct(const Network* net, const State* state, float* shares
                [&](std::int64_t block, int) { distinct_block(*net, *state, block, shares); });
 }
 
-// Writes the order in which each replicate meets the samples of an epoch, [replicates, samples].
-PUBLIC void lanes_orders(const Random* const* random, std::int64_t replicates, std::int32_t samples,
-                         std::int32_t* orders) {
-    for (std::int64_t i = 0; i < replicates; ++i) shuffled(*random[i], orders + i * samples, samples);
+// Writes the order in which each replicate meets the samples, [epochs, whole, samples]: of the whole
+// blocks' replicates those that have a generator.
+PUBLIC void lanes_orders(const Random* const* random, std::int64_t replicates, std::int64_t whole,
+                         std::int64_t epochs, std::int32_t samples, std::int32_t* orders, std::int32_t threads) {
+    on_threads(replicates, threads, [&](std::int64_t replicate, int) {
+        for (std::int64_t epoch = 0; epoch < epochs; ++epoch)
+            shuffled(*random[replicate], orders + (epoch * whole + replicate) * samples, samples);
+    });
 }
 
 #ifndef LANES_NAME
