@@ -111,12 +111,11 @@ static void packed_product(Matrix a, Matrix b, const Lane* start, Lane* out, int
     }
 }
 
-// `start` may be null, for 0.
+// `start` may be null, for 0. Where the rows of `b` have no neighbours, its columns have them, and so
+// have the rows of `a`.
 static void product(Matrix a, Matrix b, const Lane* start, Lane* out, int rows, int columns, int inner) {
-    if (b.column == 1)
+    if (NEIGHBOURS > 1 && b.column == 1)
         packed_product<ROW, Several>(a, b, start, out, rows, columns, inner);
-    else if (a.column == 1 && b.row == 1)
-        packed_product<SUM, Several>(a, b, start, out, rows, columns, inner);
     else
-        packed_product<ROW, Lane>(a, b, start, out, rows, columns, inner);
+        packed_product<SUM, Several>(a, b, start, out, rows, columns, inner);
 }
