@@ -7,6 +7,7 @@ They go into docs/images. Needs Chromium.
 
 from __future__ import annotations
 
+import argparse
 import io
 import shutil
 import subprocess
@@ -34,7 +35,11 @@ WIDE = 128  # of the network watched: smaller ones take steps too short to pay f
 
 def main() -> None:
     """Make a report and a store, serve the pages, and take a picture of each."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else IMAGES
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", nargs="?", type=Path, default=IMAGES, help="docs/images")
+    folder = parser.parse_args().folder
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
         made = made_report(Path(scratch))
         with ut.open(Path(scratch) / STORE) as store:
