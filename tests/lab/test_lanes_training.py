@@ -119,6 +119,25 @@ def test_a_replicate_has_its_own_bits(arm: str) -> None:
     assert not np.array_equal(bits(alone, 0)[0], bits(among, 0)[0])
 
 
+@pytest.mark.parametrize("every", [1, 5])
+@pytest.mark.parametrize("arm", ["batch norm", "classes", "stages"])
+def test_no_chunk_knows_how_many_epochs_its_call_took(
+    arm: str, every: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = trained(*ARMS[arm], SEEDS, "lanes", every=every)
+    singly = trained(*ARMS[arm], SEEDS, "lanes", every=every, after_epoch=lambda _: None)
+    monkeypatch.setattr(training, "A_CALL", 3e5)  # some steps of an epoch
+    in_pieces = trained(*ARMS[arm], SEEDS, "lanes", every=every)
+    for chunks, artefacts in (singly, in_pieces):
+        for one, other in zip(together[0], chunks, strict=True):
+            assert np.array_equal(one.steps, other.steps)
+            assert np.array_equal(one.epochs, other.epochs)
+            for name, array in one.arrays.items():
+                assert np.array_equal(array, other.arrays[name], equal_nan=True), name
+        for name, array in together[1].items():
+            assert np.array_equal(array, artefacts[name], equal_nan=True), name
+
+
 def test_a_diverged_neighbour_changes_no_bit() -> None:
     """Norms are summed again where a float gives out, but only in the lanes that need it."""
     wild = changed(NET, gain=1e4, activation="relu")
