@@ -1,4 +1,4 @@
-"""Trains replicates in lanes, an epoch at a time: torch_engine's arguments, torch_engine's results.
+"""Trains replicates in lanes, some epochs a call: torch_engine's arguments, torch_engine's results.
 
 First weights, the order of the samples and the artefacts come from the same functions, so both
 engines start from the same numbers and see the same batches.
