@@ -102,7 +102,7 @@ def torch_loop(arm: str, epochs: int) -> float:
 def laboratory(
     replicates: int, workers: int | None = 1, trained_by: str = "torch", threads: int = 1
 ) -> Callable[[str, int], float]:
-    """Train as `undertow run moons` does: in shards, into a store, and read back."""
+    """Train as `undertow run moons` does: in shards, into a store."""
 
     def timed(arm: str, epochs: int) -> float:
         planned = study.plan(

@@ -37,6 +37,10 @@ def test_every_epoch_is_numpys(seeds: list[int], samples: int, epochs: int) -> N
         )
 
 
+def test_no_samples_are_no_order() -> None:
+    assert orders.Orders([1]).epochs(0, 2).shape == (2, LANES, 0)
+
+
 def test_another_seed_is_another_order() -> None:
     (expected,) = permutations([1], 50, 1)
     assert not np.array_equal(orders.Orders([2]).epochs(50, 1)[0, :1], expected)

@@ -13,8 +13,10 @@ import pytest
 import undertow as ut
 from undertow.errors import SpecError, StoreError, UnknownName
 from undertow.lab import study
+from undertow.lab import training as lab_training
 from undertow.lab.data import load
 from undertow.lab.experiments import experiment, names
+from undertow.trace import writer as writers
 
 MOONS = experiment("moons")
 DATA = load("moons")
@@ -165,6 +167,44 @@ def test_an_interrupted_run_keeps_its_shards_and_is_finished_by_the_same_call(
         assert (resumed.run, resumed.trained) == (run.id, 2)
         whole = ran(planned(), store, fresh=True)
     assert np.array_equal(resumed.trace.dataset["grad_norm"], whole.trace.dataset["grad_norm"])
+
+
+def test_a_shard_that_was_rolled_back_leaves_no_hole_in_its_neighbour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """As with two workers: one shard's end is interrupted, the other's arrives after it."""
+    monkeypatch.setattr(study, "SHARD", 1)
+    monkeypatch.setattr(writers, "FLUSH_SECONDS", 1e9)
+    finish, interrupted = writers.Writer.finish_shard, []
+
+    def interrupt(self, *arguments) -> None:
+        finish(self, *arguments)
+        if not interrupted:
+            interrupted.append(True)
+            raise KeyboardInterrupt
+
+    def together(tasks, data, receive, *_, **__) -> None:
+        results: list[tuple[Any, list[Any]]] = [(task, []) for task in tasks]
+        for task, found in results:
+            lab_training.train(task, data, found.append)
+        for task, found in results:
+            for chunk in found[:-1]:
+                receive(task, chunk)
+        with pytest.raises(KeyboardInterrupt):
+            receive(results[0][0], results[0][1][-1])
+        receive(results[1][0], results[1][1][-1])
+        raise KeyboardInterrupt
+
+    with ut.open(tmp_path / "runs.db", create=True) as store:
+        with monkeypatch.context() as patch:
+            patch.setattr(writers.Writer, "finish_shard", interrupt)
+            patch.setattr(study, "train", together)
+            with pytest.raises(KeyboardInterrupt):
+                ran(planned(replicates=2), store)
+        assert store.runs()[0].finished_replicates == 1
+        resumed = ran(planned(replicates=2), store)
+    assert resumed.trained == 1
+    assert np.isfinite(resumed.trace.dataset["loss"]).all()
 
 
 def test_a_run_killed_after_its_last_shard_is_finished_by_the_same_call(tmp_path: Path):

@@ -235,6 +235,32 @@ def test_much_at_once_is_packed_beside_and_written_at_the_next_flush(
     assert found.tolist() == [[1, 2, 3, 4, 5]] * 2
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_process_packs_with_threads_of_its_own(tmp_path: Path):
+    forking = FORKING.format(folder=str(tmp_path))
+    done = subprocess.run([sys.executable, "-c", forking], capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+FORKING = """
+import os
+import numpy as np, undertow as ut
+from undertow.trace.record import Chunk, Header, Layer, provenance
+def write(name):
+    with ut.open(r"{folder}/" + name, create=True) as store:
+        header = Header((Layer("a", 1, "linear", "tanh", 2, 3),), (0,), provenance("trained"))
+        writer = store.begin("r", "key", "r", header)
+        writer.append(0, Chunk(np.array([1]), np.array([1]), dict(grad_norm=np.ones((1, 1, 1)))))
+        writer.flush()
+write("parent.db")
+child = os.fork()
+if child == 0:
+    write("child.db")
+    os._exit(0)
+raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
 def test_what_could_not_be_written_is_written_by_the_next_flush(tmp_path: Path):
     with ut.open(tmp_path / "runs.db", create=True) as store:
         writer = store.begin("r", "key", "r", header())

@@ -132,7 +132,7 @@ def run(
     workers: int | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> list[Outcome]:
-    """Train what is not yet in the store, and read every run back.
+    """Train what is not yet in the store, and return every run.
 
     An interruption of any kind leaves what was trained in the store, listed as interrupted.
     """
@@ -146,6 +146,8 @@ def run(
                 each.take_epoch(part, chunk, data)
                 progress(Progress(each.planned.arm.name, each.epochs_done, each.epochs))
         elif all(each.has_every_epoch(part) for each, part, _ in shares):  # else trained again
+            for each, _, _ in shares:
+                each.flush()  # by itself: what is rolled back below is not written again
             with store.at_once():  # or an interruption between two would join the rest otherwise
                 for each, part, shard in shares:
                     each.keep(part, shard)
@@ -200,7 +202,9 @@ class _UnderWay:
             self.shards_left = []
         self.trained, self.seconds = 0, 0.0
         self._a_shard = planned.arm.training.epochs * max(1, len(planned.arm.training.stages))
-        self._taken: dict[int, list[Chunk]] = {}  # epochs of each shard on its way
+        self._taken: dict[int, int] = {}  # epochs of each shard on its way
+        # Of a run that is taken up again the store alone has what was trained before.
+        self._chunks: list[Chunk] | None = None if known else []
         self.epochs = self._a_shard * len(planned.shards)
         self.epochs_done = self._a_shard * len(finished)
         self.trace: Trace | None = None
@@ -210,12 +214,17 @@ class _UnderWay:
         self._writer = self._writer or self._begin(data)
         self.epochs_done += 1
         self._writer.append(part.first, chunk)
-        placed = replace(chunk, first_replicate=part.first)
-        self._taken.setdefault(part.first, []).append(placed)
+        self._taken[part.first] = self._taken.get(part.first, 0) + 1
+        if self._chunks is not None:
+            self._chunks.append(replace(chunk, first_replicate=part.first))
+
+    def flush(self) -> None:
+        assert self._writer is not None
+        self._writer.flush()
 
     def has_every_epoch(self, part: Part) -> bool:
         """Tell whether an interruption, between two writes, left no epoch of a shard out."""
-        return len(self._taken.get(part.first, ())) == self._a_shard
+        return self._taken.get(part.first) == self._a_shard
 
     def keep(self, part: Part, shard: Shard) -> None:
         """Write a whole shard."""
@@ -233,18 +242,12 @@ class _UnderWay:
         if self.whole or self.shards_left:
             return
         writer = self._writer or self._begin(data)
-        # Of a run that was taken up again the store alone has what was trained before.
-        chunks = [chunk for shard in self._taken.values() for chunk in shard]
-        trace = self.store.trace(writer.run, chunks=chunks if self._all_taken else None)
-        self._taken.clear()
+        trace = self.store.trace(writer.run, chunks=self._chunks)
+        self._chunks = None
         events = anomalies(trace)
         writer.finish("finished", events)
         self.trace = Trace(trace.dataset, events, trace.artefacts)
         self._writer, self.whole = None, True
-
-    @property
-    def _all_taken(self) -> bool:
-        return sum(map(len, self._taken.values())) == self.epochs
 
     def abandon(self) -> None:
         if self._writer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -126,6 +127,10 @@ class Writer:
 @cache
 def _packers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(thread_name_prefix="packing")  # zlib lets other threads run
+
+
+if hasattr(os, "register_at_fork"):  # a forked process has the pool, and none of its threads
+    os.register_at_fork(after_in_child=_packers.cache_clear)
 
 
 def _chunk_rows(run: str, shard: int, chunk: Chunk) -> list[tuple[tuple[Any, ...], np.ndarray]]:

@@ -5,5 +5,6 @@ library    finds the library that suits this processor, and says what its struct
 supports   what lanes train, and why not the rest
 state      a block's numbers: PyTorch's layout there and back
 blocks     networks in lanes, what they are given, and what is recorded of them
-training   an epoch at a time: same arguments and same results as `torch_engine.train`
+orders     in which the samples are met, as NumPy draws them
+training   some epochs a call: same arguments and same results as `torch_engine.train`
 """

@@ -18,6 +18,11 @@ from undertow.lab.lanes.library import LANES
 from undertow.lab.lanes.state import padded
 from undertow.lab.randomness import batch_orders, generator
 
+# A function object of our own: ctypes.pythonapi's is every library's.
+_CAPSULE_POINTER = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
+    ("PyCapsule_GetPointer", ctypes.pythonapi)
+)
+
 
 class Orders:
     """The generators of some replicates, each from its own seed.
@@ -66,6 +71,4 @@ def _drawn(
 
 def _pointer(random: np.random.Generator) -> int:
     """Return where a generator's `bitgen_t` is."""
-    found = ctypes.pythonapi.PyCapsule_GetPointer
-    found.restype, found.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    return found(random.bit_generator.capsule, b"BitGenerator")
+    return _CAPSULE_POINTER(random.bit_generator.capsule, b"BitGenerator")

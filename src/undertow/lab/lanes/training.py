@@ -29,6 +29,7 @@ from undertow.trace.way import packed
 
 VERSION = 1  # goes up when the same seed no longer gives the same numbers, to round-off
 ROOM = 16e6  # numbers that the epochs of a call leave behind
+SCORED = 10  # times their own room that logits take while they are scored
 A_CALL = 4e9  # multiplications of a call: a tenth of a second, after which Ctrl-C is heard
 
 
@@ -124,8 +125,12 @@ def _set_tested(chunks: list[Chunk], training: TrainingSpec, test: Answers, trut
 
 
 def _steps_a_call(lanes: Lanes) -> int:
-    a_step = 3.0 * lanes.whole * lanes.networks.spec.parameters * lanes.training.batch_size
-    return max(1, int(A_CALL / a_step))
+    return max(1, int(A_CALL / _pass_back(lanes, lanes.training.batch_size)))
+
+
+def _pass_back(lanes: Lanes, samples: int) -> float:
+    """How many multiplications a pass forward and back takes; one forward takes a third."""
+    return 3.0 * lanes.whole * lanes.networks.spec.parameters * samples
 
 
 def _epochs_together(lanes: Lanes, data: Data) -> int:
@@ -133,6 +138,7 @@ def _epochs_together(lanes: Lanes, data: Data) -> int:
     spec, samples = lanes.networks.spec, len(data.train_targets)
     an_epoch = math.ceil(samples / lanes.training.batch_size)
     numbers = an_epoch * (len(LAYER_VARIABLES) * (spec.depth + 1) + len(STEP_VARIABLES))
-    numbers += samples + len(data.test_targets) * spec.outputs
+    numbers += samples + SCORED * len(data.test_targets) * spec.outputs
     room = ROOM / (numbers * lanes.whole)
-    return max(1, int(min(_steps_a_call(lanes) / an_epoch, room)))
+    work = _pass_back(lanes, samples) + _pass_back(lanes, len(data.test_targets)) / 3
+    return max(1, int(min(A_CALL / work, room)))

@@ -15,10 +15,10 @@ struct Random {
 
 static inline void shuffled(const Random& random, std::int32_t* order, std::int32_t samples) {
     for (std::int32_t i = 0; i < samples; ++i) order[i] = i;
-    for (std::uint32_t i = samples - 1; i > 0; --i) {
-        std::uint32_t mask = 0xffffffffu >> __builtin_clz(i), place;
+    for (std::int32_t i = samples - 1; i > 0; --i) {
+        std::uint32_t mask = 0xffffffffu >> __builtin_clz((std::uint32_t)i), place;
         do place = random.next_uint32(random.state) & mask;
-        while (place > i);
+        while (place > (std::uint32_t)i);
         std::swap(order[i], order[place]);
     }
 }
