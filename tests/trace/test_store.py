@@ -246,6 +246,7 @@ FORKING = """
 import os
 import numpy as np, undertow as ut
 from undertow.trace.record import Chunk, Header, Layer, provenance
+from undertow.trace.writer import _packers as packers
 def write(name):
     with ut.open(r"{folder}/" + name, create=True) as store:
         header = Header((Layer("a", 1, "linear", "tanh", 2, 3),), (0,), provenance("trained"))
@@ -253,10 +254,11 @@ def write(name):
         writer.append(0, Chunk(np.array([1]), np.array([1]), dict(grad_norm=np.ones((1, 1, 1)))))
         writer.flush()
 write("parent.db")
+threads = packers()
 child = os.fork()
 if child == 0:
     write("child.db")
-    os._exit(0)
+    os._exit(packers() is threads)
 raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
