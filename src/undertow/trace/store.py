@@ -256,7 +256,10 @@ class Store:
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
-        """Write all that is written inside, or none of it."""
+        """Write all that is written inside, or none of it.
+
+        Flush writers before: what they hold would be rolled back with the rest, and not come again.
+        """
         with self.writing():
             self._at_once = True
             try:

@@ -98,7 +98,8 @@ class Answers:
 
     def __init__(self, lanes: Lanes, inputs: np.ndarray, epochs: int) -> None:
         spec, here = lanes.networks.spec, (epochs, lanes.whole)
-        self._inputs, self._replicates = inputs, lanes.networks.replicates
+        self._inputs = inputs  # kept, for the library reads them
+        self._replicates = lanes.networks.replicates
         self._logits = np.empty((*here, spec.outputs, len(inputs)), np.float32)
         self._shares = np.empty((*here, spec.depth + 1), np.float32)
         self.part = answered_together(spec, len(inputs))

@@ -96,9 +96,9 @@ def train(
                     if 1 < spec.depth == stage.network.depth:
                         places = torch.from_numpy(order[0, : len(seeds), : training.batch_size])
                         chosen = batch(whole, places.long())
-                        start = networks.parameters  # which learn at the end of a stage only
+                        drawn = networks.parameters  # which change at the end of a stage only
                         crossed = packed(
-                            way_back(spec, training, start, chosen.inputs, chosen.targets)
+                            way_back(spec, training, drawn, chosen.inputs, chosen.targets)
                         )
                 done += epochs
                 for chunk in chunks:

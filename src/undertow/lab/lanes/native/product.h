@@ -1,4 +1,4 @@
-// One matrix product over lanes, of any strides: forward pass, weight gradient and delta are each
+// One matrix product over lanes: forward pass, weight gradient and delta are each
 // a call of it. Tiles of 4 x 3 sums stay in registers, of 8 x 3 where there are 32; what is left
 // over is dealt out evenly (10 columns are 3 + 3 + 2 + 2), because a tile of one column waits for
 // its own additions.
