@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from undertow.lab.lanes import orders
-from undertow.lab.lanes.library import LANES
+from undertow.lab.lanes.library import lanes
 from undertow.lab.randomness import batch_orders, generator
 
 
@@ -30,15 +30,15 @@ def test_every_epoch_is_numpys(seeds: list[int], samples: int, epochs: int) -> N
         strict=True,
     )
     for found, expected in both:
-        assert (found.dtype, len(found) % LANES) == (np.int32, 0)
+        assert (found.dtype, len(found) % lanes()) == (np.int32, 0)
         np.testing.assert_array_equal(found[: len(seeds)], expected)
         np.testing.assert_array_equal(
-            found[len(seeds) :], expected[-1:].repeat(LANES, 0)[: -len(seeds) % LANES]
+            found[len(seeds) :], expected[-1:].repeat(lanes(), 0)[: -len(seeds) % lanes()]
         )
 
 
 def test_no_samples_are_no_order() -> None:
-    assert orders.Orders([1]).epochs(0, 2).shape == (2, LANES, 0)
+    assert orders.Orders([1]).epochs(0, 2).shape == (2, lanes(), 0)
 
 
 def test_another_seed_is_another_order() -> None:

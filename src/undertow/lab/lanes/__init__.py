@@ -1,4 +1,4 @@
-"""The lanes engine: replicates in SIMD lanes, eight networks to a vector register.
+"""The lanes engine: replicates in SIMD lanes, as many networks as a vector register holds.
 
 native/    the C++ library, one idea a file
 library    finds the library that suits this processor, and says what its structures look like

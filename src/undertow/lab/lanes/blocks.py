@@ -173,7 +173,7 @@ class Lanes:
     @property
     def whole(self) -> int:
         """Replicates, those that fill up the last block included."""
-        return len(self.parameters) * native.LANES
+        return len(self.parameters) * native.lanes()
 
     def train(
         self,
@@ -239,8 +239,8 @@ class Lanes:
 
     def _call(self, function: Callable[..., None], batch: int, *arguments: object) -> None:
         each = native.library().lanes_space(ctypes.byref(self._network), batch)
-        if self._space.size < each * self.threads * native.LANES:
-            self._space = aligned((each * self.threads, native.LANES))
+        if self._space.size < each * self.threads * native.lanes():
+            self._space = aligned((each * self.threads, native.lanes()))
         memory = self._space.ctypes.data, each, self.threads
         function(ctypes.byref(self._network), *arguments, *memory)
 

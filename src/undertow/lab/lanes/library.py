@@ -14,7 +14,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-LANES = 8
 HERE = Path(__file__).parent
 ENDING = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 
@@ -109,6 +108,15 @@ def library() -> Any:
     return plain if best == "plain" else _loaded(best) or plain
 
 
+def lanes() -> int:
+    """Return how many replicates are a block: as many as a register of the library holds.
+
+    >>> lanes() in (4, 8)
+    True
+    """
+    return library().lanes_count()
+
+
 def absence() -> str:
     """Say why there is no library, and what to do about it."""
     if _loaded("plain") is None:
@@ -141,6 +149,7 @@ def _described(found: Any) -> Any:
     space = [c_void_p, c_int64, c_int32]
     for text in (found.lanes_best, found.lanes_name, found.lanes_sources):
         text.restype = c_char_p
+    found.lanes_count.restype = c_int32
     found.lanes_space.restype = c_int64
     found.lanes_space.argtypes = [network, c_int32]
     of_training = [network, POINTER(Rule), c_double, state, POINTER(Samples), POINTER(Steps)]

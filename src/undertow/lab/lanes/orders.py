@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 
 from undertow.lab.lanes import library as native
-from undertow.lab.lanes.library import LANES
+from undertow.lab.lanes.library import lanes
 from undertow.lab.lanes.state import padded
 from undertow.lab.randomness import batch_orders, generator
 
@@ -27,8 +27,8 @@ _CAPSULE_POINTER = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c
 class Orders:
     """The generators of some replicates, each from its own seed.
 
-    >>> Orders([0, 1]).epochs(200, epochs=3).shape
-    (3, 8, 200)
+    >>> Orders([0, 1]).epochs(200, epochs=3).shape == (3, lanes(), 200)
+    True
     """
 
     def __init__(self, seeds: Sequence[int]) -> None:
@@ -49,7 +49,7 @@ def as_numpy_shuffles() -> bool:
     >>> as_numpy_shuffles()
     True
     """
-    ours, theirs = ([generator(seed, "order") for seed in range(LANES)] for _ in range(2))
+    ours, theirs = ([generator(seed, "order") for seed in range(lanes())] for _ in range(2))
     return all(
         np.array_equal(_drawn(ours, samples, 1, threads=1)[0], batch_orders(theirs, samples))
         for samples in (1, 2, 99, 200, 5_000)
@@ -61,7 +61,7 @@ def _drawn(
 ) -> np.ndarray:
     pointers = np.array([_pointer(each) for each in generators], np.uintp)
     count = len(pointers)
-    orders = np.empty((epochs, count + -count % LANES, samples), np.int32)
+    orders = np.empty((epochs, count + -count % lanes(), samples), np.int32)
     native.library().lanes_orders(
         pointers.ctypes.data, count, orders.shape[1], epochs, samples, orders.ctypes.data, threads
     )

@@ -1,4 +1,4 @@
-"""Blocks of eight replicates in lanes: every number of a network, with its lanes side by side."""
+"""Blocks of replicates in lanes: every number of a network, with its lanes side by side."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from undertow.lab.lanes.library import LANES
+from undertow.lab.lanes.library import lanes
 from undertow.lab.moments import Networks
 
 ALIGNED = 64  # bytes: a cache line, and the widest register
@@ -29,18 +29,19 @@ def aligned(shape: tuple[int, ...], dtype: type = np.float32) -> np.ndarray:
 def in_lanes(rows: np.ndarray) -> np.ndarray:
     """Lay [R, numbers] out as [blocks, numbers, lanes]; lanes left over repeat the last replicate.
 
-    >>> in_lanes(np.ones((9, 5), np.float32)).shape
-    (2, 5, 8)
+    >>> in_lanes(np.ones((2 * lanes(), 5), np.float32)).shape == (2, 5, lanes())
+    True
     """
     rows = padded(rows)
-    blocks = aligned((len(rows) // LANES, rows.shape[1], LANES))
-    blocks[:] = rows.reshape(-1, LANES, rows.shape[1]).transpose(0, 2, 1)
+    rows = rows.reshape(-1, lanes(), rows.shape[1]).transpose(0, 2, 1)
+    blocks = aligned(rows.shape)
+    blocks[:] = rows
     return blocks
 
 
 def padded(rows: np.ndarray) -> np.ndarray:
     """Repeat the last row until there are whole blocks of them."""
-    return np.concatenate([rows, np.repeat(rows[-1:], -len(rows) % LANES, 0)])
+    return np.concatenate([rows, np.repeat(rows[-1:], -len(rows) % lanes(), 0)])
 
 
 def out_of_lanes(blocks: np.ndarray, replicates: int) -> np.ndarray:

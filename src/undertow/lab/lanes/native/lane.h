@@ -1,4 +1,6 @@
-// A lane is one replicate: every scalar of a network is a vector of eight, one replicate in each.
+// A lane is one replicate: every scalar of a network is a vector of eight, one replicate in each; of
+// four where a register holds no more (SSE2, NEON), because GCC takes comparisons of a vector that
+// does not fit apart, number by number.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +10,11 @@
 #include <immintrin.h>
 #endif
 
+#if defined(__AVX__)
 constexpr int LANES = 8;
+#else
+constexpr int LANES = 4;
+#endif
 
 typedef float Lane __attribute__((vector_size(4 * LANES)));
 typedef std::int32_t Bits __attribute__((vector_size(4 * LANES)));

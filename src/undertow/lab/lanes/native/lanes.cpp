@@ -1,4 +1,4 @@
-// What Python calls: some steps of training, and the logits of any inputs. A block is eight
+// What Python calls: some steps of training, and the logits of any inputs. A block is LANES
 // replicates; threads take blocks one after another, and a block's numbers depend on it alone.
 
 #include <atomic>
@@ -146,6 +146,9 @@ void on_threads(std::int64_t blocks, int threads, Work work) {
 }
 
 }  // namespace
+
+// How many replicates a block has.
+PUBLIC std::int32_t lanes_count() { return LANES; }
 
 // How many lanes of memory a pass takes, on each thread.
 PUBLIC std::int64_t lanes_space(const Network* net, std::int32_t batch) {

@@ -8,21 +8,27 @@
 constexpr double SAFE_LOW = 1e-15, SAFE_HIGH = 1e15;  // a root mean square between them is right
 constexpr int SUMMED_AT_ONCE = 512;                   // squares; their sums are doubles
 
+// Rare, and so kept out of what calls it.
+template <class Number>
+static __attribute__((noinline, cold)) Wide squares_in_doubles(int count, Number number) {
+    Wide sum{};
+    for (int i = 0; i < count; ++i) {
+        Wide each = wide(number(i));
+        sum += each * each;
+    }
+    return sum;
+}
+
 // A sum of `count` squares, found in floats; where those give out, found again from `number`.
 template <class Number>
 static inline Wide settled(Wide sum, int count, Number number) {
     double low = SAFE_LOW * SAFE_LOW * count, high = SAFE_HIGH * SAFE_HIGH * count;
     auto outside = ~((sum > low) & (sum < high));
     if (__builtin_expect(!any(outside), true)) return sum;
-    Wide exact{};
-    for (int i = 0; i < count; ++i) {
-        Wide each = wide(number(i));
-        exact += each * each;
-    }
-    return outside ? exact : sum;
+    return outside ? squares_in_doubles(count, number) : sum;
 }
 
-static inline Wide squares(const Lane* numbers, int count) {
+static __attribute__((noinline)) Wide squares(const Lane* numbers, int count) {
     constexpr int SUMS = 4;  // one alone would wait for its own additions
     Wide sum{};
     for (int from = 0; from < count; from += SUMMED_AT_ONCE) {
@@ -50,7 +56,7 @@ static inline Lane rms(const Lane* numbers, int count) {
     return narrow(root(squares(numbers, count) / (double)count));
 }
 
-static inline Lane sum_of(const Lane* numbers, int count) {
+static __attribute__((noinline)) Lane sum_of(const Lane* numbers, int count) {
     constexpr int SUMS = 4;
     Several parts[SUMS] = {};
     int i = 0;
