@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from undertow.lab.lanes import library
+
 if TYPE_CHECKING:
     from looking import Seen, Served
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -26,6 +28,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+INSTRUCTION_SETS = ("plain", "avx2", "avx512")  # each has what those before it have
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -42,6 +45,23 @@ def data_folder() -> Path:
             pytest.fail(message)
         pytest.skip(message)
     return folder
+
+
+def instruction_sets() -> tuple[str, ...]:
+    """Name the lanes libraries that this processor can run, the plainest first."""
+    best = library.library()
+    name = best.lanes_name().decode() if best else "plain"
+    return INSTRUCTION_SETS[: 1 + INSTRUCTION_SETS.index(name)]
+
+
+@pytest.fixture(params=instruction_sets())
+def instruction_set(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Train in lanes with each library in turn, not with the fastest alone."""
+    found = library._loaded(request.param)
+    assert found is not None
+    assert found.lanes_name().decode() == request.param
+    monkeypatch.setattr(library, "library", lambda: found)
+    return request.param
 
 
 @pytest.fixture(scope="session")

@@ -135,6 +135,7 @@ def faults(found: Step, true: Step, training: TrainingSpec, allowed: float = ENO
 
 @pytest.mark.parametrize("normalisation", NORMALISATIONS)
 @pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.usefixtures("instruction_set")
 def test_one_step_is_autograds(width: int, normalisation: str) -> None:
     wrong = []
     for activation, skips, loss in product(ACTIVATIONS, SKIPS, LOSSES):

@@ -21,7 +21,7 @@ MOONS, THREE = load("moons"), three_classes()
 NET = NetworkSpec(inputs=2, outputs=1, depth=10, width=10, activation="tanh")
 SGD = TrainingSpec(optimizer="sgd", learning_rate=0.05, epochs=9)  # 63 steps
 CLASSES = changed(SGD, loss="cross_entropy", batch_size=13)
-SEEDS = list(range(11))  # a whole block, and three that fill up another
+SEEDS = list(range(11))  # whole blocks, and three that fill up another
 ARMS = {
     "tanh": (NET, SGD, MOONS),
     "sigmoid": (changed(NET, activation="sigmoid"), SGD, MOONS),
@@ -46,6 +46,7 @@ ARMS = {
 
 
 @pytest.mark.parametrize("arm", ARMS.values(), ids=ARMS)
+@pytest.mark.usefixtures("instruction_set")
 def test_sixty_steps_end_at_the_same_parameters(arm) -> None:
     spec, how, data = arm
     found, expected = (engine_training(spec, how, data, SEEDS, engine=e) for e in engine.VERSIONS)
@@ -102,6 +103,7 @@ def bits(trained: Trained, place: int) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("arm", ["relu", "batch norm", "classes", "clipped"])
+@pytest.mark.usefixtures("instruction_set")
 def test_a_replicate_has_its_own_bits(arm: str) -> None:
     """Whatever its neighbours, block, lane and thread, and however many steps a call takes."""
     spec, how, data = ARMS[arm]
@@ -138,6 +140,7 @@ def test_no_chunk_knows_how_many_epochs_its_call_took(
             assert np.array_equal(array, artefacts[name], equal_nan=True), name
 
 
+@pytest.mark.usefixtures("instruction_set")
 def test_a_diverged_neighbour_changes_no_bit() -> None:
     """Norms are summed again where a float gives out, but only in the lanes that need it."""
     wild = changed(NET, gain=1e4, activation="relu")
@@ -152,6 +155,7 @@ def test_a_diverged_neighbour_changes_no_bit() -> None:
 
 @pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid", "elu", "gelu", "hard_tanh"])
 @pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf])
+@pytest.mark.usefixtures("instruction_set")
 def test_what_is_not_finite_spreads_as_in_torch(activation: str, poison: float) -> None:
     """One sample is poisoned; the step that meets it is the first that is not finite."""
     spec = changed(NET, depth=3, activation=activation)
@@ -183,6 +187,7 @@ def assert_not_finite_alike(ours: list[Chunk], theirs: list[Chunk]) -> None:
 
 
 @pytest.mark.parametrize(("activation", "gain"), [("sigmoid", 1.0), ("linear", 1e3)])
+@pytest.mark.usefixtures("instruction_set")
 def test_norms_hold_over_forty_decades(activation: str, gain: float) -> None:
     spec = changed(NET, depth=36 if gain == 1.0 else 8, activation=activation, gain=gain)
     how = changed(SGD, epochs=1, learning_rate=1e-30)

@@ -21,7 +21,7 @@ moments          every variable measured of recorded steps
 recorder         which steps wait to be measured
 artefacts        what a training leaves beside its records
 torch_engine     trains R networks in one pass of PyTorch: the reference
-lanes/           trains eight networks to a vector register, in C++
+lanes/           trains as many networks as a vector register holds, in C++
 engine           (spec, training, data, seeds) -> chunks of a trace, by either
 memory           freed memory kept for the next step
 workers          shards trained side by side

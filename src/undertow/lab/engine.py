@@ -1,7 +1,7 @@
 """(spec, training, data, seeds) in, chunks of a trace out: the engine that trains is chosen here.
 
-Two engines give the same numbers: `lanes`, a C++ library that trains small networks eight to a
-vector register, and `torch`, which is the reference and trains all the rest.
+Two engines give the same numbers: `lanes`, a C++ library that trains small networks, as many
+as a vector register holds at once, and `torch`, which is the reference and trains all the rest.
 """
 
 from __future__ import annotations

@@ -32,11 +32,10 @@ def in_lanes(rows: np.ndarray) -> np.ndarray:
     >>> in_lanes(np.ones((2 * lanes(), 5), np.float32)).shape == (2, 5, lanes())
     True
     """
-    rows = padded(rows)
-    rows = rows.reshape(-1, lanes(), rows.shape[1]).transpose(0, 2, 1)
-    blocks = aligned(rows.shape)
-    blocks[:] = rows
-    return blocks
+    blocks = padded(rows).reshape(-1, lanes(), rows.shape[1]).transpose(0, 2, 1)
+    found = aligned(blocks.shape)
+    found[:] = blocks
+    return found
 
 
 def padded(rows: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 // A lane is one replicate: every scalar of a network is a vector of eight, one replicate in each; of
-// four where a register holds no more (SSE2, NEON), because GCC takes comparisons of a vector that
-// does not fit apart, number by number.
+// four where a register holds no more (SSE2, NEON): comparisons of a vector that does not fit are
+// taken apart by GCC, number by number.
 #pragma once
 
 #include <cstddef>
