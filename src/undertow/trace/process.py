@@ -39,8 +39,12 @@ def is_alive(process: Process) -> bool:
 
 
 def _born(pid: int) -> str:
-    """Return when a process began, in the kernel's ticks; "" where the kernel does not say."""
+    """Return when a process began, in the kernel's ticks; "" where the kernel does not say.
+
+    "" also of one that has ended and that nobody has waited for: in a container it may stay listed.
+    """
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return ""
+    return "" if state in "ZX" else rest[18]
