@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from typing import NamedTuple
 
@@ -32,6 +33,7 @@ OPTIMIZERS = {
 }
 ENOUGH = 2e-4  # relative error
 BATCH, SEED = 24, 3
+NEARBY = 8  # data sets that differ by a thousandth
 SGD = TrainingSpec(optimizer="sgd", learning_rate=1.0)
 
 
@@ -133,6 +135,21 @@ def faults(found: Step, true: Step, training: TrainingSpec, allowed: float = ENO
     return [f"{name}: {error:.1e}" for name, error in off if not error < allowed]
 
 
+def own_error(spec: NetworkSpec, training: TrainingSpec, data: Data) -> float:
+    """Return how far autograd in float32 is off, at worst, on the data and on data hardly larger.
+
+    On one data set alone its round-off may happen to cancel, on one processor and not on another.
+    """
+    worst = 0.0
+    for number in range(NEARBY):
+        near = replace(data, train_inputs=data.train_inputs * np.float32(1 + number / 1000))
+        single, true = (
+            by_autograd(spec, training, near, kind) for kind in (torch.float32, torch.float64)
+        )
+        worst = max(worst, *errors(single, true, training).values())
+    return worst
+
+
 @pytest.mark.parametrize("normalisation", NORMALISATIONS)
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.usefixtures("instruction_set")
@@ -149,8 +166,7 @@ def test_one_step_is_autograds(width: int, normalisation: str) -> None:
         if width == 2:
             # Two units normalised over each other are 1 and -1 whatever they were, and a gradient
             # through them is what is left of equal numbers: autograd in float32 is as far off.
-            single = by_autograd(spec, plain, data, torch.float32)
-            allowed = max(ENOUGH, 5 * max(errors(single, true, plain).values()))
+            allowed = max(ENOUGH, 5 * own_error(spec, plain, data))
         for name, optimizer in OPTIMIZERS.items():
             training = TrainingSpec(loss=loss, batch_size=BATCH, epochs=1, **optimizer)
             found = in_lanes(spec, training, data)

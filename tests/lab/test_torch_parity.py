@@ -57,6 +57,7 @@ FLOWS = {
     "no branch": {"skips": LONG, "branch_scale": 0.0},
     "all at once": {"normalisation": "batch", "skips": LONG, "branch_scale": 0.5},
 }
+STEADY = ("grad_norm", "delta_norm", "weight_norm", "loss")  # neither shares nor differences
 TASKS = {"binary": (MOONS, BINARY, {}), "classes": (THREE, CLASSES, {"inputs": 5, "outputs": 3})}
 
 
@@ -105,7 +106,25 @@ def compare(
     for place in CHOSEN:
         network, truth = plain_training(spec, training, data, SEEDS[place], dtype)
         assert len(truth["loss"]) >= 20
-        assert_alike(found, place, network, truth, tolerance)
+        own = (
+            0.0 if dtype == torch.float64 else own_error(spec, training, data, SEEDS[place], truth)
+        )
+        assert_alike(found, place, network, truth, max(tolerance, own))
+
+
+def own_error(
+    spec: NetworkSpec, training: TrainingSpec, data: Data, seed: int, single: Arrays
+) -> float:
+    """Return how far the plain network in float32 comes from itself in float64, at worst.
+
+    Two trainings in float32 cannot be asked to agree better than that.
+    """
+    _, double = plain_training(spec, training, data, seed, torch.float64)
+    return max(
+        float(np.max(np.abs(single[name] - exact) / np.where(exact == 0, 1, np.abs(exact))))
+        for name, exact in double.items()
+        if name in STEADY
+    )
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
