@@ -18,13 +18,13 @@ lint: $(READY)
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 docs: $(READY)
-	$(BIN)/python -m undertow.app.reference > docs/cli.md
+	$(BIN)/python -m undertow.app.cli.reference > docs/cli.md
 
 bench: $(READY)
-	$(BIN)/python bench/start.py
-	$(BIN)/python bench/laboratory.py
+	$(BIN)/python -m bench.training.start
+	$(BIN)/python -m bench.training.laboratory
 
-NATIVE := $(wildcard src/undertow/lab/lanes/native/*)
+NATIVE := $(wildcard src/undertow/engine/lanes/native/*)
 
 $(READY): pyproject.toml constraints.txt $(NATIVE)
 	$(PYTHON) -c "import sys; sys.exit('Undertow needs Python 3.11 or newer, this is ' + sys.version.split()[0] + ': type  make PYTHON=python3.11') if sys.version_info < (3, 11) else None"

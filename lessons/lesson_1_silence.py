@@ -6,13 +6,10 @@ app = marimo.App(width="medium", app_title="Undertow, lesson 1: why sigmoid stac
 
 @app.cell(hide_code=True)
 def _():
-    import checks
-    import lesson_figures as figures
-    import lesson_parts as parts
-    import lesson_trials as trials
     import marimo as mo
 
-    from undertow.lab.presets import preset
+    from support import checks, figures, parts, trials
+    from undertow.experiments.presets import preset
 
     return checks, figures, mo, parts, preset, trials
 

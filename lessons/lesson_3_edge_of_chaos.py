@@ -8,14 +8,11 @@ app = marimo.App(
 
 @app.cell(hide_code=True)
 def _():
-    import checks
-    import lesson_figures as figures
-    import lesson_parts as parts
-    import lesson_trials as trials
     import marimo as mo
 
-    from undertow.lab.presets import preset
-    from undertow.theory.maps import fixed_point
+    from support import checks, figures, parts, trials
+    from undertow.experiments.presets import preset
+    from undertow.theory.signal.maps import fixed_point
 
     return checks, figures, fixed_point, mo, parts, preset, trials
 

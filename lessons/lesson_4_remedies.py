@@ -6,15 +6,13 @@ app = marimo.App(width="medium", app_title="Undertow, lesson 4: the seven remedi
 
 @app.cell(hide_code=True)
 def _():
-    import checks
-    import lesson_panels as figures
-    import lesson_parts as parts
-    import lesson_trials as trials
     import marimo as mo
 
-    from undertow.app import parts as page
-    from undertow.lab.experiments.fashion_remedies import PUBLISHED_ACCURACY
-    from undertow.lab.presets import preset
+    from support import checks, parts, trials
+    from support import panels as figures
+    from undertow.app.pages.kit import widgets as page
+    from undertow.experiments.fashion_remedies import PUBLISHED_ACCURACY
+    from undertow.experiments.presets import preset
 
     return PUBLISHED_ACCURACY, checks, figures, mo, page, parts, preset, trials
 

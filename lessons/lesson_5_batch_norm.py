@@ -10,15 +10,12 @@ app = marimo.App(
 def _():
     import math
 
-    import checks
-    import lesson_figures as figures
-    import lesson_parts as parts
-    import lesson_trials as trials
     import marimo as mo
 
-    from undertow.lab.presets import preset
-    from undertow.lab.treatment import treated
-    from undertow.theory.normalisation import batch_norm_gain
+    from support import checks, figures, parts, trials
+    from undertow.experiments.presets import preset
+    from undertow.remedies.on_trial import treated
+    from undertow.theory.signal.norm_gains import batch_norm_gain
 
     return batch_norm_gain, checks, figures, math, mo, parts, preset, treated, trials
 

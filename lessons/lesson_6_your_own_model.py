@@ -6,14 +6,12 @@ app = marimo.App(width="medium", app_title="Undertow, lesson 6: reading your own
 
 @app.cell(hide_code=True)
 def _():
-    import checks
-    import lesson_panels as figures
-    import lesson_parts as parts
-    import lesson_trials as trials
     import marimo as mo
-    import sealed_models as sealed
 
-    from undertow.lab.presets import preset
+    from support import checks, parts, trials
+    from support import panels as figures
+    from support import sealed_models as sealed
+    from undertow.experiments.presets import preset
 
     return checks, figures, mo, parts, preset, sealed, trials
 

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from undertow.lab.lanes import library
+from undertow.engine.lanes import native_library
 
 if TYPE_CHECKING:
-    from looking import Seen, Served
     from playwright.sync_api import Browser, BrowserContext, Page
+
+    from tests.browser.looking import Seen, Served
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 # Without the last four Chromium asks for addresses of its own at every start.
@@ -49,7 +50,7 @@ def data_folder() -> Path:
 
 def instruction_sets() -> tuple[str, ...]:
     """Name the lanes libraries that this processor can run, the plainest first."""
-    best = library.library()
+    best = native_library.library()
     name = best.lanes_name().decode() if best else "plain"
     return INSTRUCTION_SETS[: 1 + INSTRUCTION_SETS.index(name)]
 
@@ -57,10 +58,10 @@ def instruction_sets() -> tuple[str, ...]:
 @pytest.fixture(params=instruction_sets())
 def instruction_set(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Train in lanes with each library in turn, not with the fastest alone."""
-    found = library._loaded(request.param)
+    found = native_library._loaded(request.param)
     assert found is not None
     assert found.lanes_name().decode() == request.param
-    monkeypatch.setattr(library, "library", lambda: found)
+    monkeypatch.setattr(native_library, "library", lambda: found)
     return request.param
 
 
@@ -91,7 +92,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
     Its store is not there yet: whoever needs one makes it, and removes it.
     """
-    from looking import Served  # beside the browser tests, which alone ask for this
+    from tests.browser.looking import Served  # beside the browser tests, which alone ask for this
 
     program = Path(sys.executable).with_name("undertow")
     store = tmp_path_factory.mktemp("served") / "runs.db"
@@ -127,7 +128,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def open_page(context: BrowserContext) -> Iterator[Callable[..., tuple[Page, Seen]]]:
     """Open a page, and note what it complains of and asks for."""
-    from looking import Seen
+    from tests.browser.looking import Seen
 
     pages = []
 

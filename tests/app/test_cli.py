@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from undertow.app.reference import reference
+from undertow.app.cli.reference import reference
 
 UNDERTOW = Path(sysconfig.get_path("scripts")) / "undertow"
 SMALL = ["--replicates", "3", "--epochs", "2", "--arm", "sigmoid", "--arm", "relu"]
@@ -274,6 +274,9 @@ def test_the_reference_in_docs_is_the_help():
 
 def test_the_module_of_the_reference_prints_it():
     done = subprocess.run(
-        [sys.executable, "-m", "undertow.app.reference"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "undertow.app.cli.reference"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout == reference()

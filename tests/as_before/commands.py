@@ -15,10 +15,9 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import report_pages
-from kept import copied, run_ids
-
-from undertow.app.cli import main
+from tests.as_before import report_pages
+from tests.as_before.kept import copied, run_ids
+from undertow.app.cli.main import main
 
 PLAIN = {"COLUMNS": "80", "LINES": "24", "NO_COLOR": "1", "TERM": "dumb"}
 COLOURED = ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import xarray
-from differing import array, digest
 
 import undertow as ut
+from tests.as_before.differing import array, digest
 from undertow.trace.record import Trace
-from undertow.trace.store import Run
-from undertow.trace.tail import course, last_step, latest, newest, state
+from undertow.trace.store.reader import Run
+from undertow.trace.store.tail import course, last_step, latest, newest, state
 
 # What is of the day a run was made on, and not of the run: not compared with a new training.
 OF_THE_DAY = ("created", "seconds", "versions", "overhead")

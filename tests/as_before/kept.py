@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 import undertow as ut
-from undertow.lab.lanes.library import library
+from undertow.engine.lanes.native_library import library
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent

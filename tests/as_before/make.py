@@ -1,10 +1,10 @@
 """Make the fixtures of this folder anew, or hold the numbers of today against them.
 
-    python tests/as_before/make.py                 make all, but for the demonstration's
-    python tests/as_before/make.py --words         only read the stores that are there again
-    python tests/as_before/make.py --demo          make the demonstration's table and document
-    python tests/as_before/make.py --check         train all anew: every digit as it was?
-    python tests/as_before/make.py --check-demo    the same of the demonstration, 1,000 networks
+    python -m tests.as_before.make                 make all, but for the demonstration's
+    python -m tests.as_before.make --words         only read the stores that are there again
+    python -m tests.as_before.make --demo          make the demonstration's table and document
+    python -m tests.as_before.make --check         train all anew: every digit as it was?
+    python -m tests.as_before.make --check-demo    the same of the demonstration, 1,000 networks
 
 The checks print what differs and end with status 1 where anything does. They are for the machine
 that made the fixtures: the last digits of a training go with the processor. The tests in this
@@ -20,15 +20,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import commands
-import holdings
-import modules
 import torch
-import trainings
-import trials
-import verdicts
-from differing import SHOWN, differences
-from kept import (
+
+from tests.as_before import commands, holdings, modules, trainings, trials, verdicts
+from tests.as_before.differing import SHOWN, differences
+from tests.as_before.kept import (
     EXPECTED,
     EXPORTS,
     NAMES,
@@ -40,9 +36,8 @@ from kept import (
     run_ids,
     write,
 )
-
 from undertow.trace.export import export
-from undertow.trace.store import open as open_store
+from undertow.trace.store.reader import open as open_store
 
 TRAINED: dict[str, Callable[[Path], None]] = {
     "lanes": trainings.lanes,

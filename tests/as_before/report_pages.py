@@ -7,7 +7,7 @@ import re
 from html import unescape
 from typing import Any
 
-from differing import digest, digests
+from tests.as_before.differing import digest, digests
 
 FIRST = 6  # lines of a section that are kept as words, so that a difference can be read
 _FIGURE = re.compile(

@@ -8,17 +8,13 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-import commands
-import holdings
-import make
 import numpy as np
 import pytest
-import report_pages
-import trials
-from differing import array, differences, digests, told
-from kept import EXPORTS, NAMES, ROUND_OFF, copied, expected
 
-from undertow.trace.packing import packed, unpacked
+from tests.as_before import commands, holdings, make, report_pages, trials
+from tests.as_before.differing import array, differences, digests, told
+from tests.as_before.kept import EXPORTS, NAMES, ROUND_OFF, copied, expected
+from undertow.trace.store.array_codec import packed, unpacked
 
 PAGE = """
 <section id="verdict"><h2>The verdict</h2><p>sick</p></section>

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import trials
-from differing import differences, told
-from kept import expected
+
+from tests.as_before import trials
+from tests.as_before.differing import differences, told
+from tests.as_before.kept import expected
 
 # The first step of fifty layers: see test_arrays_as_before.py; in proportion to the depth.
 FIRST_STEP = 1e-3

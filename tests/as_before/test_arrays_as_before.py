@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import holdings
 import numpy as np
 import pytest
-import trainings
-from differing import differences, told
-from kept import NAMES, STORES, copied, expected, run_ids
 
 import undertow as ut
+from tests.as_before import holdings, trainings
+from tests.as_before.differing import differences, told
+from tests.as_before.kept import NAMES, STORES, copied, expected, run_ids
 from undertow.trace.record import Trace
 
 # What the first step of a network of ten layers may differ by between two instruction sets: each

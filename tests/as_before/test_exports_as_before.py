@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import holdings
-import make
 import pytest
-from differing import differences, told
-from kept import EXPORTS, expected
+
+from tests.as_before import holdings, make
+from tests.as_before.differing import differences, told
+from tests.as_before.kept import EXPORTS, expected
 
 
 @pytest.fixture(scope="module")

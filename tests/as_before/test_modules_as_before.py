@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import modules
 import pytest
-from kept import expected
+
+from tests.as_before import modules
+from tests.as_before.kept import expected
 
 
 @pytest.mark.parametrize("start", modules.STARTS)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import borrowed
 import pytest
-import verdicts
-from differing import differences, told
-from kept import expected
+
+from tests.as_before import borrowed, verdicts
+from tests.as_before.differing import differences, told
+from tests.as_before.kept import expected
 
 
 @pytest.mark.parametrize("name", borrowed.six_nets()[0])

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import commands
 import pytest
-from differing import differences, told
-from kept import expected, tolerance
+
+from tests.as_before import commands
+from tests.as_before.differing import differences, told
+from tests.as_before.kept import expected, tolerance
 
 
 @pytest.mark.parametrize("name", commands.COMMANDS)

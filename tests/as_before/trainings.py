@@ -16,10 +16,11 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 import undertow as ut
-from undertow.lab import atlas as maps
-from undertow.lab import study
-from undertow.lab.data import load
-from undertow.lab.experiments import experiment
+from tests.as_before.kept import REPOSITORY
+from undertow.data.dataset import load
+from undertow.experiments import experiment
+from undertow.studies import atlas as maps
+from undertow.studies import study
 
 MOONS = experiment("moons")
 PAUSE = 0.6  # seconds after which what a run has is flushed
@@ -50,7 +51,7 @@ def trained(path: Path, engine: str, arms: tuple[str, ...], replicates: int, epo
 
 def interrupted(path: Path) -> None:
     """Train one arm to its end, interrupt the second as by Ctrl-C, and kill the third."""
-    subprocess.run([sys.executable, __file__, str(path)], check=False)
+    subprocess.run([sys.executable, "-m", __name__, str(path)], cwd=REPOSITORY, check=False)
 
 
 def interrupt_one_after_another(path: Path) -> NoReturn:

@@ -7,10 +7,11 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 
-from undertow.app.address import read, write
-from undertow.lab.presets import PRESETS, preset
-from undertow.lab.toy import made
-from undertow.lab.trial import Trial, first_step
+from undertow.app.pages.playground.url import read, write
+from undertow.data.toy import made
+from undertow.experiments.presets import PRESETS, preset
+from undertow.spec.trial import Trial
+from undertow.studies.trial import first_step
 
 MEASURED = ("grad_norm", "delta_norm", "activation_rms", "loss")
 # A preset, a deep stack with a first draw of its own; one with batch normalisation, on more samples

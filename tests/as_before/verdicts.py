@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import borrowed
 import torch
+
+from tests.as_before import borrowed
 
 SEED = 0
 CASES = (

@@ -9,13 +9,13 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from looking import Seen, Served, serious
 from playwright.sync_api import Locator, Page, expect
 
 import undertow as ut
-from undertow.lab import study
-from undertow.lab.data import load
-from undertow.lab.experiments import experiment
+from tests.browser.looking import Seen, Served, serious
+from undertow.data.dataset import load
+from undertow.experiments import experiment
+from undertow.studies import study
 
 LONG = 60_000  # ms, for what trains
 
@@ -99,7 +99,7 @@ def test_another_study_is_chosen_and_stays_in_the_address(experiments):
     page, seen = experiments()
     page.get_by_label("experiment").select_option("circles")
     expect(page.locator(".ut-typed")).to_contain_text("run circles", timeout=LONG)
-    usual = experiment("circles").usual_replicates
+    usual = study.usual_replicates(experiment("circles"))
     expect(number(page, "networks")).to_have_value(str(usual))
     number(page, "networks").fill("3")
     number(page, "networks").press("Tab")

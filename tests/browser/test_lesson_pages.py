@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-from looking import Seen, Served, serious
 from playwright.sync_api import Locator, Page, expect
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "lessons"))
-
-import checks
-import sealed_models as sealed
-
-from undertow.app.lessons import TITLES
+from support import checks
+from support import sealed_models as sealed
+from tests.browser.looking import Seen, Served, serious
+from undertow.app.server.lessons import TITLES
 
 LONG = 60_000  # ms, for what trains
 

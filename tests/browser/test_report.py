@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from looking import Seen, serious
 from playwright.sync_api import Browser, Page
 
-from undertow.show import report
+from tests.browser.looking import Seen, serious
+from undertow.show.report import page as report
 from undertow.trace.record import Chunk, Event, Header, Layer, Trace, build
 
 UNDERTOW = Path(sysconfig.get_path("scripts")) / "undertow"

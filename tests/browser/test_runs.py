@@ -11,11 +11,11 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from looking import Seen, Served, serious
 from playwright.sync_api import Locator, Page, expect
 
 import undertow as ut
-from writing import Writing
+from tests.browser.looking import Seen, Served, serious
+from tests.writing import Writing
 
 LONG = 60_000  # ms, for what trains
 PROGRAM = Path(sys.executable).with_name("undertow")

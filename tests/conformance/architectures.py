@@ -12,7 +12,10 @@ from functools import partial
 from typing import NamedTuple
 
 import torch
-from networks import (
+from torch import Tensor, nn, optim
+from torch.nn import functional as F
+
+from tests.conformance.networks import (
     VAE,
     Attention,
     DenseNet,
@@ -34,8 +37,6 @@ from networks import (
     sigmoid_stack,
     two_thousand_layers,
 )
-from torch import Tensor, nn, optim
-from torch.nn import functional as F
 
 Optimizers = list[optim.Optimizer]
 Loss = Callable[[nn.Module, int], Tensor]

@@ -16,10 +16,10 @@ from unittest import mock
 import numpy as np
 import torch
 import xarray
-from oracle import layers
 from torch import Tensor, nn, optim
 
 import undertow as ut
+from tests.conformance.oracle import layers
 
 
 class Faulty:

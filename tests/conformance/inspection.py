@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from architectures import Optimizers
 from torch import nn
+
+from tests.conformance.architectures import Optimizers
 
 HOLD_GLOBAL_HOOKS = ("torch.nn.modules.module", "torch.optim.optimizer")
 

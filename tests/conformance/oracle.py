@@ -22,9 +22,10 @@ from unittest import mock
 import numpy as np
 import torch
 import xarray
-from architectures import Case, Log, Optimizers
-from runs import begun
 from torch import Tensor, nn, optim
+
+from tests.conformance.architectures import Case, Log, Optimizers
+from tests.conformance.runs import begun
 
 SAMPLED = 4096  # entries of a weight above which an update may be estimated from so many
 

@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 import torch
 import xarray
-from architectures import Case
-from inspection import attached, bits, same, state
-from oracle import layers, truth
-from runs import Watch, begun, given, run, twin
 from torch import nn
+
+from tests.conformance.architectures import Case
+from tests.conformance.inspection import attached, bits, same, state
+from tests.conformance.oracle import layers, truth
+from tests.conformance.runs import Watch, begun, given, run, twin
 
 Promise = Callable[[Watch, Case], None]
 

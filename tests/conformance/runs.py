@@ -9,9 +9,10 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import torch
-from architectures import Case, Optimizers
-from inspection import modes_of, random_states, seed_everything
 from torch import nn
+
+from tests.conformance.architectures import Case, Optimizers
+from tests.conformance.inspection import modes_of, random_states, seed_everything
 
 STEPS = 30
 

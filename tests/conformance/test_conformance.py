@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from architectures import CASES, Case
-from promises import PROMISES, Promise
 
 import undertow as ut
+from tests.conformance.architectures import CASES, Case
+from tests.conformance.promises import PROMISES, Promise
 
 
 @pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from architectures import CASES, Case, choices, numbers
-from oracle import truth
-from runs import begun, twin
+
+from tests.conformance.architectures import CASES, Case, choices, numbers
+from tests.conformance.oracle import truth
+from tests.conformance.runs import begun, twin
 
 
 def test_first_step_of_the_mlp_by_hand():

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import promises
 import pytest
-from architectures import CASES
-from faults import (
+
+from tests.conformance import promises
+from tests.conformance.architectures import CASES
+from tests.conformance.faults import (
     CountsMicroBatches,
     DrawsRandomNumbers,
     Faulty,
@@ -24,7 +25,7 @@ from faults import (
     TakesZeroForNothing,
     TogglesEvaluation,
 )
-from promises import PROMISES, Promise
+from tests.conformance.promises import PROMISES, Promise
 
 CASE = {case.name: case for case in CASES}
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from traces import made
 
 import undertow as ut
-from undertow.app.insight import without_nan
+from tests.diagnosis.traces import made
 from undertow.diagnosis.rules import RULES
-from undertow.show import verdict
+from undertow.show.terminal import verdict
+from undertow.show.terminal.live import without_nan
 from undertow.trace.record import Chunk, Event, Header, Layer, Trace, build, provenance
 from undertow.trace.schema import EVENTS, VARIABLES
 

@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from traces import FLAT, broken_from, chain, made, row, slide
 
 import undertow as ut
-from undertow.diagnosis.remedies import ADVICE
+from tests.diagnosis.traces import FLAT, broken_from, chain, made, row, slide
 from undertow.diagnosis.rule import SEVERITIES
 from undertow.diagnosis.rules import RULES
 from undertow.diagnosis.thresholds import DEFAULT, Thresholds, described
 from undertow.errors import TraceError
+from undertow.remedies.remedy import ADVICE
 from undertow.trace.record import Trace
 
 CODES = [f"UT{number}" for number in range(101, 115)]

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
-from traces import FLAT, STEPS, broken_from, chain, made, row, slide
 
 import undertow as ut
+from tests.diagnosis.traces import FLAT, STEPS, broken_from, chain, made, row, slide
 from undertow.diagnosis.diagnose import Diagnosis
 from undertow.trace.record import Trace
 

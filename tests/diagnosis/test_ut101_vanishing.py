@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from traces import FLAT, chain, cliff, finding, made, outcome, row, slide, verdict
+
+from tests.diagnosis.traces import FLAT, chain, cliff, finding, made, outcome, row, slide, verdict
 
 LAYERS = chain(9, "sigmoid")
 GRADUAL = {"vanishing": -50.0, "vanishing_idle": -2.0, "at_once": 40.0}

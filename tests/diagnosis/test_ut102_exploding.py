@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-from traces import FLAT, broken_from, chain, cliff, finding, made, outcome, slide, verdict
+
+from tests.diagnosis.traces import (
+    FLAT,
+    broken_from,
+    chain,
+    cliff,
+    finding,
+    made,
+    outcome,
+    slide,
+    verdict,
+)
 
 LAYERS = chain(9)
 GRADUAL = {"exploding": 50.0, "exploding_idle": 2.0, "at_once": 40.0}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from traces import STEPS, at, chain, finding, made, outcome, row, verdict
+
+from tests.diagnosis.traces import STEPS, at, chain, finding, made, outcome, row, verdict
 
 
 def test_a_layer_of_dead_units_is_named():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from traces import FLAT, STEPS, at, chain, finding, made, outcome, row, verdict
+
+from tests.diagnosis.traces import FLAT, STEPS, at, chain, finding, made, outcome, row, verdict
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "hard_tanh"])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from traces import FALLING, broken_from, finding, made, outcome, verdict
 
+from tests.diagnosis.traces import FALLING, broken_from, finding, made, outcome, verdict
 from undertow.trace.record import Event
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from traces import FLAT, broken_from, finding, made, outcome, row, verdict
+
+from tests.diagnosis.traces import FLAT, broken_from, finding, made, outcome, row, verdict
 
 
 def test_updates_as_large_as_the_weights_are_found():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from traces import FLAT, STEPS, at, chain, finding, made, outcome, row, verdict
+
+from tests.diagnosis.traces import FLAT, STEPS, at, chain, finding, made, outcome, row, verdict
 
 
 def test_updates_of_a_billionth_are_found():

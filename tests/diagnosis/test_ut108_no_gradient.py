@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from traces import at, chain, finding, made, outcome, row, verdict
 
 import undertow as ut
+from tests.diagnosis.traces import at, chain, finding, made, outcome, row, verdict
 
 
 def test_a_gradient_of_exactly_0_is_found():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from traces import STEPS, finding, made, outcome, row, verdict
+
+from tests.diagnosis.traces import STEPS, finding, made, outcome, row, verdict
 
 DEAD = {
     "dead_fraction": row(7, 0.1, at_3=1),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from traces import FLAT, at, chain, finding, made, outcome, row, verdict
+
+from tests.diagnosis.traces import FLAT, at, chain, finding, made, outcome, row, verdict
 
 
 @pytest.mark.parametrize(("size", "said"), [(500.0, "5e+02"), (1e-5, "1e-05")])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from traces import at, chain, finding, made, outcome, verdict
+from tests.diagnosis.traces import at, chain, finding, made, outcome, verdict
 
 NORMED = at(
     chain(),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from traces import chain, finding, made, outcome, slide, verdict
 
+from tests.diagnosis.traces import chain, finding, made, outcome, slide, verdict
 from undertow.trace.record import Trace
 
 LAYERS = chain(9)

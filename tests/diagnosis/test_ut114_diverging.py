@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from traces import FALLING, FLAT, broken_from, finding, made, outcome, verdict
+
+from tests.diagnosis.traces import FALLING, FLAT, broken_from, finding, made, outcome, verdict
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e-6, 1e6])

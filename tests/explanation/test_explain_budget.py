@@ -13,8 +13,8 @@ from torch import nn
 import undertow as ut
 from undertow.errors import UndertowError
 from undertow.explanation.budget import TERMS, budget
-from undertow.trace.way import Crossing, Way, WeightGradient
-from undertow.watching.way_back import way_back
+from undertow.trace.gradient_path import Crossing, Way, WeightGradient
+from undertow.watching.torch.path.factors import way_back
 
 DEPTH, WIDTH, SAMPLES = 10, 10, 64
 SHARED = ("ceiling", "saturation", "covariance", "weight_scale", "alignment")

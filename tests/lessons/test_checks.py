@@ -7,14 +7,10 @@ theirs from the package's theory.
 from __future__ import annotations
 
 import math
-import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "lessons"))
-
-import checks
+from support import checks
 
 GAIN = math.sqrt(math.pi / (math.pi - 1))  # of batch normalisation before ReLU, a layer
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from undertow.app import lessons
+from undertow.app.server import lessons
 from undertow.errors import UndertowError
 
 

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 import undertow as ut
+from undertow.data.dataset import load
+from undertow.engine import choice
+from undertow.engine.common.initial_weights import initial_weights
 from undertow.errors import SpecError
-from undertow.lab import engine
-from undertow.lab.data import load
-from undertow.lab.initialisation import initial_weights
 from undertow.prediction.from_spec import variances
 
 MOONS, DIGITS = load("moons"), load("digits")
@@ -20,7 +20,7 @@ def measured(spec, data=DIGITS, loss="cross_entropy", batch=32):
     """Log10 of the root mean square over networks of every norm at step 1, all on one batch."""
     one = data.first(batch)
     chunks = []
-    engine.train(
+    choice.train(
         spec,
         ut.TrainingSpec(loss=loss, batch_size=batch, epochs=1),
         one,
@@ -125,7 +125,7 @@ def test_the_scatter_covers_the_networks_it_speaks_of():
     one = DIGITS.first(32)
     chunks = []
     training = ut.TrainingSpec(loss="cross_entropy", batch_size=32, epochs=1)
-    engine.train(PLAIN, training, one, range(NETWORKS), chunks.append)
+    choice.train(PLAIN, training, one, range(NETWORKS), chunks.append)
     found = ut.predict(PLAIN, one.train_inputs, targets=one.train_targets).to_xarray()
     centre = np.log10(found["grad_norm"]) + found["median_shift_dex"]
     off = np.log10(chunks[0].arrays["grad_norm"][:, 0]) - centre.values[0, 0]

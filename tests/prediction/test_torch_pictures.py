@@ -11,8 +11,8 @@ from torch import nn
 from torch.nn import functional as F
 
 import undertow as ut
+from undertow.data.dataset import load
 from undertow.errors import SpecError
-from undertow.lab.data import load
 from undertow.prediction.from_torch import chain
 from undertow.prediction.torch_pictures import averaged, conv_reading, picture
 

@@ -9,11 +9,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hand_made_traces import rows
 
-from undertow.show import atlas_page
+from tests.show.hand_made_traces import rows
 from undertow.show.figures.atlas import Square, atlas
-from undertow.theory.maps import fixed_point
+from undertow.show.report import atlas_page
+from undertow.theory.signal.maps import fixed_point
 
 VARIANCES = (0.8, 1.2, 1.8, 2.7)
 DEPTHS = (2, 4, 6)

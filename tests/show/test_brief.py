@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hand_made_traces import document, trace
 
-from undertow.show import brief, method, page_tables
-from undertow.show.citation import citation
+from tests.show.hand_made_traces import document, trace
+from undertow.show.report import brief, method, page_tables
+from undertow.show.report.citation import citation
 from undertow.trace.record import Event
 
 WELL: dict[str, Any] = {"outcome": "healthy", "reason": "", "root_cause": None}

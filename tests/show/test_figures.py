@@ -3,19 +3,19 @@ import re
 
 import numpy as np
 import pytest
-from hand_made_traces import rows, trace
 
+from tests.show.hand_made_traces import rows, trace
 from undertow.show.figures import KINDS
 from undertow.show.figures.activation import FUNCTIONS, functions, preactivations
 from undertow.show.figures.curves import accuracy, loss
 from undertow.show.figures.data import data
+from undertow.show.figures.decision_surface import middle_replicate, runs, surface
 from undertow.show.figures.epochs import epochs
 from undertow.show.figures.heatmap import heatmap
 from undertow.show.figures.outcomes import stuck_dots, test_accuracy
 from undertow.show.figures.profile import deltas, gradients
-from undertow.show.figures.proxy import proxy
 from undertow.show.figures.ranking import ranking
-from undertow.show.figures.surface import middle_replicate, runs, surface
+from undertow.show.figures.weight_change import proxy
 from undertow.show.figures.weights import weights
 from undertow.trace.record import Event
 

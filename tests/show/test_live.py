@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from undertow.show import live, live_table
+from undertow.show.terminal import live, live_table
 from undertow.trace.record import Chunk, Event, Header, Layer, Trace, build, provenance
-from undertow.trace.store import Run
+from undertow.trace.store.reader import Run
 
 RUN = Run("net-2", "net", "running", "2026-01-01T00:00:00", 1, 0, 0.0, "watched", {})
 NAN = math.nan

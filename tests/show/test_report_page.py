@@ -5,12 +5,13 @@ import re
 from typing import Any
 
 import pytest
-from hand_made_traces import document, trace
-from page_outline import Outline
 
+from tests.show.hand_made_traces import document, trace
+from tests.show.page_outline import Outline
 from undertow.errors import MissingExtra, UndertowError
-from undertow.show import png, report
+from undertow.show import png
 from undertow.show.figures import KINDS
+from undertow.show.report import page as report
 from undertow.trace.record import Event
 from undertow.trace.schema import VARIABLES
 

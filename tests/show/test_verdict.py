@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from undertow.explanation.budget import TERMS
-from undertow.show import verdict
+from undertow.show.terminal import verdict
 
 RULES = [
     {"code": "UT101", "outcome": "found", "reason": "much"},

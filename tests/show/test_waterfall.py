@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from hand_made_traces import rows
 
+from tests.show.hand_made_traces import rows
 from undertow.explanation.budget import TERMS
 from undertow.show.figures.waterfall import causes, layers, waterfall
 

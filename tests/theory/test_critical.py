@@ -11,9 +11,9 @@ from scipy.integrate import quad
 from scipy.optimize import brentq
 
 from undertow import errors
-from undertow.theory.activations import ACTIVATIONS, Activation
-from undertow.theory.critical import CriticalPoint, critical, critical_line
-from undertow.theory.maps import gradient_gain, variance_map, variance_slope
+from undertow.activations.activation import ACTIVATIONS, Activation
+from undertow.theory.signal.critical import CriticalPoint, critical, critical_line
+from undertow.theory.signal.maps import gradient_gain, variance_map, variance_slope
 
 # sb2 -> (sw2, q*, V') on tanh's critical line.
 TANH = {
@@ -174,7 +174,7 @@ def test_unknown_activation():
 
 def test_neither_scipy_nor_pydantic_is_imported_on_the_way():
     code = (
-        "import sys; from undertow.theory.critical import critical;"
+        "import sys; from undertow.theory.signal.critical import critical;"
         "[critical(name) for name in ('tanh', 'gelu', 'sigmoid', 'hard_tanh', 'erf', 'relu')];"
         "print(sorted({'scipy', 'pydantic', 'torch'} & set(sys.modules)))"
     )

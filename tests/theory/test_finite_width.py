@@ -7,9 +7,9 @@ import pytest
 from scipy.special import polygamma, psi
 
 from undertow import errors
-from undertow.theory.activations import find
-from undertow.theory.finite_width import finite_width, log_gain, two_slopes
-from undertow.theory.maps import variance_profile
+from undertow.activations.activation import find
+from undertow.theory.finite_width.scatter import finite_width, log_gain, two_slopes
+from undertow.theory.signal.maps import variance_profile
 
 LN10 = math.log(10)
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from undertow import errors
-from undertow.theory.activations import find
-from undertow.theory.gradients import batch_gradients
-from undertow.theory.output_errors import output_error
+from undertow.activations.activation import find
+from undertow.theory.batch.gradients import batch_gradients
+from undertow.theory.batch.output_errors import output_error
 
 HIDDEN, WIDTH, BATCH, FEATURES, CLASSES = 10, 100, 32, 64, 10
 KERAS, TORCH, HE = "keras", "torch", "he"

@@ -6,8 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from undertow import errors
-from undertow.theory.activations import ACTIVATIONS, find
-from undertow.theory.maps import (
+from undertow.activations.activation import ACTIVATIONS, find
+from undertow.theory.finite_width.sampled_networks import wander
+from undertow.theory.gaussian.moments import moments
+from undertow.theory.signal.maps import (
     correlation_map,
     fixed_point,
     gradient_gain,
@@ -15,8 +17,6 @@ from undertow.theory.maps import (
     variance_profile,
     variance_slope,
 )
-from undertow.theory.moments import moments
-from undertow.theory.wandering import wander
 
 TORCH_10, TORCH_100 = (1 / 3, 1 / 30), (1 / 3, 1 / 300)
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from undertow import errors
-from undertow.theory.activations import find
-from undertow.theory.gradients import batch_gradients
-from undertow.theory.normalisation import batch_norm_gain
-from undertow.theory.normalised_kernels import directions, normalised_delta, normalised_kernel
+from undertow.activations.activation import find
+from undertow.theory.batch.gradients import batch_gradients
+from undertow.theory.batch.normalised_kernels import directions, normalised_delta, normalised_kernel
+from undertow.theory.signal.norm_gains import batch_norm_gain
 
 AXES = {"batch": (1,), "layer": (2,), "tensor": (1, 2)}
 

@@ -5,11 +5,12 @@ import math
 import numpy as np
 import pytest
 
-from undertow.theory import pair_quadrature, smooth_steps
-from undertow.theory.activations import find
-from undertow.theory.closed_forms import two_slopes_kernel
-from undertow.theory.moments import moments
-from undertow.theory.pair_quadrature import integrate
+from undertow.activations.activation import find
+from undertow.theory.gaussian import pair_quadrature, smooth_steps
+from undertow.theory.gaussian.closed_forms import two_slopes_kernel
+from undertow.theory.gaussian.known import kernel_of
+from undertow.theory.gaussian.moments import moments
+from undertow.theory.gaussian.pair_quadrature import integrate
 
 NAMES = ["sigmoid", "centred_sigmoid", "tanh", "silu", "softplus", "gelu"]
 C = np.array([-1.0, -0.99, -0.5, 0.0, 0.3, 0.9, 0.99, 0.999, 0.9999, 1 - 1e-7, 1.0])
@@ -26,7 +27,7 @@ def errors(name, q, ratio=1.3):
     phi = find(name)
     q1, q2 = np.full(C.shape, q), np.full(C.shape, ratio * q)
     one, other = moments(phi, q), moments(phi, ratio * q)
-    found, expected = phi.kernel(q1, q2, C), integrate(phi, q1, q2, C)
+    found, expected = kernel_of(phi)(q1, q2, C), integrate(phi, q1, q2, C)
     scales = one.square * other.square, one.slope_square * other.slope_square
     return [
         np.max(np.abs(left - right)) / np.sqrt(scale)
@@ -53,7 +54,7 @@ def test_fewer_scales_would_be_noticed(monkeypatch):
 @pytest.mark.parametrize("name", NAMES)
 def test_at_correlation_one_it_is_the_moments(name):
     phi, q = find(name), np.geomspace(1e-16, 1e12, 57)
-    value, slope = phi.kernel(q, q, np.ones(q.size))
+    value, slope = kernel_of(phi)(q, q, np.ones(q.size))
     at = moments(phi, q)
     assert value == pytest.approx(at.square, rel=1e-9)
     assert slope == pytest.approx(at.slope_square, rel=1e-9)
@@ -65,7 +66,7 @@ def test_against_draws(name):
     x, y = rng.standard_normal((2, 1_000_000))
     for q1, q2, c in [(1.0, 1.0, 0.5), (2.0, 0.5, -0.7), (1e4, 1e6, 0.95)]:
         u, v = math.sqrt(q1) * x, math.sqrt(q2) * (c * x + math.sqrt(1 - c * c) * y)
-        found = phi.kernel(*(np.array([part]) for part in (q1, q2, c)))
+        found = kernel_of(phi)(*(np.array([part]) for part in (q1, q2, c)))
         for of, f in zip(found, (phi.value, phi.slope), strict=True):
             draws = f(u) * f(v)
             error = np.std(draws) / math.sqrt(draws.size)
@@ -75,7 +76,7 @@ def test_against_draws(name):
 @pytest.mark.parametrize("name", ["silu", "softplus", "gelu"])
 def test_from_far_away_they_are_relu(name):
     c, q = np.linspace(-0.9, 0.9, 7), np.full(7, 1e120)
-    value, slope = find(name).kernel(q, q, c)
+    value, slope = kernel_of(find(name))(q, q, c)
     expected = two_slopes_kernel(q, q, c, 0.0)
     assert value == pytest.approx(expected[0], rel=1e-12)
     assert slope == pytest.approx(expected[1], rel=1e-12)
@@ -84,8 +85,8 @@ def test_from_far_away_they_are_relu(name):
 def test_from_far_away_sigmoid_is_a_step_and_tanh_a_sign():
     c, q = np.linspace(-0.9, 0.9, 7), np.full(7, 1e120)
     angle = np.arcsin(c) / (2 * math.pi)
-    assert find("sigmoid").kernel(q, q, c)[0] == pytest.approx(0.25 + angle, abs=1e-12)
-    assert find("tanh").kernel(q, q, c)[0] == pytest.approx(4 * angle, abs=1e-12)
+    assert kernel_of(find("sigmoid"))(q, q, c)[0] == pytest.approx(0.25 + angle, abs=1e-12)
+    assert kernel_of(find("tanh"))(q, q, c)[0] == pytest.approx(4 * angle, abs=1e-12)
 
 
 def test_the_mixture_is_the_logistic_distribution():
@@ -99,7 +100,7 @@ def test_a_silent_sample():
     zero, one, c = np.zeros(1), np.ones(1), np.zeros(1)
     for name in NAMES:
         phi = find(name)
-        value, slope = phi.kernel(zero, one, c)
+        value, slope = kernel_of(phi)(zero, one, c)
         at_zero = float(phi.value(np.zeros(1))[0]), float(phi.slope(np.zeros(1))[0])
         at = moments(phi, 1.0)
         assert value[0] == pytest.approx(at_zero[0] * float(at.mean), abs=1e-10)

@@ -9,13 +9,13 @@ import sys
 
 import pytest
 
-from undertow.trace.process import Process, is_alive, this_process
+from undertow.trace.store.process import Process, is_alive, this_process
 
 
 def started() -> tuple[subprocess.Popen, Process]:
     """Start a process that says who it is, and ends when its input does."""
     program = (
-        "import json, sys; from undertow.trace.process import this_process; "
+        "import json, sys; from undertow.trace.store.process import this_process; "
         "print(json.dumps(this_process()), flush=True); sys.stdin.read()"
     )
     pipe = subprocess.PIPE

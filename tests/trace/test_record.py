@@ -8,15 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from undertow.errors import TraceError
-from undertow.trace.record import (
-    Chunk,
-    Header,
-    Layer,
-    Trace,
-    build,
-    plain_attributes,
-    provenance,
-)
+from undertow.trace.record import Chunk, Header, Layer, Trace, build, plain_attributes, provenance
 from undertow.trace.schema import VARIABLES
 
 LAYERS = (

@@ -13,10 +13,10 @@ import pytest
 
 import undertow as ut
 from undertow.errors import RunMissing, StoreError, StoreForeign, StoreMissing, StoreNewer
-from undertow.trace import writer as writers
-from undertow.trace.database import FORMAT
 from undertow.trace.record import Chunk, Event, Header, Layer, provenance
-from undertow.trace.store import Store
+from undertow.trace.store import writer as writers
+from undertow.trace.store.database import FORMAT
+from undertow.trace.store.reader import Store
 
 LAYER = Layer("hidden_1", 1, "linear", "tanh", 2, 3)
 
@@ -246,7 +246,7 @@ FORKING = """
 import os
 import numpy as np, undertow as ut
 from undertow.trace.record import Chunk, Header, Layer, provenance
-from undertow.trace.writer import _packers as packers
+from undertow.trace.store.writer import _packers as packers
 def write(name):
     with ut.open(r"{folder}/" + name, create=True) as store:
         header = Header((Layer("a", 1, "linear", "tanh", 2, 3),), (0,), provenance("trained"))

@@ -12,10 +12,10 @@ import xarray
 
 import undertow as ut
 from undertow.errors import RunMissing, StoreForeign
-from undertow.trace import tail
 from undertow.trace.record import Chunk, Event, Header, Layer, provenance
-from undertow.trace.store import Store
-from undertow.trace.writer import Writer
+from undertow.trace.store import tail
+from undertow.trace.store.reader import Store
+from undertow.trace.store.writer import Writer
 
 LAYERS = (Layer("0", 1, "linear", "relu", 2, 3), Layer("2", 2, "linear", "linear", 3, 1))
 

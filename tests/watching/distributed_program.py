@@ -22,7 +22,7 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 import undertow as ut
-from undertow.watching import norms
+from undertow.watching.torch import norms
 
 BATCH, WORDS, CLASSES = 8, 11, 3
 CLIP = 0.05  # under every gradient norm of the first steps

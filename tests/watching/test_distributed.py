@@ -14,11 +14,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import distributed_program as program
 import numpy as np
 import pytest
 
 import undertow as ut
+from tests.watching import distributed_program as program
 
 NUMBERS = {
     "ddp": ("ddp", "ddp_in_pieces", "ddp_listed", "ddp_clipped"),

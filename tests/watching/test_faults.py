@@ -12,23 +12,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from loops import batches, mean_square, net, train
 
 import undertow as ut
+from tests.watching.loops import batches, mean_square, net, train
 from undertow.errors import SpecError, StoreError
-from undertow.watching import calls
+from undertow.watching.torch import layer_calls
 
-PROGRAM = Path(__file__).parent / "training_program.py"
+ROOT = Path(__file__).parents[2]
+PROGRAM = "tests.watching.training_program"
 KILLS = 50
 SMALL = 150_000  # bytes
 
 
 def started(store: Path, name: str, steps: int, *more: int) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, str(PROGRAM), str(store), name, str(steps), *map(str, more)],
+        [sys.executable, "-m", PROGRAM, str(store), name, str(steps), *map(str, more)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        cwd=ROOT,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
 
@@ -36,10 +38,10 @@ def started(store: Path, name: str, steps: int, *more: int) -> subprocess.Popen[
 KILLED = """
 import os, random, signal, sys
 sys.path.insert(0, sys.argv[2])
-import torch, undertow.watching.watch, xarray
-from training_program import main
+import torch, undertow.watching.torch.watch, xarray
+from tests.watching.training_program import main
 
-undertow.watching.recorder.FLUSH_SECONDS = 0.01  # or they would mostly die before their second
+undertow.watching.core.recorder.FLUSH_SECONDS = 0.01  # or they would mostly die before their second
 store, moments = sys.argv[1], random.Random(3)
 torch.set_num_threads(1)
 # What the first step of an optimizer imports need not be imported fifty times.
@@ -66,9 +68,7 @@ for number in range(int(sys.argv[3])):
 def test_a_store_opens_after_fifty_kills(tmp_path: Path):
     path = tmp_path / "runs.db"
     ut.open(path, create=True).close()
-    subprocess.run(
-        [sys.executable, "-c", KILLED, str(path), str(PROGRAM.parent), str(KILLS)], check=True
-    )
+    subprocess.run([sys.executable, "-c", KILLED, str(path), str(ROOT), str(KILLS)], check=True)
     with ut.open(path) as store:
         runs = store.runs()
         assert len(runs) > 0.9 * KILLS  # one killed at its birth is not there
@@ -182,7 +182,7 @@ def test_a_hook_that_raises_never_stops_training(
     with caplog.at_level(logging.WARNING), ut.watch(model, optimizer, every=1) as w:
         for number, inputs in enumerate(batches(6), 1):
             if number == 4:
-                monkeypatch.setattr(calls, "norm", broken)
+                monkeypatch.setattr(layer_calls, "norm", broken)
             optimizer.zero_grad()
             mean_square(model(inputs)).backward()
             optimizer.step()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import undertow as ut
-from undertow.diagnosis.reading import Reading
+from undertow.diagnosis.evidence import Reading
 
 
 def trained(*, before: bool, log: bool = True, as_tensor: bool = True, steps: int = 60) -> ut.Trace:

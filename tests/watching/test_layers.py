@@ -9,12 +9,12 @@ import sys
 import numpy as np
 import pytest
 import torch
-from loops import batches, mean_square, net, train, true_norms
 from torch import Tensor, nn
 
 import undertow as ut
+from tests.watching.loops import batches, mean_square, net, train, true_norms
 from undertow.errors import SpecError
-from undertow.watching.layers import modules
+from undertow.watching.torch.layers import modules
 
 
 class Wrapper(nn.Module):

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from loops import batches, mean_square, net
 from torch import Tensor, nn
 
 import undertow as ut
+from tests.watching.loops import batches, mean_square, net
 
 NAN, INF = float("nan"), float("inf")
 

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from undertow.watching.norms import ROW, SAFE, magnitude, norm, norms, numbers
+from undertow.watching.torch.norms import ROW, SAFE, magnitude, norm, norms, numbers
 
 SIZES = (1, 7, ROW, SAFE, SAFE + 1, 600_000, 4_000_003)
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import undertow as ut
-from undertow.watching.gradients import STEADY
+from undertow.watching.torch.weight_gradients import STEADY
 
 LAYERS = 4
 

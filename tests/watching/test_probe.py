@@ -7,11 +7,11 @@ import copy
 import numpy as np
 import pytest
 import torch
-from loops import batches, mean_square, net, train, true_norms
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 import undertow as ut
+from tests.watching.loops import batches, mean_square, net, train, true_norms
 from undertow.errors import SpecError
 
 

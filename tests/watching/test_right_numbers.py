@@ -7,10 +7,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from loops import batches, mean_square, net, train, true_norms
 from torch import nn
 
 import undertow as ut
+from tests.watching.loops import batches, mean_square, net, train, true_norms
 
 
 def test_micro_batches_are_added_up():

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from loops import batches, mean_square, net, train, true_norms
 from torch import Tensor, nn
 
 import undertow as ut
+from tests.watching.loops import batches, mean_square, net, train, true_norms
 
 
 def sgd(model: nn.Module) -> torch.optim.SGD:
@@ -321,7 +321,7 @@ def test_an_optimizer_that_was_replaced(caplog: pytest.LogCaptureFixture):
 
 
 def test_an_error_of_the_writer_loses_nothing(tmp_path: Any, monkeypatch: pytest.MonkeyPatch):
-    from undertow.trace.writer import Writer
+    from undertow.trace.store.writer import Writer
 
     write, calls = Writer.write, []
 

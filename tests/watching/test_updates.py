@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from undertow.watching.updates import DRAWN, WHOLE, Updates
+from undertow.watching.torch.updates import DRAWN, WHOLE, Updates
 
 
 def measured(before: torch.Tensor, change: torch.Tensor, seed: int) -> tuple[float, float]:

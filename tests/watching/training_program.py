@@ -1,6 +1,6 @@
 """A training to be watched, killed and starved; says on stdout how far it is.
 
-python training_program.py STORE NAME STEPS [LARGEST FILE]
+python -m tests.watching.training_program STORE NAME STEPS [LARGEST FILE]
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ import resource
 import sys
 
 import torch
-from loops import mean_square, net
 
 import undertow as ut
+from tests.watching.loops import mean_square, net
 
 
 def main(store: str, name: str, steps: int, largest: int | None = None, *, depth: int = 12) -> None:

@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from undertow.diagnosis.cause import ORDER, majority, roots
-from undertow.diagnosis.reading import Reading
-from undertow.diagnosis.remedies import ADVICE, remedies
+from undertow.diagnosis.advice import remedies
+from undertow.diagnosis.evidence import Reading
+from undertow.diagnosis.root_cause import ORDER, majority, roots
 from undertow.diagnosis.rule import Found, NotApplicable, NotMeasured, Outcome, Passed, judge
 from undertow.diagnosis.rules import RULES
 from undertow.diagnosis.thresholds import DEFAULT, Thresholds
 from undertow.errors import TraceError
+from undertow.remedies.remedy import ADVICE
 from undertow.trace.record import Trace
 
 TITLES = {rule.code: rule.title for rule in RULES}

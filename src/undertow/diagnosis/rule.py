@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from undertow.diagnosis.reading import Reading
+from undertow.diagnosis.evidence import Reading
 
 SEVERITIES = ("critical", "serious")
 

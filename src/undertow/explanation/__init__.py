@@ -1,1 +1,5 @@
-"""A way back -> where every decade of the gradient went: an exact budget, and its words."""
+"""A gradient's path -> where every decade went: exact arithmetic on measured numbers.
+
+budget     which layer and which cause took how many decades
+sentence   a budget in one sentence
+"""

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from undertow.errors import UndertowError
-from undertow.trace.way import Crossing, Number, Way, WeightGradient, is_whole, layers
+from undertow.trace.gradient_path import Crossing, Number, Way, WeightGradient, is_whole, layers
 
 TERMS: tuple[str, ...] = (
     "ceiling",
@@ -255,7 +255,7 @@ def critical_variance(activation: str) -> float | None:
     >>> critical_variance("relu"), critical_variance("softplus")
     (2.0, None)
     """
-    from undertow.theory.critical import critical
+    from undertow.theory.signal.critical import critical
 
     try:
         return float(critical(activation).weight_variance)

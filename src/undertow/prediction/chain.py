@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from undertow.theory.activations import Activation
-from undertow.theory.positions import Reading
+from undertow.activations.activation import Activation
+from undertow.theory.batch.convolutions import Reading
 
 
 class Chain(NamedTuple):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from undertow.activations.activation import Activation, find
 from undertow.errors import SpecError
 from undertow.prediction.chain import Chain
-from undertow.spec import NetworkSpec, parse_initialisation
-from undertow.theory.activations import Activation, find
+from undertow.spec.names import parse_initialisation
+from undertow.spec.network import NetworkSpec
+from undertow.theory.gaussian.known import kernel_of
 
 
 def chain(spec: NetworkSpec) -> Chain:
@@ -54,8 +56,9 @@ def variances(
     >>> variances("torch_default", 10, 30)
     (0.3333333333333333, 0.03333333333333333)
 
-    Sources: as `undertow.lab.initialisation`. An orthogonal matrix has the variance 1 / fan_in, or
-    1 / fan_out where that is larger; its rows are not independent, which the theory leaves out.
+    Sources: as `engine/common/initial_weights.py`. An orthogonal matrix has the variance
+    1 / fan_in, or 1 / fan_out where that is larger; its rows are not independent, which the
+    theory leaves out.
     """
     name, numbers = parse_initialisation(initialisation)
     scheme = name.partition("_")[0]
@@ -80,5 +83,7 @@ def _less(phi: Activation, number: float) -> Activation:
         phi.slope,
         phi.kinks,
         phi.largest_slope,
-        kernel=find("centred_sigmoid").kernel if (phi.name, number) == ("sigmoid", 0.5) else None,
+        kernel=kernel_of(find("centred_sigmoid"))
+        if (phi.name, number) == ("sigmoid", 0.5)
+        else None,
     )

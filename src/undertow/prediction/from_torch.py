@@ -22,7 +22,7 @@ from undertow.prediction.torch_pictures import (
     named,
     picture,
 )
-from undertow.theory.positions import Reading
+from undertow.theory.batch.convolutions import Reading
 
 SUPPORTED = (
     "Linear, Conv2d, Sigmoid, Tanh, ReLU, LeakyReLU, ELU, SELU, GELU, SiLU, Softplus, Hardtanh, "

@@ -9,10 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from undertow.errors import SpecError
 from undertow.prediction.chain import Chain
-from undertow.spec import NetworkSpec
-from undertow.theory.error_scatter import error_scatter
-from undertow.theory.finite_width import finite_width
-from undertow.theory.gradients import BatchGradients, batch_gradients
+from undertow.spec.network import NetworkSpec
+from undertow.theory.batch.gradients import BatchGradients, batch_gradients
+from undertow.theory.finite_width.output_scatter import error_scatter
+from undertow.theory.finite_width.scatter import finite_width
 from undertow.trace.record import Chunk, Header, Layer, Trace, build, provenance
 
 Array = NDArray[np.float64]

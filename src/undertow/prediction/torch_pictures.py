@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from undertow.errors import SpecError
-from undertow.theory.positions import Reading, flattened
+from undertow.theory.batch.convolutions import Reading, flattened
 
 Array = NDArray[np.float64]
 PADDING = ("zeros", "circular")

@@ -1,18 +1,13 @@
-"""Trace -> figures, tables, report. Draws what it is given; every number comes from statistics.
+"""Trace -> figures, tables, report. Draws what it is given; computes no statistic.
 
-theme      colours, sizes, words on a chart
-axes       powers of ten: ticks, labels, numbers in sentences
-special    marks for zero, underflow, NaN, Inf and not measured
-figure     Figure: a chart and its words; Kind: a figure and what it needs of a trace
-figures    one file a figure
-words      the paragraph under the table
-terminal   tables for the terminal
-page_tables  rows of the report's tables
-report     one HTML file that opens offline; its page is report.html.jinja, .css and .js
-brief      its first screen: the verdict, what was tried, what happened, what to do
-questions  its figures, under the questions that they answer
-method     how its numbers were made
-glossary   its words, and the schema's variables that it draws
-citation   how it is cited and made again
-png        the figures as pictures
+figure           Figure: a chart and its words; Kind: a figure and what it needs of a trace
+figures/         one file a figure
+report/          one HTML file that opens offline
+terminal/        tables and the live view
+theme            colours, sizes, words on a chart
+axes             powers of ten: ticks, labels, numbers in sentences
+special_values   marks for zero, underflow, NaN, Inf and not measured
+layer_profile    the gradient by layer, as numbers for figures and words for people
+summary_text     the paragraph under a table
+png              figures as pictures
 """

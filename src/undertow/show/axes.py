@@ -1,4 +1,4 @@
-"""Axes in powers of ten."""
+"""Axes: powers of ten, and time in epochs or steps."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from undertow.show.theme import alt
+from undertow.trace.record import Trace
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -94,3 +97,11 @@ def power_labels(range_: Decades) -> str:
 def _names(range_: Decades) -> str:
     pairs = (f"'{number}': '{power(number)}'" for number in range(range_.low, range_.high + 1))
     return "{" + ", ".join(pairs) + "}"
+
+
+def time_axis(trace: Trace) -> tuple[str, np.ndarray]:
+    """Return what runs along the time axis: epochs, or steps where there is one epoch only."""
+    epochs = trace.dataset["epoch"].values
+    if len(np.unique(epochs)) > 1:
+        return "epoch", epochs
+    return "step", trace.dataset["step"].values

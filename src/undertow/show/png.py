@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from undertow import files
 from undertow.errors import UndertowError, needs
-from undertow.show import whole
 from undertow.show.figure import Figure
 
 SCALE = 2  # pixels of the file to one of the figure: sharp on a slide
@@ -26,7 +26,7 @@ def write(folder: str | Path, figures: Iterable[Figure]) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, content in drawn:
-            whole.write(path, content)
+            files.write(path, content)
     except OSError as error:
         raise UndertowError(
             f"cannot write figures to {folder}: {error.strerror}. Name a folder with -o"
@@ -45,7 +45,7 @@ def write_one(path: str | Path, figure: Figure) -> None:
     path = Path(path)
     content = vectors(figure).encode() if path.suffix == ".svg" else picture(figure)
     try:
-        whole.write(path, content)
+        files.write(path, content)
     except OSError as error:
         raise UndertowError(
             f"cannot write the figure {path}: {error.strerror}. Name another file"

@@ -1,7 +1,10 @@
 """The record in the middle of Undertow: what a run measured, whoever ran it.
 
-schema   the names, dimensions and meanings that every trace keeps to
-record   Trace, and the one builder that makes it
-store    many runs in one SQLite file
-export   NetCDF and CSV
+schema          the names, dimensions and meanings that every trace keeps to
+record          Trace, and the one builder that makes it
+readings        what is read off a trace, one number a replicate
+anomalies       where NaN began, and which zeros are underflows
+gradient_path   what a gradient crosses from the last hidden layer to the first
+export          NetCDF and CSV
+store/          many runs in one SQLite file
 """

@@ -1,1 +1,5 @@
-"""Your training loop -> Trace: gradients, deltas and updates of a PyTorch model, at a cost."""
+"""A training loop of the user's -> Trace.
+
+core/    steps counted, sampled and judged; knows no framework
+torch/   what PyTorch measures
+"""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.diagnosis.breaks import breaks, culprits, words
-from undertow.diagnosis.reading import Reading
+from undertow.diagnosis.abrupt_changes import breaks, culprits, words
+from undertow.diagnosis.evidence import Reading
 from undertow.diagnosis.rule import NotApplicable, Outcome, Passed, Rule, found, middle, nowhere
 
 FLOODED = 1.0  # dex above the last hidden layer

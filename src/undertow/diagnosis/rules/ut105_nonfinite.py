@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from undertow.diagnosis.reading import Reading
+from undertow.diagnosis.evidence import Reading
 from undertow.diagnosis.rule import NotMeasured, Outcome, Passed, Rule, found, nowhere
 
 

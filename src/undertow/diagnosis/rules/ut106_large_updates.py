@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.diagnosis.reading import Reading, median
+from undertow.diagnosis.evidence import Reading, median
 from undertow.diagnosis.rule import Outcome, Passed, Rule, found, middle
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.diagnosis.reading import Reading
+from undertow.diagnosis.evidence import Reading
 from undertow.diagnosis.rule import NotApplicable, Outcome, Passed, Rule, found
 
 

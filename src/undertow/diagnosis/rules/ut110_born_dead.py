@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.diagnosis.reading import FLAT_AT_BOTH_ENDS, Reading
+from undertow.diagnosis.evidence import FLAT_AT_BOTH_ENDS, Reading
 from undertow.diagnosis.rule import Outcome, Passed, Rule, found, nowhere
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.diagnosis.reading import Reading
+from undertow.diagnosis.evidence import Reading
 from undertow.diagnosis.rule import NotApplicable, Outcome, Passed, Rule, found, middle, nowhere
 
 WHOLE_ROW = 0.3  # the norm of a row of inputs that is not small, however many of them are 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.diagnosis.reading import Reading
+from undertow.diagnosis.evidence import Reading
 from undertow.diagnosis.rule import NotMeasured, Outcome, Passed, Rule, found, nowhere
 
 AGREES = 0.5  # of the predicted dex has to be measured

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.diagnosis.reading import Reading, median
+from undertow.diagnosis.evidence import Reading, median
 from undertow.diagnosis.rule import NotMeasured, Outcome, Passed, Rule, found, nowhere
 
 BLOWN = 100.0  # times its first size, a gradient before a NaN tells of steps that were too large

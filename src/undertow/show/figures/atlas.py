@@ -15,8 +15,8 @@ import numpy as np
 from undertow.errors import NoCriticalPoint
 from undertow.show.figure import Figure, figure
 from undertow.show.theme import INK, alt, finished, inline
-from undertow.theory.critical import critical
-from undertow.theory.maps import fixed_point
+from undertow.theory.signal.critical import critical
+from undertow.theory.signal.maps import fixed_point
 
 WIDTH, HEIGHT = 520, 380
 POINTS = 161  # of theory's curve

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from undertow.show.axes import Decades, decades, log_axis, log_scale, scientific
+from undertow.show.axes import Decades, decades, log_axis, log_scale, scientific, time_axis
 from undertow.show.figure import Kind, Traces, numbers, values
-from undertow.show.figures.heatmap import time
 from undertow.show.theme import BAND, MEASURED, PANEL, REMEDY, alt, columns, finished, inline
 from undertow.statistics.bands import band, in_columns
 from undertow.trace.record import Trace
@@ -85,7 +84,7 @@ ACCURACY = Kind("accuracy-over-time", ("test_accuracy",), (), accuracy)
 
 
 def _rows(trace: Trace, names: tuple[str, ...], unit: float) -> list[dict[str, Any]]:
-    _, times = time(trace)
+    _, times = time_axis(trace)
     rows = []
     for name in names:
         if name not in trace.dataset:
@@ -140,7 +139,7 @@ def _finished(
         for name in ("low", "value", "high"):
             row[name] = row[name] if np.isfinite(row[name]) else None
     panels = [
-        _panel(arm, rows[arm], title, y, time(trace)[0], range_, (chance or {}).get(arm))
+        _panel(arm, rows[arm], title, y, time_axis(trace)[0], range_, (chance or {}).get(arm))
         for arm, trace in traces.items()
     ]
     across = columns(len(panels))

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from undertow.show.axes import Decades, decades, log_axis, log_scale, scientific
+from undertow.show.axes import Decades, decades, log_axis, log_scale, scientific, time_axis
 from undertow.show.figure import Kind, Traces, numbers, values
-from undertow.show.figures.heatmap import time
 from undertow.show.theme import PANEL, alt, columns, finished, inline
 from undertow.statistics.bands import in_columns
 from undertow.trace.record import Trace
@@ -43,7 +42,7 @@ EPOCHS = Kind("gradient-by-epoch", ("grad_mean_abs",), (), epochs)
 
 
 def _rows(trace: Trace) -> list[dict[str, Any]]:
-    _, times = time(trace)
+    _, times = time_axis(trace)
     layers = trace.dataset.sizes["layer"]
     found = in_columns(np.median(values(trace, "grad_mean_abs"), 0), times, decades=True)
     return [
@@ -70,7 +69,7 @@ def _spread(rows: list[dict[str, Any]]) -> float:
 
 
 def _panel(arm: str, rows: list[dict[str, Any]], range_: Decades, trace: Trace) -> Any:
-    unit = time(trace)[0]
+    unit = time_axis(trace)[0]
     return (
         alt.Chart(inline(rows))
         .mark_line(strokeWidth=1.6)

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from undertow.show.axes import Decades, power_labels, scientific
+from undertow.show.axes import Decades, power_labels, scientific, time_axis
 from undertow.show.figure import Kind, Traces, numbers, values
-from undertow.show.special import GLYPHS, diverged, kind, legend, underflowed_layers
+from undertow.show.special_values import GLYPHS, diverged, kind, legend, underflowed_layers
 from undertow.show.theme import BAND, PANEL, alt, columns, finished, inline
 from undertow.statistics.bands import band, in_columns, median
 from undertow.trace.record import Trace
@@ -29,7 +29,9 @@ def heatmap(traces: Traces) -> Any:
     """Draw log10 |dE/dW| by layer and epoch, the median over replicates, a panel an arm."""
     found = {arm: _cells(trace) for arm, trace in traces.items()}
     deepest = max(trace.dataset.sizes["layer"] for trace in traces.values())
-    panels = [_panel(arm, *found[arm], deepest, time(trace)[0]) for arm, trace in traces.items()]
+    panels = [
+        _panel(arm, *found[arm], deepest, time_axis(trace)[0]) for arm, trace in traces.items()
+    ]
     across = columns(len(panels))
     kinds = [stretch["kind"] for _, stretches in found.values() for stretch in stretches]
     message = _message({arm: cells for arm, (cells, _) in found.items()})
@@ -62,17 +64,9 @@ def _message(cells: dict[str, list[dict[str, Any]]]) -> str:
     return first + (f"; of {most}, {scientific(typical[most])}" if most != least else "")
 
 
-def time(trace: Trace) -> tuple[str, np.ndarray]:
-    """Return what runs along the time axis: epochs, or steps where there is one epoch only."""
-    epochs = trace.dataset["epoch"].values
-    if len(np.unique(epochs)) > 1:
-        return "epoch", epochs
-    return "step", trace.dataset["step"].values
-
-
 def _cells(trace: Trace) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the cells that have a number, and the stretches that have none."""
-    _, times = time(trace)
+    _, times = time_axis(trace)
     reduced = in_columns(band(values(trace, "grad_norm")).median, times, decades=True)
     broken = in_columns(diverged(trace), times).values > 0
     underflowed = underflowed_layers(trace)

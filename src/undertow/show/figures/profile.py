@@ -8,7 +8,7 @@ import numpy as np
 
 from undertow.show.axes import Decades, decades, log_axis, log_scale, scientific
 from undertow.show.figure import Kind, Traces, numbers, values
-from undertow.show.special import GLYPHS, diverged, kind, legend, underflowed_layers
+from undertow.show.special_values import GLYPHS, diverged, kind, legend, underflowed_layers
 from undertow.show.theme import MEASURED, PANEL, REMEDY, THEORY, alt, columns, finished, inline
 from undertow.statistics.bands import band, last_epoch, lost_decades
 from undertow.trace.record import Trace

@@ -8,7 +8,7 @@ import numpy as np
 
 from undertow.show.axes import scientific
 from undertow.show.figure import Kind, Traces, numbers
-from undertow.show.figures.surface import middle_replicate
+from undertow.show.figures.decision_surface import middle_replicate
 from undertow.show.theme import BAND, MEASURED, PANEL, alt, columns, finished, inline
 from undertow.statistics.bands import band, median
 from undertow.trace.record import Trace

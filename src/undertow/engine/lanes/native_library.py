@@ -1,0 +1,162 @@
+"""The compiled library: found, loaded and described for ctypes.
+
+One shared object an instruction set; the plainest tells which of them this processor can run.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import sysconfig
+from ctypes import POINTER, c_char_p, c_double, c_int32, c_int64, c_void_p
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+ENDING = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
+
+# In the order of the enumerations in native/record.h.
+LAYER_VARIABLES = (
+    "grad_norm",
+    "weight_norm",
+    "update_norm",
+    "grad_mean_abs",
+    "nonfinite",
+    "delta_norm",
+    "preactivation_rms",
+    "activation_rms",
+    "slope_rms",
+    "saturated_fraction",
+    "dead_fraction",
+)
+STEP_VARIABLES = ("input_rms", "output_spread", "loss", "accuracy", "learning_rate")
+
+
+class Network(ctypes.Structure):
+    """`Network` of native/network.h."""
+
+    _fields_ = [
+        *[(name, c_int32) for name in ("inputs", "outputs", "depth", "width")],
+        *[(name, c_int32) for name in ("activation", "normalisation", "gradient", "loss")],
+        *[(name, c_int32) for name in ("skips", "frozen")],
+        *[(name, c_void_p) for name in ("skip_starts", "skip_ends")],
+        ("branch_scale", c_double),
+    ]
+
+
+class Rule(ctypes.Structure):
+    """`Rule` of native/optimizers.h."""
+
+    _fields_ = [
+        *[(name, c_double) for name in ("learning_rate", "momentum", "beta1", "beta2", "epsilon")],
+        ("optimizer", c_int32),
+    ]
+
+
+class State(ctypes.Structure):
+    """`State` of native/lanes.cpp."""
+
+    _fields_ = [
+        *[(name, c_void_p) for name in ("parameters", "first", "second", "means", "variances")],
+        *[(name, c_int64) for name in ("blocks", "steps")],
+    ]
+
+
+class Samples(ctypes.Structure):
+    """`Samples` of native/lanes.cpp."""
+
+    _fields_ = [(name, c_void_p) for name in ("inputs", "targets", "squares")]
+
+
+class Steps(ctypes.Structure):
+    """`Steps` of native/lanes.cpp."""
+
+    _fields_ = [
+        ("orders", c_void_p),
+        ("samples", c_int64),
+        *[(name, c_int32) for name in ("batch", "start", "count")],
+        *[(name, c_void_p) for name in ("rows", "pages", "histogram", "of_layers", "of_steps")],
+        ("recorded", c_int64),
+    ]
+
+
+class Test(ctypes.Structure):
+    """`Test` of native/lanes.cpp."""
+
+    _fields_ = [
+        ("inputs", c_void_p),
+        ("samples", c_int64),
+        ("part", c_int32),
+        *[(name, c_void_p) for name in ("logits", "shares")],
+    ]
+
+
+@cache
+def library() -> Any:
+    """Load the fastest library that this processor can run; None where none was built.
+
+    >>> found = library()
+    >>> found is None or found.lanes_name() in (b"avx512", b"avx2", b"plain")
+    True
+    """
+    plain = _loaded("plain")
+    if plain is None or _outdated(plain):
+        return None
+    best = plain.lanes_best().decode()
+    return plain if best == "plain" else _loaded(best) or plain
+
+
+def lanes() -> int:
+    """Return how many replicates are a block: as many as a register of the library holds.
+
+    >>> lanes() in (4, 8)
+    True
+    """
+    return library().lanes_count()
+
+
+def absence() -> str:
+    """Say why there is no library, and what to do about it."""
+    if _loaded("plain") is None:
+        return "its library is not built here: install undertow again where there is a C++ compiler"
+    return "its library is older than its sources: install undertow again"
+
+
+def _loaded(name: str) -> Any:
+    # An editable install has its library where a whole one would be.
+    for folder in (HERE, Path(sysconfig.get_path("platlib"), "undertow", "engine", "lanes")):
+        path = folder / f"lanes-{name}{ENDING}"
+        if path.exists():
+            try:
+                return _described(ctypes.CDLL(str(path)))
+            except OSError:  # built for another machine
+                return None
+    return None
+
+
+def _outdated(found: Any) -> bool:
+    """Tell whether the sources beside a checkout's Python have changed since the library."""
+    sources = sorted([*HERE.glob("native/*.h"), *HERE.glob("native/*.cpp")])
+    digests = "".join(sha256(source.read_bytes()).hexdigest() for source in sources)
+    built = found.lanes_sources().decode()
+    return bool(sources) and built != sha256(digests.encode()).hexdigest()
+
+
+def _described(found: Any) -> Any:
+    network, state = POINTER(Network), POINTER(State)
+    space = [c_void_p, c_int64, c_int32]
+    for text in (found.lanes_best, found.lanes_name, found.lanes_sources):
+        text.restype = c_char_p
+    found.lanes_count.restype = c_int32
+    found.lanes_space.restype = c_int64
+    found.lanes_space.argtypes = [network, c_int32]
+    of_training = [network, POINTER(Rule), c_double, state, POINTER(Samples), POINTER(Steps)]
+    found.lanes_train.argtypes = [*of_training, POINTER(Test), *space]
+    found.lanes_answer.argtypes = [network, state, c_void_p, c_int64, c_int32, c_void_p, *space]
+    found.lanes_distinct.argtypes = [network, state, c_void_p, c_int32]
+    found.lanes_orders.argtypes = [c_void_p, *[c_int64] * 3, c_int32, c_void_p, c_int32]
+    for name in ("train", "answer", "distinct", "orders"):
+        getattr(found, f"lanes_{name}").restype = None
+    return found

@@ -1,1 +1,0 @@
-"""The published claims, numbered as in docs/claims.md, each decided by the runs just made."""

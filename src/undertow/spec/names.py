@@ -1,0 +1,85 @@
+"""The names that a specification may use: activations, initialisations, optimizers, losses."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+from undertow.errors import SpecError, UnknownName
+
+ACTIVATIONS = (
+    "sigmoid",
+    "tanh",
+    "relu",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "gelu",
+    "silu",
+    "softplus",
+    "hard_tanh",
+    "linear",
+)
+
+
+# Each name with the numbers it takes in brackets: normal(0.05) has standard deviation 0.05.
+INITIALISATIONS = {
+    "glorot_uniform": 0,
+    "glorot_normal": 0,
+    "he_uniform": 0,
+    "he_normal": 0,
+    "lecun_uniform": 0,
+    "lecun_normal": 0,
+    "torch_default": 0,
+    "orthogonal": 0,
+    "normal": 1,
+    "scaled_normal": 2,
+    "centred_normal": 1,
+}
+
+
+NORMALISATIONS = ("none", "batch", "layer", "tensor")
+
+
+GRADIENTS = ("plain", "standardised", "unit")
+
+
+OPTIMIZERS = ("sgd", "adam", "keras_adam")
+
+
+LOSSES = ("binary_cross_entropy", "cross_entropy")
+
+
+@cache
+def parse_initialisation(text: str) -> tuple[str, tuple[float, ...]]:
+    """Split an initialisation into its name and its numbers.
+
+    >>> parse_initialisation("normal(0.05)")
+    ('normal', (0.05,))
+    >>> parse_initialisation("he_normal")
+    ('he_normal', ())
+    """
+    match = re.fullmatch(r"\s*(\w+)\s*(?:\(([^()]*)\))?\s*", text)
+    if match is None or match.group(1) not in INITIALISATIONS:
+        raise UnknownName("initialisation", match.group(1) if match else text, INITIALISATIONS)
+    name = match.group(1)
+    count = INITIALISATIONS[name]
+    try:
+        numbers = tuple(float(part) for part in (match.group(2) or "").split(",") if part.strip())
+        right = len(numbers) == count and all(0 <= number < float("inf") for number in numbers)
+    except ValueError:
+        numbers, right = (), False
+    if not right:
+        example = f"{name}({', '.join(['0.05', '0.01'][:count])})" if count else name
+        raise SpecError(
+            f"initialisation '{text}': {name} takes {count} "
+            f"number{'s' * (count != 1)} of 0 or more; type  {example}"
+        )
+    return name, numbers
+
+
+def _allowed(kind: str, name: Any, names: tuple[str, ...]) -> Any:
+    if name not in names:
+        raise UnknownName(kind, str(name), names)
+    return name

@@ -1,0 +1,50 @@
+"""A trial, in words and numbers: some seeds of one network on one small data set."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
+
+from undertow.spec.checked import validated
+from undertow.spec.network import NetworkSpec
+from undertow.spec.toy import ToySpec
+from undertow.spec.training import TrainingSpec
+
+DEEPEST, WIDEST, MOST_SEEDS, MOST_EPOCHS = 50, 64, 64, 500
+
+
+class Trial(BaseModel):
+    """What is trained, how, on what, and from which seeds.
+
+    >>> net = NetworkSpec(inputs=2, outputs=1, depth=10, width=10, activation="sigmoid")
+    >>> Trial(network=net).seeds
+    (0, 1, 2, 3, 4, 5, 6, 7)
+
+    Parameters
+    ----------
+    data, network, training : ToySpec, NetworkSpec, TrainingSpec
+    replicates, seed : int
+        So many networks, from this seed on.
+
+    Raises
+    ------
+    SpecError
+        Any value out of its range, in one line that names it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: ToySpec = ToySpec()
+    network: NetworkSpec
+    training: TrainingSpec = TrainingSpec(optimizer="keras_adam")
+    replicates: Annotated[int, Field(ge=1, le=MOST_SEEDS)] = 8
+    seed: NonNegativeInt = 0
+
+    def __init__(self, **values: Any) -> None:
+        validated(super().__init__, values)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seed of each replicate."""
+        return tuple(range(self.seed, self.seed + self.replicates))

@@ -1,0 +1,171 @@
+"""Traces become the numbers of `undertow run --json` (docs/json.md says what each one is)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from math import ceil, log2
+from typing import Any
+
+import numpy as np
+
+from undertow.remedies.discussion import discussion
+from undertow.statistics.comparison import SIGNIFICANT, Comparison, compare, holm
+from undertow.statistics.permutation import smallest_p
+from undertow.statistics.stuck import stuck_count
+from undertow.statistics.summary import summarise
+from undertow.studies.expected import disagreement
+from undertow.studies.experiment import Experiment, judge
+from undertow.trace import readings
+from undertow.trace.record import Trace
+
+
+def document(experiment: Experiment, runs: dict[str, tuple[str, Trace]]) -> dict[str, Any]:
+    """Summarise the runs of an experiment, {arm: (run, trace)}, as one JSON-ready document."""
+    traces = {arm: trace for arm, (_, trace) in runs.items()}
+    arms = [arm_summary(arm, run, trace) for arm, (run, trace) in runs.items()]
+    return {
+        "arms": arms,
+        "discussion": discussion(arms, experiment.baseline) if experiment.discussed else [],
+        "comparisons": comparisons(experiment.baseline, traces),
+        "claims": [
+            {"claim": claim.text, **judge(claim, traces)._asdict()} for claim in experiment.claims
+        ],
+    }
+
+
+def arm_summary(arm: str, run: str, trace: Trace) -> dict[str, Any]:
+    """Summarise one arm: statistics over its replicates, undefined ones null."""
+    accuracy = readings.test_accuracy(trace)
+    summary = summarise(accuracy)
+    count = stuck_count(readings.is_stuck(trace))
+    rate = readings.learning_rate(trace)
+    return {
+        "name": arm,
+        "run": run,
+        "parameters": parameters(trace),
+        "test_accuracy": {
+            **{
+                name: value
+                for name, value in summary._asdict().items()
+                if name not in ("n", "ci95")
+            },
+            "ci95": list(summary.ci95) if summary.ci95 else None,
+            "stuck": count.stuck,
+            "stuck_ci95": list(count.interval) if count.interval else None,
+            "values": [_json(value) for value in accuracy],
+        },
+        "train_loss": _first_and_last(trace, "loss"),
+        "layers": _layers(trace),
+        "first_layer_weight_change": {
+            "percent": _median(readings.percent_change(trace)),
+            "over_learning_rate": _median(readings.absolute_change(trace) / rate),
+        },
+        "total_dex": _median(readings.total_dex(trace)),
+        "theory": _theory(trace),
+    }
+
+
+def _theory(trace: Trace) -> dict[str, Any] | None:
+    """How far the gradients at step 1 lie from what theory expects of them."""
+    off = disagreement(trace)
+    if off is None:
+        return None
+    with np.errstate(divide="ignore"):
+        logs = np.log10(trace.attributes["predicted"]["grad_norm"])
+    return {
+        "log10_grad_norm": [_json(value) for value in logs],
+        "disagreement_dex": [_json(value) for value in off],
+        "median_dex": _median(np.abs(off)),
+    }
+
+
+def comparisons(baseline: str, traces: dict[str, Trace]) -> list[dict[str, Any]]:
+    """Compare each arm's test accuracy with the baseline's, seed by seed, p-values after Holm."""
+    if baseline not in traces:
+        return []
+    others = [arm for arm in traces if arm != baseline]
+    base = readings.test_accuracy(traces[baseline])
+    seeds = {arm: trace.dataset["seed"].values.tolist() for arm, trace in traces.items()}
+    paired = [seeds[arm] == seeds[baseline] for arm in others]
+    found = [
+        compare(readings.test_accuracy(traces[arm]), base, paired=pair)
+        for arm, pair in zip(others, paired, strict=True)
+    ]
+    adjusted = holm([comparison.p_value for comparison in found])
+    tests = sum(comparison.p_value is not None for comparison in found)
+    notes = [
+        _with_hope(comparison, len(base), tests) if pair else comparison.note
+        for comparison, pair in zip(found, paired, strict=True)
+    ]
+    return [
+        {
+            "arm": arm,
+            "baseline": baseline,
+            "difference": comparison.difference,
+            "ci95": list(comparison.ci95) if comparison.ci95 else None,
+            "p_value": comparison.p_value,
+            "p_holm": p_holm,
+            "probability_of_improvement": comparison.probability_of_improvement,
+            "note": note,
+        }
+        for arm, comparison, p_holm, note in zip(others, found, adjusted, notes, strict=True)
+    ]
+
+
+def _with_hope(comparison: Comparison, seeds: int, tests: int) -> str:
+    """Add to a comparison's note where Holm's correction leaves no p-value a chance."""
+    smallest = tests * smallest_p(seeds)
+    if comparison.p_value is None or smallest < SIGNIFICANT:
+        return comparison.note
+    needed = seeds + ceil(log2(smallest / SIGNIFICANT) + 1e-9)
+    line = (
+        f"{seeds} seeds can never reach p < .05 among {tests} comparisons (the smallest possible "
+        f"is {smallest:.2g}); {needed} could"
+    )
+    return "; ".join(part for part in (comparison.note, line) if part)
+
+
+def parameters(trace: Trace) -> int:
+    """How many numbers each network trains."""
+    from undertow.spec.network import NetworkSpec
+
+    return NetworkSpec(**trace.attributes["network"]).parameters
+
+
+def _layers(trace: Trace) -> list[dict[str, Any]]:
+    first = {name: _medians(readings.first_step(trace, name)) for name in _NORMS}
+    last = {name: _medians(readings.last_epoch(trace, name)) for name in _NORMS}
+    return [
+        {
+            "name": str(layer),
+            "depth": int(depth),
+            **{name: {"first": first[name][place], "last": last[name][place]} for name in _NORMS},
+        }
+        for place, (layer, depth) in enumerate(
+            zip(trace.dataset["layer"].values, trace.dataset["depth"].values, strict=True)
+        )
+    ]
+
+
+_NORMS: Sequence[str] = ("grad_norm", "delta_norm")
+
+
+def _first_and_last(trace: Trace, name: str) -> dict[str, float | None]:
+    return {
+        "first": _median(readings.first_step(trace, name)),
+        "last": _median(readings.last_epoch(trace, name)),
+    }
+
+
+def _medians(values: np.ndarray) -> list[float | None]:
+    return [_median(column) for column in values.T]
+
+
+def _median(values: np.ndarray) -> float | None:
+    return _json(np.median(values))
+
+
+def _json(value: float) -> float | None:
+    """Return a number JSON can hold: NaN and Inf are null there."""
+    return float(value) if math.isfinite(value) else None

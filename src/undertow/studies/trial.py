@@ -1,0 +1,93 @@
+"""A trial: some seeds of one network on one small data set, drawn, looked at once, and trained.
+
+What the pages and lessons do when a control moves or Train is pressed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from undertow.data.dataset import Data
+from undertow.engine import choice
+from undertow.spec.checked import changed
+from undertow.spec.trial import Trial
+from undertow.studies.expected import expected
+from undertow.trace.anomalies import anomalies
+from undertow.trace.record import Chunk, Trace, build
+
+
+class Stopped(Exception):
+    """A trial that was told to stop; it never reaches a user."""
+
+
+def first_step(trial: Trial, data: Data) -> Trace:
+    """Measure the first step of every replicate: one pass forward and back, before any learning.
+
+    >>> from undertow.spec.network import NetworkSpec
+    >>> net = NetworkSpec(inputs=2, outputs=1, depth=10, width=10, activation="sigmoid")
+    >>> trial = Trial(network=net)
+    >>> from undertow.data.toy import made
+    >>> trace = first_step(trial, made(trial.data))
+    >>> trace.dataset["delta_norm"].shape
+    (8, 1, 11)
+
+    Its numbers are, bit for bit, those of step 1 of `train`: the same seeds, the same batch.
+    """
+    once = trial.model_copy(update={"training": changed(trial.training, epochs=1)})
+    whole = train(once, data)
+    kept = ("way", "way_plan", "data_inputs", "data_targets", "data_test")
+    return Trace(
+        whole.dataset.isel(step=slice(0, 1)),
+        tuple(event for event in whole.events if event.step == 1),
+        {name: array for name, array in whole.artefacts.items() if name in kept},
+    )
+
+
+def train(
+    trial: Trial,
+    data: Data,
+    receive: Callable[[int, Callable[[], Trace]], None] = lambda *_: None,
+    *,
+    stop: Callable[[], bool] = lambda: False,
+) -> Trace:
+    """Train a trial and return its trace.
+
+    Parameters
+    ----------
+    trial, data : Trial, Data
+    receive : callable, optional
+        Called after every epoch with its number and a function that makes the trace so far, the
+        decision grid of this moment included; what is not called costs nothing.
+    stop : callable, optional
+        Asked ten times a second or so, before some step.
+
+    Raises
+    ------
+    Stopped
+        It was told to.
+    """
+    network, training = trial.network, trial.training
+    header = choice.header(
+        network, training, data, trial.seeds, predicted=expected(network, training, data)
+    )
+    chunks: list[Chunk] = []
+
+    def before_step() -> None:
+        if stop():
+            raise Stopped
+
+    def so_far(artefacts: dict[str, Any]) -> Trace:
+        trace = build(header, chunks, artefacts=artefacts)
+        return Trace(trace.dataset, tuple(anomalies(trace)), trace.artefacts)
+
+    artefacts = choice.train(
+        network,
+        training,
+        data,
+        trial.seeds,
+        chunks.append,
+        before_step=before_step,
+        after_epoch=lambda plane: receive(len(chunks), lambda: so_far(plane())),
+    )
+    return so_far(artefacts)

@@ -1,0 +1,335 @@
+"""Many runs in one SQLite file: written a flush at a time, readable meanwhile, safe to kill.
+
+A run consists of shards, blocks of replicates that are trained one after the other. Each flush is
+one transaction in write-ahead-log mode, so a process killed at any instant loses at most what it
+had not flushed. Nothing is pickled: arrays are bytes with a type and a shape beside them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from undertow.errors import RunMissing, StoreError
+from undertow.trace.record import Chunk, Event, Header, Layer, Trace, build
+from undertow.trace.schema import ARTEFACTS
+from undertow.trace.store.array_codec import unpacked
+from undertow.trace.store.database import connect, intact, one_line
+from undertow.trace.store.header_codec import header_json
+from undertow.trace.store.process import Process, is_alive, this_process
+from undertow.trace.store.writer import Writer
+
+
+class Run(NamedTuple):
+    """One run as `Store.runs` lists it; `state` is running, finished or interrupted."""
+
+    id: str
+    name: str
+    state: str
+    created: str
+    replicates: int
+    finished_replicates: int
+    seconds: float
+    source: str
+    attributes: dict[str, Any]
+
+
+class Store:
+    """Runs in one file. Made by `undertow.open`; close it, or use it in a `with`.
+
+    >>> import tempfile, undertow as ut
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with ut.open(folder + "/runs.db", create=True) as store:
+    ...         store.runs()
+    []
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection):
+        self.path = path
+        self._connection = connection
+        self._at_once = False
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def runs(self) -> list[Run]:
+        """All runs, the newest last."""
+        rows = self._all(
+            "SELECT id, name, state, created, host, pid, born, header, "
+            " (SELECT coalesce(sum(replicates), 0) FROM shards WHERE run = id AND finished), "
+            " (SELECT coalesce(sum(seconds), 0) FROM shards WHERE run = id AND finished) "
+            "FROM runs ORDER BY created, rowid"
+        )
+        found = []
+        for run, name, state, created, host, pid, born, header, done, seconds in rows:
+            alive = state != "running" or is_alive(Process(host, pid, born))
+            with intact(self.path):
+                content = json.loads(header)
+                found.append(
+                    Run(
+                        run,
+                        name,
+                        state if alive else "interrupted",
+                        created,
+                        len(content["seeds"]),
+                        done,
+                        seconds,
+                        content["attributes"]["source"],
+                        content["attributes"],
+                    )
+                )
+        return found
+
+    def run(self, run: str) -> Run:
+        """One run by its id, or by the beginning of its id if only one begins so.
+
+        Raises
+        ------
+        RunMissing
+            No run, or several, begin so.
+        """
+        runs = self.runs()
+        exact = [found for found in runs if found.id == run]
+        near = exact or [found for found in runs if run and found.id.startswith(run)]
+        if len(near) == 1:
+            return near[0]
+        known = ", ".join(found.id for found in (near or runs)[:8]) or "none"
+        what = "stands for several runs" if near else "is not in the store"
+        raise RunMissing(f"run '{run}' {what} {self.path}: {known}. Type  undertow runs")
+
+    def trace(
+        self, run: str, *, most: int | None = None, chunks: Sequence[Chunk] | None = None
+    ) -> Trace:
+        """Read a run, as far as it has been flushed.
+
+        With `most`, about so many packed bytes of it: evenly spaced flushes, always the first two
+        and the last two. The attribute `thinned` then says that one in so many was read. With
+        `chunks`, whoever wrote the run and still has them spares their reading.
+        """
+        run = self.run(run).id
+        starts, thinned = (None, 1) if most is None else self._spaced(run, most)
+        header = self._header(run)
+        artefacts: dict[str, dict[int, np.ndarray]] = {}
+        kept = self._all(
+            "SELECT shard, name, type, shape, data FROM artefacts WHERE run = ? ORDER BY shard", run
+        )
+        with intact(self.path):
+            for shard, name, type_, shape, data in kept:
+                artefacts.setdefault(name, {})[shard] = unpacked(type_, shape, data)
+        if thinned > 1:
+            header = replace(header, attributes={**header.attributes, "thinned": thinned})
+        return build(
+            header,
+            self.chunks(run, starts) if chunks is None else chunks,
+            self.events(run),
+            {name: _joined(name, of, len(header.seeds)) for name, of in artefacts.items()},
+        )
+
+    def chunks(self, run: str, starts: Sequence[int] | None = None) -> list[Chunk]:
+        """Read the arrays of a run, by its whole id, in the order in which they were written.
+
+        With `starts`, of those flushes alone whose first step is among them.
+        """
+        some = "" if starts is None else "AND step IN (SELECT value FROM json_each(?)) "
+        rows = self._all(
+            f"SELECT shard, step, variable, type, shape, data FROM chunks WHERE run = ? {some}"
+            "ORDER BY shard, rowid",
+            *(run, *([] if starts is None else [json.dumps(list(starts))])),
+        )
+        return self._decoded(rows)
+
+    def events(self, run: str) -> list[Event]:
+        """Read the events of a run, by its whole id."""
+        rows = self._all(
+            "SELECT kind, step, layer, replicate, detail FROM events WHERE run = ? ORDER BY rowid",
+            run,
+        )
+        return [Event(*row) for row in rows]
+
+    def latest(self, key: str) -> Run | None:
+        """Return the newest run with this key: the same networks, training, data and seeds."""
+        rows = self._all("SELECT id FROM runs WHERE key = ? ORDER BY created, rowid", key)
+        return self.run(rows[-1][0]) if rows else None
+
+    def begin(self, run: str, key: str, name: str, header: Header, *, again: bool = True) -> Writer:
+        """Start a run, or take up one that was interrupted if `again` allows it.
+
+        Raises
+        ------
+        StoreError
+            The run is being written by another process, or is there and is not to be taken up.
+        """
+        here = this_process()
+        with self.writing() as connection:
+            row = connection.execute(
+                "SELECT state, host, pid, born FROM runs WHERE id = ?", (run,)
+            ).fetchone()
+            if row and not again:
+                raise StoreError(
+                    f"run '{run}' is in {self.path} already: give another name, or none"
+                )
+            if row and row[0] == "running" and row[1:] != here and is_alive(Process(*row[1:])):
+                raise StoreError(
+                    f"run {run} is being written by process {row[2]} on {row[1]}: wait for it, or "
+                    "begin another with --fresh"
+                )
+            now = datetime.now(UTC).isoformat(timespec="microseconds")
+            connection.execute(
+                "INSERT INTO runs VALUES (?, ?, ?, ?, 'running', ?, ?, ?, ?) "
+                "ON CONFLICT (id) DO UPDATE SET state = 'running', host = excluded.host, "
+                "pid = excluded.pid, born = excluded.born",
+                (run, key, name, now, *here, header_json(header)),
+            )
+            for table in ("chunks", "artefacts"):
+                connection.execute(
+                    f"DELETE FROM {table} WHERE run = ? AND shard NOT IN "
+                    "(SELECT first FROM shards WHERE run = ? AND finished)",
+                    (run, run),
+                )
+        return Writer(self, run)
+
+    def finished_shards(self, run: str) -> list[int]:
+        """Return the first replicate of each shard that is whole."""
+        return [
+            first
+            for (first,) in self._all(
+                "SELECT first FROM shards WHERE run = ? AND finished ORDER BY first", run
+            )
+        ]
+
+    def new_id(self, stem: str) -> str:
+        """Return `stem`, or `stem-2`, `stem-3` ... where that is taken."""
+        taken = {run for (run,) in self._all("SELECT id FROM runs")}
+        number, candidate = 1, stem
+        while candidate in taken:
+            number += 1
+            candidate = f"{stem}-{number}"
+        return candidate
+
+    def _spaced(self, run: str, most: int) -> tuple[list[int] | None, int]:
+        """Return the first steps of the flushes to read, and that it is one in so many."""
+        rows = self._all(
+            "SELECT step, sum(length(data)) FROM chunks WHERE run = ? GROUP BY step ORDER BY step",
+            run,
+        )
+        every = math.ceil(sum(size for _, size in rows) / most)
+        if every <= 1:
+            return None, 1
+        ends = range(len(rows))
+        chosen = sorted({*ends[::every], *ends[:2], *ends[-2:]})
+        return [rows[place][0] for place in chosen], every
+
+    def _decoded(self, rows: list[tuple[Any, ...]]) -> list[Chunk]:
+        """Put rows (shard, step, variable, type, shape, data) back together, a chunk a flush."""
+        with intact(self.path):
+            return _chunks(rows)
+
+    def _header(self, run: str) -> Header:
+        ((text,),) = self._all("SELECT header FROM runs WHERE id = ?", run)
+        with intact(self.path):
+            content = json.loads(text)
+            return Header(
+                tuple(Layer(**layer) for layer in content["layers"]),
+                tuple(content["seeds"]),
+                content["attributes"],
+            )
+
+    def _all(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        with one_line(self.path):
+            return self._connection.execute(query, values).fetchall()
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Write all that is written inside, or none of it.
+
+        Flush writers before: what they hold would be rolled back with the rest, and not come again.
+        """
+        with self.writing():
+            self._at_once = True
+            try:
+                yield
+            finally:
+                self._at_once = False
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        if self._at_once:  # which commits
+            yield self._connection
+            return
+        with one_line(self.path):
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                yield self._connection
+                self._connection.commit()
+            except BaseException:
+                self._connection.rollback()
+                raise
+
+
+def open(path: str | Path, *, create: bool = False) -> Store:
+    """Open a store.
+
+    >>> import undertow as ut
+    >>> ut.open("nowhere.db")
+    Traceback (most recent call last):
+    ...
+    undertow.errors.StoreMissing: no store at nowhere.db: name one with --store, or make one ...
+
+    Raises
+    ------
+    StoreMissing
+        No file there, and `create` is false.
+    StoreForeign
+        A file that is not a store, or a damaged one.
+    StoreNewer
+        A store of a newer Undertow.
+    """
+    path = Path(path)
+    return Store(path, connect(path, create=create))
+
+
+def _chunks(rows: list[tuple[Any, ...]]) -> list[Chunk]:
+    """Put the rows of each flush back together."""
+    groups: dict[tuple[int, int], dict[str, np.ndarray]] = {}
+    with ThreadPoolExecutor() as pool:
+        arrays = pool.map(lambda row: unpacked(*row[3:]), rows)
+        for (shard, step, variable, *_), array in zip(rows, arrays, strict=True):
+            groups.setdefault((shard, step), {})[variable] = array
+    return [
+        Chunk(arrays.pop("step"), arrays.pop("epoch"), arrays, first_replicate=shard)
+        for (shard, _), arrays in groups.items()
+    ]
+
+
+def _joined(name: str, shards: Mapping[int, np.ndarray], replicates: int) -> np.ndarray:
+    """Put an artefact's shards at their replicates' places; a shard that lacks leaves NaN, or 0."""
+    dims = ARTEFACTS[name].dims
+    parts = list(shards.items())
+    if "replicate" not in dims:
+        return parts[0][1]
+    axis = dims.index("replicate")
+    example = parts[0][1]
+    shape = (*example.shape[:axis], replicates, *example.shape[axis + 1 :])
+    empty = np.nan if example.dtype.kind == "f" else 0
+    whole = np.full(shape, empty, example.dtype)
+    for first, part in parts:
+        place = [slice(None)] * axis + [slice(first, first + part.shape[axis])]
+        whole[tuple(place)] = part
+    return whole

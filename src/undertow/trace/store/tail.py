@@ -1,0 +1,153 @@
+"""The end of a run, read without what came before: to follow a run costs the same at any length.
+
+    newest     the run to look at where none is named
+    state      whether it is still being written
+    latest     the last recorded steps as a trace
+    course     the loss at evenly spaced steps of the whole run
+    events     the last events
+    happened   how many there are
+    last_step  how far a run is
+    shards     how far each of its shards is
+
+A run is named by its whole id. Of a run of several shards the last one is read: the others are
+whole, or not begun.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from undertow.errors import RunMissing
+from undertow.trace.record import Event, Trace, build
+from undertow.trace.store.array_codec import unpacked
+from undertow.trace.store.database import intact
+from undertow.trace.store.process import Process, is_alive
+from undertow.trace.store.reader import Run, Store
+
+_CHUNKS = (
+    "SELECT shard, step, variable, type, shape, data FROM chunks WHERE run = ? AND shard = ? AND "
+)
+
+
+class Course(NamedTuple):
+    """One number a step, at some of a run's steps."""
+
+    steps: np.ndarray
+    values: np.ndarray
+
+
+def newest(store: Store) -> Run:
+    """Return the newest run that is being written, else the newest.
+
+    Raises
+    ------
+    RunMissing
+        The store holds no run.
+    """
+    runs = store.runs()
+    if not runs:
+        raise RunMissing(f"no run in {store.path} yet: begin one, then look again")
+    return ([run for run in runs if run.state == "running"] or runs)[-1]
+
+
+def state(store: Store, run: str) -> str:
+    """Return the state of one run, without reading the headers of all others.
+
+    Raises
+    ------
+    RunMissing
+        It is not, or no longer, in the store.
+    """
+    rows = store._all("SELECT state, host, pid, born FROM runs WHERE id = ?", run)
+    if not rows:
+        raise RunMissing(f"run '{run}' is not in the store {store.path}. Type  undertow runs")
+    ((written, *writer),) = rows
+    return written if written != "running" or is_alive(Process(*writer)) else "interrupted"
+
+
+def latest(store: Store, run: str, *, steps: int = 1) -> Trace:
+    """Read the last recorded steps, so many or what the run has, without the run's events."""
+    shard, first, left = _shard(store, run), 0, steps
+    for step, shape in store._all(
+        "SELECT step, shape FROM chunks WHERE run = ? AND shard = ? AND variable = 'step' "
+        "ORDER BY step DESC LIMIT ?",
+        *(run, shard, steps),
+    ):
+        first, left = step, left - json.loads(shape)[0]
+        if left <= 0:
+            break
+    rows = store._all(_CHUNKS + "step >= ? ORDER BY step", run, shard, first)
+    trace = build(store._header(run), store._decoded(rows))
+    return replace(trace, dataset=trace.dataset.isel(step=slice(-steps, None)))
+
+
+def course(store: Store, run: str, *, points: int = 40) -> Course:
+    """Return the loss at so many evenly spaced steps, or fewer, of the shard's first replicate.
+
+    Where a step is not recorded, the last one before it stands for it.
+    """
+    shard, last = _shard(store, run), last_step(store, run)
+    wanted = np.unique(np.linspace(1, last or 1, points).astype(int))
+    starts = {
+        start
+        for step in wanted.tolist()
+        for (start,) in store._all(
+            "SELECT max(step) FROM chunks WHERE run = ? AND shard = ? AND step <= ?",
+            *(run, shard, step),
+        )
+        if start is not None
+    }
+    places = ", ".join("?" * len(starts))
+    rows = store._all(
+        _CHUNKS + f"step IN ({places}) AND variable IN ('step', 'epoch', 'loss') ORDER BY step",
+        *(run, shard, *sorted(starts)),
+    )
+    chunks = [chunk for chunk in store._decoded(rows) if "loss" in chunk.arrays]
+    if not chunks:
+        return Course(np.zeros(0, int), np.zeros(0))
+    steps = np.concatenate([chunk.steps for chunk in chunks])
+    losses = np.concatenate([chunk.arrays["loss"][0] for chunk in chunks])
+    found = np.unique(np.clip(np.searchsorted(steps, wanted, "right") - 1, 0, None))
+    return Course(steps[found], losses[found])
+
+
+def events(store: Store, run: str, *, most: int = 100) -> tuple[Event, ...]:
+    """Return the events written last, in the order of their steps."""
+    rows = store._all(
+        "SELECT kind, step, layer, replicate, detail FROM events WHERE run = ? "
+        "ORDER BY rowid DESC LIMIT ?",
+        *(run, most),
+    )
+    return tuple(sorted((Event(*row) for row in reversed(rows)), key=lambda event: event.step))
+
+
+def happened(store: Store, run: str) -> int:
+    """Return how many events a run has so far."""
+    ((count,),) = store._all("SELECT count(*) FROM events WHERE run = ?", run)
+    return count
+
+
+def last_step(store: Store, run: str) -> int | None:
+    """Return the last recorded step; None where nothing is recorded yet."""
+    rows = store._all(
+        "SELECT type, shape, data FROM chunks WHERE run = ? AND shard = ? AND variable = 'step' "
+        "ORDER BY step DESC LIMIT 1",
+        *(run, _shard(store, run)),
+    )
+    with intact(store.path):
+        return int(unpacked(*rows[0])[-1]) if rows else None
+
+
+def shards(store: Store, run: str) -> dict[int, int]:
+    """Return, for each shard by its first replicate, where its last flush begins, in steps."""
+    rows = store._all("SELECT shard, max(step) FROM chunks WHERE run = ? GROUP BY shard", run)
+    return dict(rows)
+
+
+def _shard(store: Store, run: str) -> int | None:
+    ((shard,),) = store._all("SELECT max(shard) FROM chunks WHERE run = ?", run)
+    return shard

@@ -1,0 +1,39 @@
+"""Diagnose a run of a store, or one pass of a user's model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from undertow.errors import SpecError, needs
+from undertow.show.terminal.live import without_nan
+from undertow.trace.record import Trace
+from undertow.verbs import target
+
+STATUS = {"healthy": 0, "sick": 1, "undecided": 3}
+
+
+def diagnose_named(name: str, store: str, *, theory: bool) -> tuple[dict[str, Any], int]:
+    """Return the diagnosis of a run, or of one pass of a model, and the exit status."""
+    from undertow.diagnosis.diagnose import diagnose as diagnosed
+
+    predicted = None
+    if target.is_factory(name):
+        made = target.model(name)
+        needs("torch", "lab")
+        from undertow.watching.torch.probe import probe
+
+        trace = target.guarded(name, lambda: probe(*made))
+        if theory:
+            predicted = target.guarded(name, lambda: _predicted(made))
+    else:
+        trace = target.run(name, store)
+        if theory:
+            raise SpecError("--theory is for MODULE:FACTORY: a run has no model to predict")
+    found = diagnosed(trace, predicted)
+    return without_nan(found.document()), STATUS[found.outcome]
+
+
+def _predicted(made: target.Model) -> Trace:
+    from undertow.prediction.network import predict
+
+    return predict(made.model, made.batch[0], targets=made.batch[1])

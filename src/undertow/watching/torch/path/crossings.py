@@ -1,0 +1,191 @@
+"""What lies along a gradient's path: each thing that it crosses, named, with its norms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from undertow.trace.gradient_path import Crossing
+from undertow.watching.torch.activation_nodes import Node
+from undertow.watching.torch.norms import as_float, norm
+from undertow.watching.torch.path import autograd_graph, node_kinds
+from undertow.watching.torch.path.autograd_graph import Gate, Graph, Stride
+from undertow.watching.torch.probe_pass import (
+    Call,
+)
+
+NOTHING = 0.0  # came
+
+
+Readers = Mapping[tuple[Node, int], Sequence[Node]]
+
+
+class Walked(NamedTuple):
+    """What the nodes tell of the gradients that pass."""
+
+    arrived: dict[tuple[Node, int], Any]  # at each tensor, from all its readers
+    handed: dict[tuple[Node, int], Any]  # by a node to one of its inputs
+    kept: dict[Node, Tensor]  # what arrived at a normalisation
+    inner: dict[
+        tuple[tuple[Node, int], int], Tensor
+    ]  # at a tensor, from all its readers in one normalisation
+    way: Graph  # all nodes that are listened to
+
+
+class Plan(NamedTuple):
+    """What is known of the graph before a gradient comes back."""
+
+    whole: Graph
+    readers: Readers
+    calls: Sequence[Call]
+    norms: Mapping[Node, int]  # nodes in a normalisation of several operations -> its call
+    made: float  # the number of the model's last node
+
+
+def handed(walked: Walked) -> Callable[[Node, int], float]:
+    """Return a function of a node and the place of an input: the norm of what it handed there."""
+
+    def handed(node: Node, place: int) -> float:
+        found = walked.handed.get((node, place))
+        if found is None:
+            found = walked.arrived.get(walked.way[node][place], NOTHING)
+        return found
+
+    return handed
+
+
+def crossings(
+    strides: Sequence[Stride],
+    hidden: Sequence[Call],
+    walked: Walked,
+    known: node_kinds.Known,
+    plan: Plan,
+) -> tuple[list[Crossing], dict[str, str]]:
+    """Name what lies along a way, and the activation after each of its layers."""
+    by_gate = {call.gate: call for call in hidden}
+    handed_by = handed(walked)
+    found: list[Crossing] = []
+    activations: dict[str, str] = {}
+    here, within = by_gate[strides[0].start], True
+    crossing_of = _Naming(walked, known, plan)
+    joining = _Joining(strides, plan)
+    for stride, row in zip(strides, _rows(strides, by_gate), strict=True):
+        node, before = stride.start.node, walked.arrived.get(stride.start, NOTHING)
+        within = within and node is not here.source
+        after = handed_by(node, stride.place)
+        crossing = crossing_of(stride, here.name if within else None, row, (before, after))
+        if crossing:
+            found.append(crossing)
+            if crossing.kind == "activation":
+                activations.setdefault(row, crossing.where)
+        if len(plan.readers[stride.end]) > 1:
+            found += joining(stride, row, after, walked)
+        if stride.end in by_gate:
+            here, within = by_gate[stride.end], True
+    return found, activations
+
+
+def _rows(strides: Sequence[Stride], by_gate: Mapping[Gate, Call]) -> list[str]:
+    """Return to the gain of which layer each stride belongs: the next one on the way."""
+    rows, name = [], ""
+    for stride in reversed(strides):
+        if stride.end in by_gate:
+            name = by_gate[stride.end].name
+        rows.append(name)
+    return rows[::-1]
+
+
+class _Joining:
+    """Tells how the other readers of a tensor come together with the way again."""
+
+    def __init__(self, strides: Sequence[Stride], plan: Plan) -> None:
+        self._strides, self._plan = strides, plan
+
+    def __call__(
+        self, stride: Stride, row: str, after: float, walked: Walked
+    ) -> Iterator[Crossing]:
+        readers = self._plan.readers[stride.end]
+        summed = walked.arrived.get(stride.end, NOTHING)
+        others = list(readers)
+        others.remove(stride.start.node)
+        norm_ = self._plan.norms.get(stride.start.node)
+        if norm_ is not None and any(self._plan.norms.get(each) == norm_ for each in others):
+            others = [each for each in others if self._plan.norms.get(each) != norm_]
+            inner = as_float(norm(walked.inner[stride.end, norm_])) if others else summed
+            yield Crossing(row, self._plan.calls[norm_].name, "norm_inner", after, inner)
+            after = inner
+        if others:
+            yield Crossing(row, *self._how(others, len(readers)), after, summed)
+
+    def _how(self, others: Sequence[Node], count: int) -> tuple[str, str]:
+        for other in others:
+            met = autograd_graph.joins(other, self._above, self._ways)
+            # What comes together in the loss is no way around a layer.
+            if met and met.name() in autograd_graph.SUMS and met._sequence_nr() <= self._plan.made:
+                return "around a branch", "skip"
+        return f"{count} readers", "fan_out"
+
+    @cached_property
+    def _above(self) -> dict[Node, list[Node]]:
+        """The readers of all that a node puts out."""
+        above: dict[Node, list[Node]] = {}
+        for (node, _), nodes in self._plan.readers.items():
+            above.setdefault(node, []).extend(nodes)
+        return above
+
+    @cached_property
+    def _ways(self) -> set[Node]:
+        """The nodes of the way, and those between it and the loss."""
+        found = autograd_graph.leading_to(self._plan.whole, {self._strides[0].start.node})
+        return found | {stride.start.node for stride in self._strides}
+
+
+class _Naming:
+    """Tells what a step of the way crosses."""
+
+    def __init__(self, walked: Walked, known: node_kinds.Known, plan: Plan) -> None:
+        self._walked, self._known, self._plan = walked, known, plan
+
+    @cached_property
+    def _data(self) -> set[Node]:
+        """The nodes that come from a layer."""
+        return autograd_graph.leading_to(
+            self._plan.whole, [call.gate.node for call in self._plan.calls]
+        )
+
+    def _is_data(self, factor: Node) -> bool:
+        whole = self._plan.whole
+        # A weight that is only turned round is told at once.
+        return any(whole[before] for before, _ in whole[factor] if before) and factor in self._data
+
+    def __call__(
+        self, stride: Stride, layer: str | None, row: str, ends: tuple[float, float]
+    ) -> Crossing | None:
+        """Return the crossing; None where the gradient stays as it is. `layer` is what is in."""
+        node = stride.start.node
+        if active := node_kinds.activation(node):
+            name, largest, slope_rms = active
+            numbers_ = {"largest": largest, "slope_rms": slope_rms}
+            return Crossing(row, name, "activation", *ends, numbers_)
+
+        def is_data(factor: Node | None) -> bool:
+            # Of what needs no gradient only a layer tells that it is a weight, a frozen one.
+            return layer is None if factor is None else self._is_data(factor)
+
+        scale = node_kinds.weight_scale(node, stride.place, is_data, self._known)
+        if scale is not None:
+            named = layer or node_kinds.operation(node)
+            return Crossing(row, named, "weights", *ends, {"scale": scale})
+        where = node_kinds.operation(node)
+        in_norm = self._plan.norms.get(node)
+        named = where if in_norm is None else self._plan.calls[in_norm].name
+        if node in self._walked.kept:
+            scale_rms, scaled = node_kinds.rescaling(node, self._walked.kept[node])
+            numbers_ = {"scale_rms": scale_rms, "scaled": scaled}
+            return Crossing(row, named, "norm", *ends, numbers_)
+        if in_norm is not None:
+            return Crossing(row, named, "norm_inner", *ends)
+        return None if ends[0] == ends[1] else Crossing(row, where, "other", *ends)

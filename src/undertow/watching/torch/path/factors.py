@@ -1,0 +1,206 @@
+"""One pass forward and back, and what the gradient crosses on its way from layer to layer.
+
+The graph that autograd leaves of the forward pass is walked from the last hidden layer's output
+back to the first's. Of all ways there it takes the one through most layers; where several are
+alike, the one along which most of the gradient comes. A hook on each node between tells the norms
+of what leaves it, so that the gains along the way multiply exactly to the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge
+
+from undertow.errors import SpecError
+from undertow.trace.gradient_path import Way
+from undertow.watching.torch import layers
+from undertow.watching.torch.activation_nodes import Node
+from undertow.watching.torch.hooks import unwatched
+from undertow.watching.torch.layer_calls import is_compiled
+from undertow.watching.torch.norms import as_float, norm, norms, numbers
+from undertow.watching.torch.path import autograd_graph, node_kinds
+from undertow.watching.torch.path.autograd_graph import Graph
+from undertow.watching.torch.path.crossings import NOTHING, Plan, Walked, crossings, handed
+from undertow.watching.torch.path.weight_gradients import weight_gradients
+from undertow.watching.torch.probe_pass import (
+    Call,
+    check_batch,
+    left_as_it_is,
+    passed_forward,
+    used,
+)
+
+NORM_WORD = "norm"  # in the name of a module's class: what it is made of is a normalisation
+TOO_SHORT = (
+    "no hidden layer lies behind another between the inputs and the loss: there is no way back to "
+    "explain"
+)
+
+
+def way_back(model: nn.Module, loss_fn: Callable[..., Tensor], batch: tuple[Any, Any]) -> Way:
+    """Measure what the gradient of one batch crosses; the model is left as it was.
+
+    Raises
+    ------
+    SpecError
+        A compiled model, a batch or a loss that cannot be, no hidden layer behind another.
+    """
+    modules = layers.modules(model)
+    if is_compiled(model):
+        raise SpecError(
+            "the model is compiled, and compiled code shows no layers: give the model as it was "
+            "before torch.compile"
+        )
+    check_batch(batch)
+    held = dict.fromkeys(each.parameter for module in modules for each in module.weights)
+    weights = [each for each in held if each.requires_grad]
+    with left_as_it_is(model), unwatched(), torch.enable_grad():
+        calls, loss, made = passed_forward(model, modules, loss_fn, batch)
+        whole = _whole(loss)
+        readers = autograd_graph.readers(whole)
+        calls = used(calls, readers, loss.grad_fn)
+        hidden = _hidden(calls, whole)
+        last = hidden[-1]
+        behind = autograd_graph.between(whole, last.gate.node)
+        read = {gate for edges in behind.values() for gate in edges}
+        first = next((call for call in hidden if call.gate in read), None)
+        if first is None:
+            raise SpecError(TOO_SHORT)
+        way = autograd_graph.between(behind, last.gate.node, first.gate.node)
+        plan = Plan(whole, readers, calls, _norms_of_several(calls, way), made)
+        walked, handles = _listen(way, plan)
+        handles += [
+            call.gate.node.register_prehook(partial(_delta_comes, call))
+            for call in calls
+            if call.gate.node not in way
+        ]
+        # The deltas at both ends come by themselves, so that the sum of all terms has something to
+        # meet; and so that the gradient goes as far where no weight that learns lies behind.
+        ends: list[Any] = [GradientEdge(*call.gate) for call in (last, first)]
+        # Not loss.backward(): that would fill .grad and run the hooks of an optimizer. The graph
+        # is kept: what a node saved is looked at once the way is known.
+        try:
+            at_last, at_first, *grads = torch.autograd.grad(
+                loss, ends + weights, allow_unused=True, retain_graph=True
+            )
+        finally:
+            for handle in handles:  # a node and a hook that knows it would keep each other alive
+                handle.remove()
+        first_delta, last_delta = (
+            NOTHING if each is None else as_float(norm(each)) for each in (at_first, at_last)
+        )
+        walked = _waited_for(walked)
+        walked.arrived.setdefault(first.gate, first_delta)
+        marked = {call.gate for call in hidden}
+        strides = autograd_graph.longest_way(way, last.gate, first.gate, marked, handed(walked))
+        # Where no gradient goes all the way, any way shows where it ends.
+        strides = strides or autograd_graph.longest_way(way, last.gate, first.gate, marked, None)
+        for call in calls:
+            if not call.delta and call.gate in walked.arrived:
+                call.delta.append(walked.arrived[call.gate])
+        crossed, activations = crossings(strides, hidden, walked, _weight_norms(held), plan)
+        made_of = tuple(weight_gradients(plan, weights, grads))
+    on_way = {stride.end for stride in strides} | {last.gate}
+    return Way(
+        first.name,
+        last.name,
+        tuple(crossed),
+        first_delta,
+        last_delta,
+        activations,
+        made_of,
+        tuple(call.name for call in hidden if call.gate not in on_way),
+        attributes={"dtype": str(next(iter(held)).dtype).removeprefix("torch.")},
+    )
+
+
+def _whole(loss: Tensor) -> Graph:
+    whole = autograd_graph.behind_loss(loss.grad_fn)
+    if any(node.name() == "CheckpointFunctionBackward" for node in whole):
+        raise SpecError(
+            "checkpoint(use_reentrant=True) hides the layers in it: type  use_reentrant=False"
+        )
+    return whole
+
+
+def _hidden(calls: Sequence[Call], whole: Graph) -> list[Call]:
+    """Return the calls whose output another layer reads: the others are the network's outputs."""
+    behind_another: set[Node] = set()
+    above = {call.gate.node for call in calls}
+    for node, edges in whole.items():
+        if node in above or node in behind_another:
+            behind_another.update(before for before, _ in edges)
+    hidden = [call for call in calls if call.gate.node in behind_another]
+    if len(hidden) < 2:
+        raise SpecError(TOO_SHORT)
+    return hidden
+
+
+def _norms_of_several(calls: Sequence[Call], way: Graph) -> dict[Node, int]:
+    """Return the nodes of normalisations that are made of several operations."""
+    found: dict[Node, int] = {}
+    for number, call in enumerate(calls):
+        if _is_norm(call) and call.source is not None and call.gate.node in way:
+            found.update(
+                dict.fromkeys(autograd_graph.inside(way, call.gate.node, call.source), number)
+            )
+    return found
+
+
+def _listen(way: Graph, plan: Plan) -> tuple[Walked, list[Any]]:
+    """Put a hook on each node, for the one backward pass to come."""
+    walked, handles = Walked({}, {}, {}, {}, way), []
+
+    def passed(node: Node, shared: Sequence[int], handed: Any, arrived: Any) -> None:
+        for number, grad in enumerate(arrived):
+            if grad is not None:
+                walked.arrived[node, number] = norm(grad)
+        for place in shared:
+            if handed[place] is not None:
+                walked.handed[node, place] = norm(handed[place])
+                if node in plan.norms:
+                    key = way[node][place], plan.norms[node]
+                    part = handed[place].detach()
+                    walked.inner[key] = walked.inner[key] + part if key in walked.inner else part
+        if node.name() in node_kinds.KEEP_GRADIENT:
+            walked.kept[node] = arrived[0].detach()
+
+    for node, edges in way.items():
+        # What only one node reads gets all of its gradient from there.
+        shared = [
+            place
+            for place, gate in enumerate(edges)
+            if gate[0] in way and len(plan.readers[gate]) > 1
+        ]
+        handles.append(node.register_hook(partial(passed, node, shared)))
+    return walked, handles
+
+
+def _waited_for(walked: Walked) -> Walked:
+    """Read, at once, what lies on a device."""
+    for found in (walked.arrived, walked.handed):
+        if any(isinstance(value, Tensor) for value in found.values()):
+            found.update(zip(found, numbers(list(found.values())).tolist(), strict=True))
+    return walked
+
+
+def _weight_norms(weights: Iterable[Tensor]) -> node_kinds.Known:
+    """Return the norm of each weight, by where it lies: a node keeps a view of it."""
+    plain = [each for each in weights if each.layout == torch.strided and not each.is_meta]
+    keys = [(each.data_ptr(), each.numel()) for each in plain]
+    return dict(zip(keys, norms(plain), strict=True))
+
+
+def _delta_comes(call: Call, deltas: Sequence[Tensor | None]) -> None:
+    delta = deltas[call.gate.number]
+    if delta is not None:
+        call.delta.append(norm(delta))
+
+
+def _is_norm(call: Call) -> bool:
+    return NORM_WORD in type(call.module.module).__name__.lower()
