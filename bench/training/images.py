@@ -21,8 +21,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from undertow.data.dataset import Data, load
-from undertow.executors.jobs import Part, Task
-from undertow.executors.train_job import train
+from undertow.executors.jobs import Job, Part
+from undertow.executors.train_job import train_job
 from undertow.experiments import experiment
 from undertow.spec.checked import changed
 from undertow.spec.network import NetworkSpec
@@ -40,8 +40,8 @@ def main(folder: str, rounds: int, epochs: int) -> None:
 
     def undertow() -> float:
         part = Part(0, 0, arm.network, tuple(range(REPLICATES)))
-        task = Task((part,), training, study.every)
-        return timed(lambda: train(task, data, lambda _: None))
+        task = Job((part,), training, study.every)
+        return timed(lambda: train_job(task, data, lambda _: None))
 
     programs: dict[str, Callable[[], float]] = {
         "products": products,

@@ -152,12 +152,12 @@ def long_run(every: int | str, steps: int) -> Run:
     return Run(len(taken) - 1, taken[-1] - taken[-2], size)
 
 
-def made_up(step: int, numbers: np.random.Generator) -> recorder.Row:
+def made_up(step: int, numbers: np.random.Generator) -> recorder.StepRow:
     """Return a row as a float32 model makes it, of numbers that hardly pack."""
     of_layers = np.exp(numbers.normal(size=(len(PER_LAYER), RUN_LAYERS))).astype(np.float32)
     of_step = np.exp(numbers.normal(size=len(PER_STEP)))
     values = dict(zip(PER_LAYER, of_layers, strict=True))
-    return recorder.Row(step, 1, values | dict(zip(PER_STEP, of_step.tolist(), strict=True)))
+    return recorder.StepRow(step, 1, values | dict(zip(PER_STEP, of_step.tolist(), strict=True)))
 
 
 def by_layers(quick: bool) -> None:

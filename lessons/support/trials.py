@@ -17,7 +17,7 @@ from undertow.spec.training import TrainingSpec
 from undertow.spec.trial import Trial
 from undertow.statistics.bands import median
 from undertow.studies.expected import expected
-from undertow.studies.trial import first_step, train
+from undertow.studies.trial import first_step, train_trial
 from undertow.trace import readings
 from undertow.trace.record import Trace
 from undertow.verbs.arms import diagnosed_and_explained
@@ -175,7 +175,7 @@ def seeds_trial(seed: int = 0) -> Trial:
 
 def _accuracies(seed: int) -> np.ndarray:
     trial = seeds_trial(seed)
-    return 100 * readings.test_accuracy(train(trial, made(trial.data))).astype(np.float64)
+    return 100 * readings.test_accuracy(train_trial(trial, made(trial.data))).astype(np.float64)
 
 
 def optimizer_alone() -> float:

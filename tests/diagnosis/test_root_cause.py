@@ -9,7 +9,7 @@ import pytest
 
 import undertow as ut
 from tests.diagnosis.traces import FLAT, STEPS, broken_from, chain, made, row, slide
-from undertow.diagnosis.evidence import Reading
+from undertow.diagnosis.evidence import Evidence
 from undertow.diagnosis.root_cause import ORDER, majority, roots
 from undertow.diagnosis.rule import Found
 from undertow.diagnosis.rules import RULES
@@ -32,7 +32,7 @@ SIGMOID = chain(9, "sigmoid")
 
 def root_of(*codes: str, later: tuple[str, ...] = ()) -> str | None:
     """Return the root among findings that were there at the start, and of some that came later."""
-    reading = Reading(made(without=["preactivation_rms"]))
+    reading = Evidence(made(without=["preactivation_rms"]))
     there, nowhere = np.array([True]), np.zeros((1, reading.layers), bool)
     found = {code: Found(there, nowhere, np.array([code not in later]), "") for code in RANDOM}
     return roots({code: found[code] for code in (*later, *codes)}, reading)[0]

@@ -6,14 +6,14 @@ import threading
 
 import pytest
 
-from undertow.executors.fair_threads import Stopped, Turns
+from undertow.executors.fair_threads import FairThreads, TurnsStopped
 
 THREADS, ROUNDS = 5, 40
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 3])
 def test_no_more_than_so_many_run_at_a_time(at_once: int):
-    turns, lock = Turns(at_once), threading.Lock()
+    turns, lock = FairThreads(at_once), threading.Lock()
     running, most = 0, 0
     done = [0] * THREADS
     every_thread = threading.Barrier(THREADS)
@@ -41,7 +41,7 @@ def test_no_more_than_so_many_run_at_a_time(at_once: int):
 
 
 def test_turns_come_in_the_order_in_which_they_were_asked_for():
-    turns, order = Turns(1), []
+    turns, order = FairThreads(1), []
 
     def work(place: int) -> None:
         with turns:
@@ -62,13 +62,13 @@ def test_turns_come_in_the_order_in_which_they_were_asked_for():
 
 
 def test_a_stop_ends_those_that_wait_and_those_that_ask():
-    turns, ended = Turns(1), []
+    turns, ended = FairThreads(1), []
 
     def work() -> None:
         try:
             with turns:
                 raise AssertionError("its turn never comes")
-        except Stopped:
+        except TurnsStopped:
             ended.append(True)
 
     turns.__enter__()
@@ -79,9 +79,9 @@ def test_a_stop_ends_those_that_wait_and_those_that_ask():
     turns.stop()
     thread.join()
     assert ended == [True]
-    with pytest.raises(Stopped):
+    with pytest.raises(TurnsStopped):
         turns.check()
-    with pytest.raises(Stopped):  # and not a place in a queue that nobody serves
+    with pytest.raises(TurnsStopped):  # and not a place in a queue that nobody serves
         turns.next()
-    with pytest.raises(Stopped), turns:
+    with pytest.raises(TurnsStopped), turns:
         pass

@@ -13,7 +13,7 @@ import undertow as ut
 from undertow.data.dataset import load
 from undertow.engine import choice
 from undertow.executors import jobs as task
-from undertow.executors.jobs import Part, Task, joined
+from undertow.executors.jobs import Job, Part, joined
 from undertow.experiments import experiment
 from undertow.spec.checked import changed
 from undertow.spec.network import NetworkSpec
@@ -35,14 +35,14 @@ ARMS = (
 EXPERIMENT = experiment("moons")._replace(arms=ARMS, claims=())
 
 
-def tasks(*arms: Arm, seeds: int = 3, first: int = 0) -> list[Task]:
+def tasks(*arms: Arm, seeds: int = 3, first: int = 0) -> list[Job]:
     return [
-        Task((Part(run, first, arm.network, tuple(range(seeds))),), arm.training)
+        Job((Part(run, first, arm.network, tuple(range(seeds))),), arm.training)
         for run, arm in enumerate(arms)
     ]
 
 
-def runs_of(passes: list[Task]) -> list[list[int]]:
+def runs_of(passes: list[Job]) -> list[list[int]]:
     return [[part.run for part in each.parts] for each in passes]
 
 

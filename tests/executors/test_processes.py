@@ -20,7 +20,7 @@ import undertow as ut
 from undertow.data.dataset import load
 from undertow.errors import UndertowError, UnknownName
 from undertow.executors import processes
-from undertow.executors.jobs import Part, Task
+from undertow.executors.jobs import Job, Part
 from undertow.experiments import experiment
 from undertow.studies import study
 
@@ -46,12 +46,12 @@ def test_threads_do_not_depend_on_what_is_left(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(processes, "cores", lambda: 2)
     monkeypatch.setattr(processes, "WORTH_A_PROCESS", 0.0)
     (each,) = study.plan(MOONS, DATA, arms=["relu"], replicates=1, epochs=1)
-    one = Task((Part(0, 0, each.arm.network, (0,)),), each.arm.training)
+    one = Job((Part(0, 0, each.arm.network, (0,)),), each.arm.training)
     seen = []
     monkeypatch.setattr(processes, "_train", lambda *_: seen.append(torch.get_num_threads()))
     before = torch.get_num_threads()
-    processes.train([one], DATA, lambda *_: None, of=[one, one])
-    processes.train([one], DATA, lambda *_: None)
+    processes.train_jobs([one], DATA, lambda *_: None, of=[one, one])
+    processes.train_jobs([one], DATA, lambda *_: None)
     assert seen == [1, before]
     assert torch.get_num_threads() == before
 
@@ -60,11 +60,11 @@ def test_a_fault_in_a_worker_reaches_the_caller(tmp_path: Path):
     plan = study.plan(MOONS, DATA, arms=["sigmoid", "relu"], replicates=1, epochs=1)
     wrong = [each._replace(arm=each.arm._replace(network=None)) for each in plan]
     tasks = [
-        Task((Part(number, 0, each.arm.network, (0,)),), each.arm.training)
+        Job((Part(number, 0, each.arm.network, (0,)),), each.arm.training)
         for number, each in enumerate(wrong)
     ]
     with pytest.raises(AttributeError, match="NoneType"):
-        processes.train(tasks, DATA, lambda *_: None, workers=2)
+        processes.train_jobs(tasks, DATA, lambda *_: None, workers=2)
 
 
 class Stubborn(RuntimeError):
@@ -92,13 +92,13 @@ def test_a_lost_result_is_an_error_and_no_endless_wait(monkeypatch: pytest.Monke
     """A helper that ends well, and whose message never came."""
     plan = study.plan(MOONS, DATA, arms=["sigmoid", "relu"], replicates=1, epochs=1)
     tasks = [
-        Task((Part(number, 0, each.arm.network, (0,)),), each.arm.training)
+        Job((Part(number, 0, each.arm.network, (0,)),), each.arm.training)
         for number, each in enumerate(plan)
     ]
     monkeypatch.setattr(processes, "_arrived", lambda *_: iter(()))
     monkeypatch.setattr(processes, "_train", lambda *_: None)
     with pytest.raises(UndertowError, match="a training process ended without its results"):
-        processes.train(tasks, DATA, lambda *_: None, workers=2)
+        processes.train_jobs(tasks, DATA, lambda *_: None, workers=2)
 
 
 def children(of: int) -> list[int]:

@@ -15,7 +15,7 @@ from undertow.data.dataset import Data, load
 from undertow.engine import choice
 from undertow.engine.common.threads import torch_threads
 from undertow.executors import train_job
-from undertow.executors.jobs import Part, Shard, Task
+from undertow.executors.jobs import Job, Part, Shard
 from undertow.spec.checked import changed
 from undertow.spec.network import NetworkSpec
 from undertow.spec.training import TrainingSpec
@@ -25,7 +25,7 @@ DATA = load("moons")
 NETWORK = NetworkSpec(inputs=2, outputs=1, depth=4, width=12, activation="tanh")
 BRIEF = TrainingSpec(epochs=3, learning_rate=1e-2)
 WIDE = changed(NETWORK, initialisation="normal(0.5)")
-TASK = Task(
+TASK = Job(
     (Part(0, 0, NETWORK, (3, 4, 5)), Part(1, 0, WIDE, (3, 4))),
     BRIEF,
     every=2,
@@ -41,15 +41,15 @@ def two_cores_and_nothing_too_small(monkeypatch: pytest.MonkeyPatch) -> Iterator
         yield
 
 
-def results_of(task: Task, data: Data = DATA) -> tuple[list[Chunk], Shard]:
+def results_of(task: Job, data: Data = DATA) -> tuple[list[Chunk], Shard]:
     results: list[Chunk | Shard] = []
-    train_job.train(task, data, results.append)
+    train_job.train_job(task, data, results.append)
     *chunks, shard = results
     assert isinstance(shard, Shard)
     return [chunk for chunk in chunks if isinstance(chunk, Chunk)], shard
 
 
-def alone(task: Task) -> tuple[list[list[Chunk]], list[dict[str, np.ndarray]]]:
+def alone(task: Job) -> tuple[list[list[Chunk]], list[dict[str, np.ndarray]]]:
     each: list[list[Chunk]] = []
     artefacts = []
     for seed, network in zip(task.seeds, task.drawn_from, strict=True):
@@ -73,10 +73,10 @@ def alone(task: Task) -> tuple[list[list[Chunk]], list[dict[str, np.ndarray]]]:
     "task",
     [
         TASK,
-        Task(
+        Job(
             (Part(0, 0, changed(NETWORK, normalisation="batch"), (1, 0, 2)),), BRIEF, engine="torch"
         ),
-        Task(
+        Job(
             (Part(0, 0, NETWORK, (1, 0, 2)),),
             changed(BRIEF, stages=((2, 0), (4, 1)), optimizer="adam"),
             engine="torch",
@@ -84,7 +84,7 @@ def alone(task: Task) -> tuple[list[list[Chunk]], list[dict[str, np.ndarray]]]:
     ],
     ids=["two arms", "batch norm", "stages"],
 )
-def test_by_turns_is_bit_for_bit_what_each_is_alone(task: Task):
+def test_by_turns_is_bit_for_bit_what_each_is_alone(task: Job):
     chunks, shard = results_of(task)
     expected, artefacts = alone(task)
     assert len(chunks) == len(expected[0])
@@ -125,10 +125,10 @@ def test_a_batch_of_them_gives_the_same_to_round_off():
 
 @pytest.mark.parametrize(
     ("threads", "task"),
-    [(1, TASK), (2, Task((Part(0, 0, NETWORK, (3,)),), BRIEF, engine="torch"))],
+    [(1, TASK), (2, Job((Part(0, 0, NETWORK, (3,)),), BRIEF, engine="torch"))],
     ids=["one core", "one network"],
 )
-def test_there_must_be_cores_and_networks_to_share_them(threads: int, task: Task):
+def test_there_must_be_cores_and_networks_to_share_them(threads: int, task: Job):
     with torch_threads(threads):
         assert not train_job.each_by_itself(task, DATA)
 
@@ -158,7 +158,7 @@ def test_an_interruption_while_threads_start_is_the_callers(monkeypatch: pytest.
 
     monkeypatch.setattr(threading.Thread, "start", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        train_job.train(TASK, DATA, lambda _: None)
+        train_job.train_job(TASK, DATA, lambda _: None)
     assert not any(thread.is_alive() for thread in begun)
 
 
@@ -181,6 +181,6 @@ def test_an_interruption_ends_all_at_once():
 
     task = TASK._replace(training=changed(BRIEF, epochs=10_000))
     with pytest.raises(KeyboardInterrupt):
-        train_job.train(task, DATA, interrupted)
+        train_job.train_job(task, DATA, interrupted)
     assert len(received) == 1
     assert (threading.active_count(), torch.get_num_threads()) == before

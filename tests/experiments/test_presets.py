@@ -12,7 +12,7 @@ from undertow.experiments.presets import PRESETS, preset
 from undertow.remedies.on_trial import can_treat, treated
 from undertow.spec.trial import Trial
 from undertow.statistics.bands import median
-from undertow.studies.trial import first_step, train
+from undertow.studies.trial import first_step, train_trial
 from undertow.trace import readings
 
 # Total dex at step 1, measured once with other code, on the same data and seeds 0 to 7.
@@ -37,7 +37,7 @@ def test_the_first_step_shows_what_is_claimed(each):
 
 @pytest.mark.parametrize("each", PRESETS, ids=lambda each: each.name)
 def test_training_ends_with_the_verdict_announced(each):
-    trace = train(each.trial, made(each.trial.data))
+    trace = train_trial(each.trial, made(each.trial.data))
     assert root(trace) == each.code
     stuck = int(readings.is_stuck(trace).sum())
     if each.number in STUCK:
@@ -45,7 +45,7 @@ def test_training_ends_with_the_verdict_announced(each):
 
 
 def course(trial: Trial):
-    trace = train(trial, made(trial.data))
+    trace = train_trial(trial, made(trial.data))
     return trace, int(readings.is_stuck(trace).sum()), median(readings.test_accuracy(trace))
 
 
@@ -127,7 +127,7 @@ def test_most_of_born_dead_answer_the_same_to_every_input():
 
 @pytest.mark.parametrize("each", PRESETS, ids=lambda each: each.name)
 def test_something_that_is_advised_can_be_applied(each):
-    found = diagnose(train(each.trial, made(each.trial.data))).root_cause
+    found = diagnose(train_trial(each.trial, made(each.trial.data))).root_cause
     assert any(can_treat(name, each.trial) for name in found.remedies)
 
 

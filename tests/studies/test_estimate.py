@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from undertow.data.dataset import load
-from undertow.executors.jobs import Part, Task
+from undertow.executors.jobs import Job, Part
 from undertow.executors.processes import seconds_of
 from undertow.experiments import experiment
 from undertow.spec.checked import changed
@@ -14,11 +14,11 @@ from undertow.studies import estimate, study
 MOONS, DATA = experiment("moons"), load("moons")
 
 
-def tasks(epochs: int, arms: int = 1) -> list[Task]:
+def tasks(epochs: int, arms: int = 1) -> list[Job]:
     (planned,) = study.plan(MOONS, DATA, arms=["relu"], replicates=2, epochs=epochs)
     network, training = planned.arm.network, planned.arm.training
     parts = [(Part(place, 0, network, (0, 1)),) for place in range(arms)]
-    return [Task(part, training, engine="torch") for part in parts]
+    return [Job(part, training, engine="torch") for part in parts]
 
 
 def test_short_work_has_no_estimate() -> None:

@@ -186,7 +186,7 @@ def test_a_shard_that_was_rolled_back_leaves_no_hole_in_its_neighbour(
     def together(tasks, data, receive, *_, **__) -> None:
         results: list[tuple[Any, list[Any]]] = [(task, []) for task in tasks]
         for task, found in results:
-            lab_training.train(task, data, found.append)
+            lab_training.train_job(task, data, found.append)
         for task, found in results:
             for chunk in found[:-1]:
                 receive(task, chunk)

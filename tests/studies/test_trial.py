@@ -17,7 +17,7 @@ from undertow.spec.network import NetworkSpec
 from undertow.spec.toy import ToySpec
 from undertow.spec.training import TrainingSpec
 from undertow.spec.trial import Trial
-from undertow.studies.trial import Stopped, first_step, train
+from undertow.studies.trial import TrialStopped, first_step, train_trial
 from undertow.trace.gradient_path import unpacked
 
 
@@ -30,7 +30,7 @@ def small(**changes):
 @pytest.mark.parametrize("each", PRESETS, ids=lambda each: each.name)
 def test_the_first_step_is_bit_for_bit_that_of_the_training(each):
     data = made(each.trial.data)
-    once, whole = first_step(each.trial, data), train(each.trial, data)
+    once, whole = first_step(each.trial, data), train_trial(each.trial, data)
     for name in ("grad_norm", "delta_norm", "update_norm", "loss"):
         first = once.dataset[name].values[:, 0]
         assert np.array_equal(first, whole.dataset[name].values[:, 0], equal_nan=True), name
@@ -41,7 +41,9 @@ def test_the_first_step_is_bit_for_bit_that_of_the_training(each):
 def test_pictures_on_the_way_are_beginnings_of_the_whole():
     pictures = []
     trial = small()
-    whole = train(trial, made(trial.data), lambda epoch, make: pictures.append((epoch, make())))
+    whole = train_trial(
+        trial, made(trial.data), lambda epoch, make: pictures.append((epoch, make()))
+    )
     assert [epoch for epoch, _ in pictures] == [1, 2, 3]
     for epoch, picture in pictures:
         steps = picture.dataset.sizes["step"]
@@ -62,8 +64,8 @@ def test_stopping_stops_before_the_next_steps():
         return len(asked) > 2
 
     trial = small()
-    with pytest.raises(Stopped):
-        train(trial, made(trial.data), stop=stop)
+    with pytest.raises(TrialStopped):
+        train_trial(trial, made(trial.data), stop=stop)
     assert len(asked) == 3
 
 

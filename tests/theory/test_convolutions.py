@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from undertow.theory.batch.convolutions import Reading, flattened, read, returned
+from undertow.theory.batch.convolutions import Taps, flattened, read, returned
 
 
 @st.composite
-def readings(draw) -> tuple[Reading, int, np.random.Generator]:
+def readings(draw) -> tuple[Taps, int, np.random.Generator]:
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     below, taps = draw(st.integers(1, 5)), draw(st.integers(1, 3))
     pooled = rng.random((draw(st.integers(1, below)), below)) if draw(st.booleans()) else None
@@ -20,10 +20,10 @@ def readings(draw) -> tuple[Reading, int, np.random.Generator]:
     # A tap reads no place twice, but padding as often as it likes.
     places = np.stack([rng.permutation(inner)[:above] for _ in range(taps)])
     places[rng.random(places.shape) < 0.2] = -1
-    return Reading(below, places, pooled), draw(st.integers(1, 3)), rng
+    return Taps(below, places, pooled), draw(st.integers(1, 3)), rng
 
 
-def matrices(reading: Reading, batch: int) -> list[np.ndarray]:
+def matrices(reading: Taps, batch: int) -> list[np.ndarray]:
     """The map from what is below to what each tap reads, over samples and positions."""
     inner = reading.inputs if reading.pooled is None else len(reading.pooled)
     pooled = np.eye(inner) if reading.pooled is None else reading.pooled

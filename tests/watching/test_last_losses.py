@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import undertow as ut
-from undertow.diagnosis.evidence import Reading
+from undertow.diagnosis.evidence import Evidence
 
 
 def trained(*, before: bool, log: bool = True, as_tensor: bool = True, steps: int = 60) -> ut.Trace:
@@ -41,7 +41,7 @@ def test_the_last_ten_are_kept_with_their_steps(before: bool, as_tensor: bool):
 
 
 def test_a_diagnosis_reads_them():
-    reading = Reading(trained(before=True))
+    reading = Evidence(trained(before=True))
     assert reading.passed == 60
     # Without them the loss at step 10 would be the end.
     assert reading.fall.item() == pytest.approx(1 - (1 / 58) / (1 / 3), abs=0.05)
@@ -50,11 +50,11 @@ def test_a_diagnosis_reads_them():
 def test_without_a_log_there_are_none():
     trace = trained(before=True, log=False)
     assert trace.attributes["last_losses"] == []
-    assert math.isnan(Reading(trace).fall.item())
+    assert math.isnan(Evidence(trace).fall.item())
 
 
 def test_what_is_not_a_number_is_left_out():
     trace = trained(before=True, steps=12)
     kept = {**trace.attributes, "last_losses": ["x", [1], [99, 0.5]]}
     odd = ut.Trace(trace.to_xarray().assign_attrs(kept), trace.events)
-    assert Reading(odd).passed == 99
+    assert Evidence(odd).passed == 99

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from undertow.diagnosis.evidence import Reading, log10
+from undertow.diagnosis.evidence import Evidence, log10
 
 MOST = 0.6  # of the whole change, at a few layers, makes them the culprits
 ODD = 1.0  # dex that a transition differs from the others
@@ -25,7 +25,7 @@ class Break(NamedTuple):
     culprit: int
 
 
-def breaks(reading: Reading, log_delta: np.ndarray, r: int, sign: int) -> list[Break]:
+def breaks(reading: Evidence, log_delta: np.ndarray, r: int, sign: int) -> list[Break]:
     """List where a gradient is lost (`sign` -1) or gained (+1) at once, in replicate `r`.
 
     What a layer inside a residual branch lacks comes back behind it, so only a change that all
@@ -60,7 +60,7 @@ def words(found: list[Break], names: list[str]) -> str:
     return f", {', '.join(parts)}" if parts else ""
 
 
-def _blame(reading: Reading, r: int, lower: int, upper: int) -> int:
+def _blame(reading: Evidence, r: int, lower: int, upper: int) -> int:
     """Between two layers the gradient crosses the upper one's weights, the lower one's slopes."""
     if reading.has("slope_rms"):
         slopes = log10(reading.start("slope_rms")[r])

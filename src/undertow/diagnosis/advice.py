@@ -6,7 +6,7 @@ changes: the data, the batch, the step size or the user's own code.
 
 from __future__ import annotations
 
-from undertow.diagnosis.evidence import FLAT_AT_BOTH_ENDS, Reading
+from undertow.diagnosis.evidence import FLAT_AT_BOTH_ENDS, Evidence
 
 _BY_CODE = {
     "UT102": ("relu-he", "residual-scaled", "layer-norm", "gradient-clip"),
@@ -25,7 +25,7 @@ _BY_CODE = {
 }
 
 
-def remedies(code: str, reading: Reading, evidence: str) -> tuple[str, ...]:
+def remedies(code: str, reading: Evidence, evidence: str) -> tuple[str, ...]:
     """Name the remedies for a cause, the one with most effect first."""
     if code == "UT101":
         return _vanishing(reading)
@@ -40,7 +40,7 @@ def remedies(code: str, reading: Reading, evidence: str) -> tuple[str, ...]:
     return _BY_CODE[code]
 
 
-def _vanishing(reading: Reading) -> tuple[str, ...]:
+def _vanishing(reading: Evidence) -> tuple[str, ...]:
     activations = set(reading.activations)
     if "sigmoid" in activations:  # layer normalisation would not help: the mean stays
         return ("batch-norm", "residual-scaled", "tanh-lecun", "critical")
@@ -49,5 +49,5 @@ def _vanishing(reading: Reading) -> tuple[str, ...]:
     return ("relu-he", "batch-norm", "residual-scaled")
 
 
-def _is_flat(reading: Reading) -> bool:
+def _is_flat(reading: Evidence) -> bool:
     return any(each in FLAT_AT_BOTH_ENDS for each in reading.activations)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from undertow.diagnosis.advice import remedies
-from undertow.diagnosis.evidence import Reading
+from undertow.diagnosis.evidence import Evidence
 from undertow.diagnosis.root_cause import ORDER, majority, roots
 from undertow.diagnosis.rule import Found, NotApplicable, NotMeasured, Outcome, Passed, judge
 from undertow.diagnosis.rules import RULES
@@ -137,7 +137,7 @@ def diagnose(
             "or store.trace(run)"
         )
     _check_labels(trace, predicted)
-    reading = Reading(trace, predicted, thresholds)
+    reading = Evidence(trace, predicted, thresholds)
     with np.errstate(all="ignore"):
         outcomes = {rule.code: judge(rule, reading) for rule in RULES}
         found = {code: each for code, each in outcomes.items() if isinstance(each, Found)}
@@ -155,7 +155,7 @@ def diagnose(
 
 
 def _verdict(
-    reading: Reading, outcomes: Mapping[str, Outcome], code: str | None, *, is_tied: bool
+    reading: Evidence, outcomes: Mapping[str, Outcome], code: str | None, *, is_tied: bool
 ) -> tuple[str, str]:
     if is_tied:
         return "undecided", "as many replicates say one thing as another"
@@ -185,12 +185,12 @@ def _verdict(
     return "healthy", ""
 
 
-def _begins_at_0(reading: Reading) -> bool:
+def _begins_at_0(reading: Evidence) -> bool:
     begins = ((reading.birth("grad_norm") == 0) & reading.matrix).any(1)
     return float(begins.mean()) > 0.5
 
 
-def _is_doubtful(reading: Reading) -> bool:
+def _is_doubtful(reading: Evidence) -> bool:
     """Tell whether few steps without progress leave it open if a gradient has vanished."""
     limits = reading.limits
     if reading.passed >= limits.steps or not reading.replicates:
@@ -202,7 +202,7 @@ def _is_doubtful(reading: Reading) -> bool:
     return float(doubtful.mean()) > 0.5
 
 
-def _root_cause(code: str, found: Mapping[str, Found], reading: Reading) -> RootCause:
+def _root_cause(code: str, found: Mapping[str, Found], reading: Evidence) -> RootCause:
     each = found[code]
     return RootCause(
         code,
@@ -216,7 +216,7 @@ def _root_cause(code: str, found: Mapping[str, Found], reading: Reading) -> Root
 def _findings(
     found: Mapping[str, Found],
     by_replicate: list[str | None],
-    reading: Reading,
+    reading: Evidence,
     root: RootCause | None,
 ) -> tuple[Finding, ...]:
     first = root.code if root else None
@@ -236,7 +236,7 @@ def _findings(
     )
 
 
-def _layers(found: Found, reading: Reading) -> tuple[str, ...]:
+def _layers(found: Found, reading: Evidence) -> tuple[str, ...]:
     """Name the layers that are faulty in most of the replicates where the fault is."""
     shares = found.layers[found.where].mean(0)
     most = shares > 0.5
@@ -256,7 +256,7 @@ def _check_labels(trace: Trace, predicted: Trace | None) -> None:
         return
     if not isinstance(predicted, Trace):
         raise TraceError(f"predicted: a Trace of ut.predict, not a {type(predicted).__name__}")
-    reading = Reading(trace)
+    reading = Evidence(trace)
     known, foretold = reading.names, [str(name) for name in predicted.dataset["layer"].values]
     other = [name for name in foretold if name not in known]
     other += [known[i] for i in np.flatnonzero(reading.matrix) if known[i] not in foretold]

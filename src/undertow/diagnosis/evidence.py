@@ -21,7 +21,7 @@ LAST = 0.1  # of their span makes the end
 Array = np.ndarray
 
 
-class Reading:
+class Evidence:
     """What the rules ask of a trace; with `predicted`, of what theory expected too.
 
     `matrix` marks the layers that a gradient crosses by a product: no normalisation, no further
@@ -33,7 +33,7 @@ class Reading:
     ) -> None:
         self.trace, self.limits = trace, thresholds
         self._arrays: dict[str, Array] = {}
-        self.predicted = None if predicted is None else Reading(predicted, None, thresholds)
+        self.predicted = None if predicted is None else Evidence(predicted, None, thresholds)
         data = trace.dataset
         self.names = [str(name) for name in data["layer"].values]
         self.kinds = [str(kind) for kind in data["kind"].values]

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from undertow.diagnosis.evidence import Reading
+from undertow.diagnosis.evidence import Evidence
 from undertow.diagnosis.rule import Found
 
 ORDER = (
@@ -42,7 +42,7 @@ BY_STEPS = ("UT101", "UT102", "UT103", "UT104", "UT108")
 NORMAL = 5.0  # times its inputs: pre-activations so large are the inputs' doing, not the weights'
 
 
-def roots(found: Mapping[str, Found], reading: Reading) -> list[str | None]:
+def roots(found: Mapping[str, Found], reading: Evidence) -> list[str | None]:
     """Return the code of each replicate's root cause; None where nothing was found."""
     return [_root(found, reading, r) for r in range(reading.replicates)]
 
@@ -59,7 +59,7 @@ def majority(roots: list[str | None]) -> tuple[str | None, bool]:
     return first[0], len(first) > 1
 
 
-def _root(found: Mapping[str, Found], reading: Reading, r: int) -> str | None:
+def _root(found: Mapping[str, Found], reading: Evidence, r: int) -> str | None:
     here = {code: each for code, each in found.items() if each.where[r]}
     if not here:
         return None
@@ -77,7 +77,7 @@ def _root(found: Mapping[str, Found], reading: Reading, r: int) -> str | None:
     return min(left, key=lambda code: (not here[code].at_start[r], ORDER.index(code)))
 
 
-def _by_inputs(here: Mapping[str, Found], reading: Reading, r: int) -> set[str]:
+def _by_inputs(here: Mapping[str, Found], reading: Evidence, r: int) -> set[str]:
     """Return what inputs of a wrong size do to the units of the first layer and those behind it."""
     if "UT111" not in here or not reading.has("preactivation_rms"):
         return set()

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from undertow.diagnosis.evidence import Reading
+from undertow.diagnosis.evidence import Evidence
 
 SEVERITIES = ("critical", "serious")
 
@@ -54,7 +54,7 @@ class Rule(NamedTuple):
     title: str
     severity: str
     needs: tuple[str, ...]
-    check: Callable[[Reading], Outcome]
+    check: Callable[[Evidence], Outcome]
 
     @property
     def page(self) -> str:
@@ -62,7 +62,7 @@ class Rule(NamedTuple):
         return f"docs/rules/{self.code}.md"
 
 
-def judge(rule: Rule, reading: Reading) -> Outcome:
+def judge(rule: Rule, reading: Evidence) -> Outcome:
     """Apply a rule to a reading; where the trace lacks what it needs, or ends before it begins."""
     if reading.layers == 0 or len(reading.steps) == 0:
         return NotMeasured("the trace holds no recorded step")
@@ -72,7 +72,7 @@ def judge(rule: Rule, reading: Reading) -> Outcome:
     return rule.check(reading)
 
 
-def nowhere(reading: Reading) -> np.ndarray:
+def nowhere(reading: Evidence) -> np.ndarray:
     """Return marks for all replicates and layers, none of them set."""
     return np.zeros((reading.replicates, reading.layers), bool)
 

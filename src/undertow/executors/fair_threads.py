@@ -7,14 +7,14 @@ from collections import deque
 from types import TracebackType
 
 
-class Stopped(Exception):
+class TurnsStopped(Exception):
     """What a thread gets when all are to end."""
 
 
-class Turns:
+class FairThreads:
     """Let `at_once` threads run at a time; one that has had its turn waits for the others'.
 
-    >>> turns = Turns(1)
+    >>> turns = FairThreads(1)
     >>> with turns:
     ...     turns.next()  # nobody waits
     """
@@ -66,7 +66,7 @@ class Turns:
     def check(self) -> None:
         """Raise Stopped where all are to end."""
         if self._stopped:
-            raise Stopped
+            raise TurnsStopped
 
     def _queue(self) -> threading.Event:
         mine = threading.Event()

@@ -37,7 +37,7 @@ class Shard(NamedTuple):
     seconds: float
 
 
-class Task(NamedTuple):
+class Job(NamedTuple):
     """Shards to train in one pass."""
 
     parts: tuple[Part, ...]
@@ -85,13 +85,13 @@ def shape(network: NetworkSpec) -> NetworkSpec:
     return network.model_copy(update=drawn)
 
 
-def joined(tasks: Iterable[Task]) -> list[Task]:
+def joined(tasks: Iterable[Job]) -> list[Job]:
     """Let tasks of one shape and one training share a pass, as far as there is room.
 
     Only shards that begin at the same replicate are joined: they finish together, so that what an
     interruption leaves is joined in the same way again.
     """
-    passes: list[Task] = []
+    passes: list[Job] = []
     latest: dict[tuple[object, ...], int] = {}
     for task in tasks:
         first = task.parts[0].first
@@ -123,7 +123,7 @@ def side_by_side(results: Sequence[Chunk | Shard]) -> Chunk | Shard:
     return Chunk(first.steps, first.epochs, _joined([each.arrays for each in chunks], dims))
 
 
-def _fits(one: Task, other: Task) -> bool:
+def _fits(one: Job, other: Job) -> bool:
     networks = len(one.seeds) + len(other.seeds)
     return networks <= min(TOGETHER, TOGETHER_PARAMETERS // one.network.parameters)
 

@@ -21,7 +21,7 @@ from undertow.data.dataset import Data
 from undertow.engine import choice
 from undertow.engine.common.threads import compute_on, torch_threads
 from undertow.errors import SpecError, UndertowError
-from undertow.executors.jobs import Shard, Task
+from undertow.executors.jobs import Job, Shard
 from undertow.trace.record import Chunk
 
 WORTH_A_PROCESS = 4.0  # seconds of training; below, starting a process takes longer than it saves
@@ -29,11 +29,11 @@ POLL_SECONDS = 1.0
 SEND_SECONDS = 0.25  # a message costs by its number of arrays; chunks travel together
 
 
-Receive = Callable[[Task, Chunk | Shard], None]
+Receive = Callable[[Job, Chunk | Shard], None]
 
 
 def check(workers: int | None) -> None:
-    """Refuse fewer than one worker; None leaves the number to `train`.
+    """Refuse fewer than one worker; None leaves the number to `train_jobs`.
 
     >>> check(0)
     Traceback (most recent call last):
@@ -51,7 +51,7 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def workers_for(tasks: Sequence[Task], data: Data, workers: int | None) -> int:
+def workers_for(tasks: Sequence[Job], data: Data, workers: int | None) -> int:
     """Return how many processes train: by default one a core, and one where the work is short."""
     check(workers)
     if workers is None and all(_in_lanes(task) for task in tasks):
@@ -61,7 +61,7 @@ def workers_for(tasks: Sequence[Task], data: Data, workers: int | None) -> int:
     return max(1, min(workers, len(tasks)))
 
 
-def seconds_of(tasks: Sequence[Task], data: Data) -> float:
+def seconds_of(tasks: Sequence[Job], data: Data) -> float:
     """Guess how long the training takes on one core: a millisecond of calls a step, and numbers.
 
     Lanes have no calls to wait for.
@@ -74,16 +74,16 @@ def seconds_of(tasks: Sequence[Task], data: Data) -> float:
     return seconds
 
 
-def _in_lanes(task: Task) -> bool:
+def _in_lanes(task: Job) -> bool:
     return choice.chosen(task.network, len(task.seeds), task.engine) == "lanes"
 
 
-def train(
-    tasks: Sequence[Task],
+def train_jobs(
+    tasks: Sequence[Job],
     data: Data,
     receive: Receive,
     workers: int | None = None,
-    of: Sequence[Task] | None = None,
+    of: Sequence[Job] | None = None,
 ) -> None:
     """Train shards, and hand over their chunks as they come, then the shard itself.
 
@@ -116,7 +116,7 @@ def train(
     ]
     whole = 0
 
-    def take(task: Task, result: Chunk | Shard) -> None:
+    def take(task: Job, result: Chunk | Shard) -> None:
         nonlocal whole
         whole += isinstance(result, Shard)
         receive(task, result)
@@ -125,7 +125,7 @@ def train(
         for number, result in _arrived(results, helpers, wait):
             take(tasks[number], result)
 
-    def take_own(task: Task, result: Chunk | Shard) -> None:
+    def take_own(task: Job, result: Chunk | Shard) -> None:
         take(task, result)
         take_arrived(wait=0)
 
@@ -176,7 +176,7 @@ def _arrived(
 
 
 def _work(
-    tasks: list[Task], data: Data, waiting: Any, results: Any, threads: int, parent: int
+    tasks: list[Job], data: Data, waiting: Any, results: Any, threads: int, parent: int
 ) -> None:
     """Train one task after the other in a process of its own."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C and ends its workers
@@ -195,7 +195,7 @@ def _work(
         collected: list[Chunk | Shard] = []
         sent = time.monotonic()
 
-        def collect(_: Task, result: Chunk | Shard, number: int = number) -> None:
+        def collect(_: Job, result: Chunk | Shard, number: int = number) -> None:
             nonlocal collected, sent
             collected.append(result)
             if isinstance(result, Shard) or time.monotonic() - sent > SEND_SECONDS:
@@ -220,7 +220,7 @@ def _sendable(error: Exception) -> Exception:
     return error
 
 
-def _train(task: Task, data: Data, receive: Receive) -> None:
+def _train(task: Job, data: Data, receive: Receive) -> None:
     from undertow.executors import train_job
 
-    train_job.train(task, data, lambda result: receive(task, result))
+    train_job.train_job(task, data, lambda result: receive(task, result))

@@ -19,15 +19,15 @@ from undertow.data.dataset import Data
 from undertow.engine import choice
 from undertow.engine.common.memory import keep_freed_memory
 from undertow.engine.common.threads import thread_count, torch_threads
-from undertow.executors.fair_threads import Stopped, Turns
-from undertow.executors.jobs import Shard, Task, side_by_side
+from undertow.executors.fair_threads import FairThreads, TurnsStopped
+from undertow.executors.jobs import Job, Shard, side_by_side
 from undertow.trace.record import Chunk
 
 LARGE = 1 << 21  # multiplications of a hidden layer and batch; below, threads wait for a lock
 A_TURN = 32  # steps; a network that takes its turn finds the cache full of another's numbers
 
 
-def train(task: Task, data: Data, receive: Callable[[Chunk | Shard], None]) -> None:
+def train_job(task: Job, data: Data, receive: Callable[[Chunk | Shard], None]) -> None:
     """Train a task on the threads PyTorch has; hand over a chunk an epoch, at the end the shard.
 
     >>> from undertow.data.dataset import load
@@ -35,8 +35,8 @@ def train(task: Task, data: Data, receive: Callable[[Chunk | Shard], None]) -> N
     >>> from undertow.spec.network import NetworkSpec
     >>> from undertow.spec.training import TrainingSpec
     >>> spec = NetworkSpec(inputs=2, outputs=1, depth=3, width=10, activation="tanh")
-    >>> task, results = Task((Part(0, 0, spec, (0, 1)),), TrainingSpec(epochs=2)), []
-    >>> train(task, load("moons"), results.append)
+    >>> task, results = Job((Part(0, 0, spec, (0, 1)),), TrainingSpec(epochs=2)), []
+    >>> train_job(task, load("moons"), results.append)
     >>> [type(result).__name__ for result in results]
     ['Chunk', 'Chunk', 'Shard']
     """
@@ -58,7 +58,7 @@ def train(task: Task, data: Data, receive: Callable[[Chunk | Shard], None]) -> N
     receive(Shard(artefacts, time.perf_counter() - began))
 
 
-def each_by_itself(task: Task, data: Data) -> bool:
+def each_by_itself(task: Job, data: Data) -> bool:
     """Tell whether there are cores to share, and networks large enough to. Lanes share blocks."""
     if choice.chosen(task.network, len(task.seeds), task.engine) == "lanes":
         return False
@@ -67,9 +67,9 @@ def each_by_itself(task: Task, data: Data) -> bool:
     return large and len(task.seeds) > 1 and thread_count() > 1
 
 
-def _by_turns(task: Task, data: Data, receive: Callable[[Chunk], None]) -> dict[str, np.ndarray]:
+def _by_turns(task: Job, data: Data, receive: Callable[[Chunk], None]) -> dict[str, np.ndarray]:
     """Train one network a thread, as many at a time as there are cores, at an even pace."""
-    turns, arrived = Turns(thread_count()), SimpleQueue()
+    turns, arrived = FairThreads(thread_count()), SimpleQueue()
 
     def train_one(place: int) -> None:
         steps = 0
@@ -95,7 +95,7 @@ def _by_turns(task: Task, data: Data, receive: Callable[[Chunk], None]) -> dict[
                     before_step=before_step,
                 )
             arrived.put((place, Shard(artefacts, 0.0)))
-        except Stopped:
+        except TurnsStopped:
             pass
         except BaseException as error:
             arrived.put((place, error))

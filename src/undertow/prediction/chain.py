@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from undertow.activations.activation import Activation
-from undertow.theory.batch.convolutions import Reading
+from undertow.theory.batch.convolutions import Taps
 
 
 class Chain(NamedTuple):
@@ -31,5 +31,5 @@ class Chain(NamedTuple):
     skips: tuple[tuple[int, int], ...] = ()
     branch_scale: float = 1.0
     taken_off: float = 0.0
-    readings: tuple[Reading | None, ...] = ()
+    readings: tuple[Taps | None, ...] = ()
     kinds: tuple[str, ...] = ()

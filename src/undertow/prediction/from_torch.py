@@ -22,7 +22,7 @@ from undertow.prediction.torch_pictures import (
     named,
     picture,
 )
-from undertow.theory.batch.convolutions import Reading
+from undertow.theory.batch.convolutions import Taps
 
 SUPPORTED = (
     "Linear, Conv2d, Sigmoid, Tanh, ReLU, LeakyReLU, ELU, SELU, GELU, SiLU, Softplus, Hardtanh, "
@@ -83,7 +83,7 @@ class Hidden(NamedTuple):
 
     name: str
     linear: nn.Linear | nn.Conv2d
-    reading: Reading | None = None
+    reading: Taps | None = None
     normalisation: str = "none"
     activation: str | None = None
 
@@ -252,7 +252,7 @@ class _Reader:
             if fan_in != below:
                 raise SpecError(f"'{name}' takes {fan_in} inputs, and {below} come from below")
 
-    def _read_flat(self, name: str, value: Value) -> Reading | None:
+    def _read_flat(self, name: str, value: Value) -> Taps | None:
         if value.picture is None or (value.layer == 0 and value.picture.pooled is None):
             return None  # of inputs all numbers are features alike
         if value.layer == 0:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from undertow.errors import SpecError
-from undertow.theory.batch.convolutions import Reading, flattened
+from undertow.theory.batch.convolutions import Taps, flattened
 
 Array = NDArray[np.float64]
 PADDING = ("zeros", "circular")
@@ -81,12 +81,12 @@ def averaged(before: Picture, average: Any, *, flat: bool = False) -> Picture:
     return Picture(before.size, now, matrix, flat)
 
 
-def flat_reading(below: Picture) -> Reading:
+def flat_reading(below: Picture) -> Taps:
     """Return how a Linear layer reads a flattened picture."""
     return flattened(below.size[0] * below.size[1], below.pooled)
 
 
-def conv_reading(name: str, conv: nn.Conv2d, below: Picture) -> tuple[Reading, Picture]:
+def conv_reading(name: str, conv: nn.Conv2d, below: Picture) -> tuple[Taps, Picture]:
     """Return how a convolution reads a picture, and the picture it puts out.
 
     >>> conv = nn.Conv2d(3, 8, 3, padding=1, padding_mode="circular")
@@ -117,7 +117,7 @@ def conv_reading(name: str, conv: nn.Conv2d, below: Picture) -> tuple[Reading, P
             padded.shape[2:], conv.dilation, conv.kernel_size, conv.stride, strict=True
         )
     ]
-    reading = Reading(below.size[0] * below.size[1], places.long().numpy() - 1, below.pooled)
+    reading = Taps(below.size[0] * below.size[1], places.long().numpy() - 1, below.pooled)
     return reading, picture((reached[0], reached[1]))
 
 

@@ -17,7 +17,7 @@ from undertow.statistics.bands import COLUMNS, band, in_columns, median
 from undertow.trace import readings
 from undertow.trace.record import Trace
 
-MOST_SEEDS = 16  # of which single lines are drawn
+MOST_DRAWN_SEEDS = 16  # of which single lines are drawn
 MOST_CELLS, FEWEST_COLUMNS = 12_000, 8  # of a heat map: a browser draws so many at once
 FARTHEST = 60.0  # dex; float32 ends before
 
@@ -104,7 +104,7 @@ def profile(trace: Trace, view: View) -> tuple[Rows, Rows]:
     now = _norms(trace, view)[:, -1]
     seeds = [
         {"seed": int(seed), "layer": layer, "dex": round(_dex(value), 3)}
-        for seed, row in zip(trace.dataset["seed"].values[:MOST_SEEDS], now, strict=False)
+        for seed, row in zip(trace.dataset["seed"].values[:MOST_DRAWN_SEEDS], now, strict=False)
         for layer, value in enumerate(row.tolist(), start=1)
         if 0 < value < np.inf
     ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Any
 
 from undertow.errors import SpecError, UnknownName
 
@@ -79,7 +78,8 @@ def parse_initialisation(text: str) -> tuple[str, tuple[float, ...]]:
     return name, numbers
 
 
-def _allowed(kind: str, name: Any, names: tuple[str, ...]) -> Any:
+def allowed(kind: str, name: str, names: tuple[str, ...]) -> str:
+    """Return a name that is in the list; another is refused, with the nearest one offered."""
     if name not in names:
-        raise UnknownName(kind, str(name), names)
+        raise UnknownName(kind, name, names)
     return name

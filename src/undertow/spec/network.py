@@ -21,7 +21,7 @@ from undertow.spec.names import (
     ACTIVATIONS,
     GRADIENTS,
     NORMALISATIONS,
-    _allowed,
+    allowed,
     parse_initialisation,
 )
 
@@ -89,7 +89,7 @@ class NetworkSpec(BaseModel):
     @field_validator("activation")
     @classmethod
     def _known_activation(cls, name: str) -> str:
-        return _allowed("activation", name, ACTIVATIONS)
+        return allowed("activation", name, ACTIVATIONS)
 
     @field_validator("initialisation", "head_initialisation")
     @classmethod
@@ -101,12 +101,12 @@ class NetworkSpec(BaseModel):
     @field_validator("normalisation")
     @classmethod
     def _known_normalisation(cls, name: str) -> str:
-        return _allowed("normalisation", name, NORMALISATIONS)
+        return allowed("normalisation", name, NORMALISATIONS)
 
     @field_validator("gradient")
     @classmethod
     def _known_gradient(cls, name: str) -> str:
-        return _allowed("gradient", name, GRADIENTS)
+        return allowed("gradient", name, GRADIENTS)
 
     @model_validator(mode="before")
     @classmethod

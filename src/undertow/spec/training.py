@@ -18,7 +18,7 @@ from pydantic import (
 
 from undertow.errors import SpecError
 from undertow.spec.checked import validated
-from undertow.spec.names import OPTIMIZERS, _allowed
+from undertow.spec.names import OPTIMIZERS, allowed
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
@@ -97,4 +97,4 @@ class TrainingSpec(BaseModel):
     @field_validator("optimizer")
     @classmethod
     def _known_optimizer(cls, name: str) -> str:
-        return _allowed("optimizer", name, OPTIMIZERS)
+        return allowed("optimizer", name, OPTIMIZERS)

@@ -11,7 +11,7 @@ from undertow.spec.network import NetworkSpec
 from undertow.spec.toy import ToySpec
 from undertow.spec.training import TrainingSpec
 
-DEEPEST, WIDEST, MOST_SEEDS, MOST_EPOCHS = 50, 64, 64, 500
+MOST_LAYERS, MOST_UNITS, MOST_SEEDS, MOST_EPOCHS = 50, 64, 64, 500
 
 
 class Trial(BaseModel):

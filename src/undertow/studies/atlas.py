@@ -41,7 +41,7 @@ SPARSE = 10**9  # of the steps only the first ten and the last of each epoch are
 KEPT = ("loss", "accuracy", "test_loss", "test_accuracy", "predicted_share")
 
 
-class Row(NamedTuple):
+class AtlasRow(NamedTuple):
     """One depth of the map: a network of each variance and seed, `replicates` seeds a cell."""
 
     activation: str
@@ -72,7 +72,7 @@ class Row(NamedTuple):
         return list(range(self.replicates)) * len(self.variances)
 
 
-class Cell(NamedTuple):
+class AtlasCell(NamedTuple):
     """A cell of the map; `trained_fraction` of its `replicates` networks have trained."""
 
     depth: int
@@ -81,7 +81,7 @@ class Cell(NamedTuple):
     trained_fraction: float
 
 
-def plan(activation: str, networks: int = NETWORKS) -> list[Row]:
+def plan(activation: str, networks: int = NETWORKS) -> list[AtlasRow]:
     """Lay out a map of at least so many networks.
 
     >>> rows = plan("tanh", networks=1000)
@@ -102,26 +102,28 @@ def plan(activation: str, networks: int = NETWORKS) -> list[Row]:
     variances = middle * np.geomspace(1 / REACH, REACH, VARIANCES)
     replicates = -(-networks // (len(DEPTHS) * VARIANCES))
     return [
-        Row(activation, bias, depth, tuple(float(f"{each:.6g}") for each in variances), replicates)
+        AtlasRow(
+            activation, bias, depth, tuple(float(f"{each:.6g}") for each in variances), replicates
+        )
         for depth in DEPTHS
     ]
 
 
 def run(
-    rows: list[Row],
+    rows: list[AtlasRow],
     data: Data,
     store: Store,
     *,
     fresh: bool = False,
     training: TrainingSpec = TRAINING,
-    progress: Callable[[Row, int], None] = lambda _row, _networks: None,
-) -> list[Cell]:
+    progress: Callable[[AtlasRow, int], None] = lambda _row, _networks: None,
+) -> list[AtlasCell]:
     """Train what the store lacks, row by row, and return the map.
 
     `progress` is told of each row that is there, and how many of its networks were trained for it.
     An interruption leaves whole rows in the store, and the one under way is begun again.
     """
-    cells: list[Cell] = []
+    cells: list[AtlasCell] = []
     for row in rows:
         key = _key(row, training, data)
         known = None if fresh else store.latest(key)
@@ -145,16 +147,16 @@ def has_trained(trace: Trace) -> np.ndarray:
     return readings.test_accuracy(trace) > enough
 
 
-def _cells(row: Row, trace: Trace) -> list[Cell]:
+def _cells(row: AtlasRow, trace: Trace) -> list[AtlasCell]:
     shares = has_trained(trace).reshape(len(row.variances), row.replicates).mean(1)
     return [
-        Cell(row.depth, variance, row.replicates, float(share))
+        AtlasCell(row.depth, variance, row.replicates, float(share))
         for variance, share in zip(row.variances, shares, strict=True)
     ]
 
 
 def _train(
-    row: Row, training: TrainingSpec, data: Data, store: Store, key: str, known: str | None
+    row: AtlasRow, training: TrainingSpec, data: Data, store: Store, key: str, known: str | None
 ) -> str:
     """Train a row into the store, and return its run."""
     networks, began = row.networks, time.perf_counter()
@@ -196,7 +198,7 @@ def _kept(chunk: Chunk) -> Chunk:
     return Chunk(chunk.steps, chunk.epochs, arrays, chunk.first_replicate)
 
 
-def _key(row: Row, training: TrainingSpec, data: Data) -> str:
+def _key(row: AtlasRow, training: TrainingSpec, data: Data) -> str:
     """Hash of all that determines a row's numbers."""
     content: Mapping[str, Any] = {
         "row": row._asdict(),

@@ -8,15 +8,15 @@ from dataclasses import replace
 
 from undertow.data.dataset import Data
 from undertow.engine.common.threads import torch_threads
-from undertow.executors.jobs import Task, shape
+from undertow.executors.jobs import Job, shape
 from undertow.executors.processes import cores, seconds_of, workers_for
-from undertow.executors.train_job import train
+from undertow.executors.train_job import train_job
 
 WORTH_TIMING = 20.0  # seconds of guessed work; below, nobody waits for an estimate
 FEW, MORE = 11, 21  # steps, beyond the first ten, which are all recorded
 
 
-def seconds_left(tasks: Sequence[Task], data: Data, workers: int | None = None) -> float | None:
+def seconds_left(tasks: Sequence[Job], data: Data, workers: int | None = None) -> float | None:
     """Estimate the wall time of training `tasks`; None for what is done at once.
 
     One step of each kind is trained, on a few batches, and thrown away.
@@ -35,12 +35,12 @@ def seconds_left(tasks: Sequence[Task], data: Data, workers: int | None = None) 
     return total / used or None  # a step too short to be timed tells nothing
 
 
-def _kind(task: Task) -> tuple[object, ...]:
+def _kind(task: Job) -> tuple[object, ...]:
     """Tell what a step's time depends on."""
     return (shape(task.network), task.training.optimizer, task.training.batch_size, len(task.seeds))
 
 
-def _step_seconds(task: Task, data: Data) -> float:
+def _step_seconds(task: Job, data: Data) -> float:
     """Time the steps by which one short training is longer than another."""
     batch, samples = task.training.batch_size, len(data.train_targets)
     few, more = (min(steps, -(-samples // batch)) for steps in (FEW, MORE))
@@ -51,10 +51,10 @@ def _step_seconds(task: Task, data: Data) -> float:
     return max(0.0, taken[1] - taken[0]) / (more - few)
 
 
-def _training_seconds(task: Task, data: Data, steps: int) -> float:
+def _training_seconds(task: Job, data: Data, steps: int) -> float:
     part = data.first(steps * task.training.batch_size)
     part = replace(part, test_inputs=part.test_inputs[:1], test_targets=part.test_targets[:1])
     training = task.training.model_copy(update={"epochs": 1, "stages": ()})
     began = time.perf_counter()
-    train(task._replace(training=training), part, lambda _: None)
+    train_job(task._replace(training=training), part, lambda _: None)
     return time.perf_counter() - began

@@ -29,7 +29,7 @@ class Arm(NamedTuple):
     placebo: bool = False
 
 
-class Verdict(NamedTuple):
+class ClaimVerdict(NamedTuple):
     """`supported`, `contradicted`, `depends` or `not tested`, and the numbers that say so."""
 
     verdict: str
@@ -42,7 +42,7 @@ class Claim(NamedTuple):
     number: int
     text: str
     needs: tuple[str, ...]
-    judge: Callable[[Arms], Verdict]
+    judge: Callable[[Arms], ClaimVerdict]
 
 
 class Experiment(NamedTuple):
@@ -72,23 +72,25 @@ class Experiment(NamedTuple):
         raise UnknownName(f"arm of {self.name}", name, [arm.name for arm in self.arms])
 
 
-def judge(claim: Claim, arms: Arms) -> Verdict:
+def judge(claim: Claim, arms: Arms) -> ClaimVerdict:
     """Decide a claim from the runs at hand, or say which are lacking."""
     lacking = [name for name in claim.needs if name not in arms]
     if lacking:
         arms_were = "arm {}, which was" if len(lacking) == 1 else "arms {}, which were"
-        return Verdict("not tested", f"needs the {arms_were.format(', '.join(lacking))} not run")
+        return ClaimVerdict(
+            "not tested", f"needs the {arms_were.format(', '.join(lacking))} not run"
+        )
     return claim.judge(arms)
 
 
-def decide(holds: Sequence[bool | None], evidence: str) -> Verdict:
+def decide(holds: Sequence[bool | None], evidence: str) -> ClaimVerdict:
     """Turn what holds under each condition, None where that cannot be told, into a verdict.
 
     >>> [decide(holds, "").verdict for holds in ([True], [True, False], [False], [True, None])]
     ['supported', 'depends', 'contradicted', 'not tested']
     """
     if True in holds and False in holds:
-        return Verdict("depends", evidence)
+        return ClaimVerdict("depends", evidence)
     if None in holds:
-        return Verdict("not tested", f"{evidence} {TOO_FEW}")
-    return Verdict("supported" if all(holds) else "contradicted", evidence)
+        return ClaimVerdict("not tested", f"{evidence} {TOO_FEW}")
+    return ClaimVerdict("supported" if all(holds) else "contradicted", evidence)

@@ -13,8 +13,8 @@ from undertow.engine import choice as engines
 from undertow.engine.common.stages import stages
 from undertow.engine.lanes.native_library import library
 from undertow.errors import SpecError
-from undertow.executors.jobs import TOGETHER, Part, Shard, Task, joined
-from undertow.executors.processes import train
+from undertow.executors.jobs import TOGETHER, Job, Part, Shard, joined
+from undertow.executors.processes import train_jobs
 from undertow.spec.checked import changed
 from undertow.studies.expected import expected
 from undertow.studies.experiment import Arm, Experiment
@@ -51,10 +51,10 @@ class Planned(NamedTuple):
             (first, self.seeds[first : first + SHARD]) for first in range(0, len(self.seeds), SHARD)
         ]
 
-    def task(self, number: int, first: int, seeds: tuple[int, ...]) -> Task:
+    def task(self, number: int, first: int, seeds: tuple[int, ...]) -> Job:
         """Return the pass that trains a shard; `number` is the run's place in the study."""
         part = Part(number, first, self.arm.network, seeds)
-        return Task((part,), self.arm.training, self.every, self.engine)
+        return Job((part,), self.arm.training, self.every, self.engine)
 
 
 class Progress(NamedTuple):
@@ -150,7 +150,7 @@ def run(
     under_way = _under_way(planned, store, fresh)
     tasks, whole = _tasks(under_way), _passes((each, each.shards) for each in planned)
 
-    def receive(task: Task, result: Chunk | Shard) -> None:
+    def receive(task: Job, result: Chunk | Shard) -> None:
         shares = [(under_way[part.run], part, share) for part, share in task.shares(result)]
         if isinstance(result, Chunk):
             for each, part, chunk in shares:
@@ -169,7 +169,7 @@ def run(
     try:
         for each in under_way:
             each.close_if_whole(data)
-        train(tasks, data, receive, workers, of=whole)
+        train_jobs(tasks, data, receive, workers, of=whole)
     except BaseException:
         for each in under_way:
             each.abandon()
@@ -177,7 +177,7 @@ def run(
     return [each.outcome() for each in under_way]
 
 
-def tasks_left(planned: Sequence[Planned], store: Store, *, fresh: bool = False) -> list[Task]:
+def tasks_left(planned: Sequence[Planned], store: Store, *, fresh: bool = False) -> list[Job]:
     """Return the passes that `run` would train."""
     return _tasks(_under_way(planned, store, fresh))
 
@@ -187,11 +187,11 @@ def _under_way(planned: Sequence[Planned], store: Store, fresh: bool) -> list[_U
     return [_UnderWay(each, found, store) for each, found in zip(planned, known, strict=True)]
 
 
-def _tasks(under_way: Sequence[_UnderWay]) -> list[Task]:
+def _tasks(under_way: Sequence[_UnderWay]) -> list[Job]:
     return _passes((each.planned, each.shards_left) for each in under_way)
 
 
-def _passes(study: Iterable[tuple[Planned, list[tuple[int, tuple[int, ...]]]]]) -> list[Task]:
+def _passes(study: Iterable[tuple[Planned, list[tuple[int, tuple[int, ...]]]]]) -> list[Job]:
     """Return the passes that train these shards of each run."""
     return joined(
         run.task(number, first, seeds)

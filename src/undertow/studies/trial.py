@@ -17,7 +17,7 @@ from undertow.trace.anomalies import anomalies
 from undertow.trace.record import Chunk, Trace, build
 
 
-class Stopped(Exception):
+class TrialStopped(Exception):
     """A trial that was told to stop; it never reaches a user."""
 
 
@@ -32,10 +32,10 @@ def first_step(trial: Trial, data: Data) -> Trace:
     >>> trace.dataset["delta_norm"].shape
     (8, 1, 11)
 
-    Its numbers are, bit for bit, those of step 1 of `train`: the same seeds, the same batch.
+    Its numbers are, bit for bit, those of step 1 of `train_trial`: the same seeds, the same batch.
     """
     once = trial.model_copy(update={"training": changed(trial.training, epochs=1)})
-    whole = train(once, data)
+    whole = train_trial(once, data)
     kept = ("way", "way_plan", "data_inputs", "data_targets", "data_test")
     return Trace(
         whole.dataset.isel(step=slice(0, 1)),
@@ -44,7 +44,7 @@ def first_step(trial: Trial, data: Data) -> Trace:
     )
 
 
-def train(
+def train_trial(
     trial: Trial,
     data: Data,
     receive: Callable[[int, Callable[[], Trace]], None] = lambda *_: None,
@@ -75,7 +75,7 @@ def train(
 
     def before_step() -> None:
         if stop():
-            raise Stopped
+            raise TrialStopped
 
     def so_far(artefacts: dict[str, Any]) -> Trace:
         trace = build(header, chunks, artefacts=artefacts)

@@ -46,7 +46,7 @@ def _firsts(trace: Trace, kind: str, flags: np.ndarray, detail: str) -> list[Eve
     The last, because a gradient comes from the output: what lies below only inherits.
     """
     steps, layers = trace.dataset["step"].values, trace.dataset["layer"].values
-    events = []
+    events: list[Event] = []
     for replicate in np.flatnonzero(flags.any((1, 2))):
         place = int(np.argmax(flags[replicate].any(1)))
         layer = int(np.flatnonzero(flags[replicate, place])[-1])

@@ -96,7 +96,7 @@ def is_whole(way: Way) -> np.ndarray:
     whole = np.empty((len(norms), way.replicates))
     for row, norm in zip(whole, norms, strict=True):
         row[:] = norm
-    return ((whole > 0) & (whole < np.inf)).all(0)
+    return np.all((whole > 0) & (whole < np.inf), axis=0)
 
 
 def packed(way: Way) -> dict[str, np.ndarray]:
@@ -139,12 +139,14 @@ def unpacked(artefacts: Mapping[str, np.ndarray]) -> Way | None:
 
     crossings = tuple(
         Crossing(
-            *names,
+            layer,
+            where,
+            kind,
             value(place, 0),
             value(place, 1),
-            {name: value(place, 2 + i) for i, name in enumerate(KINDS[names[2]])},
+            {name: value(place, 2 + i) for i, name in enumerate(KINDS[kind])},
         )
-        for place, names in enumerate(plan["crossings"])
+        for place, (layer, where, kind) in enumerate(plan["crossings"])
     )
     return Way(
         plan["first"],

@@ -79,7 +79,7 @@ class Trace:
 
     dataset: xarray.Dataset
     events: tuple[Event, ...] = ()
-    artefacts: Mapping[str, np.ndarray] = field(default_factory=dict)
+    artefacts: Mapping[str, np.ndarray] = field(default_factory=dict[str, np.ndarray])
 
     @property
     def attributes(self) -> dict[str, Any]:

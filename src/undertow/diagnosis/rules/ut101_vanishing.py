@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from undertow.diagnosis.abrupt_changes import breaks, culprits, words
-from undertow.diagnosis.evidence import Reading
+from undertow.diagnosis.evidence import Evidence
 from undertow.diagnosis.rule import (
     NotApplicable,
     NotMeasured,
@@ -21,7 +21,7 @@ MOVES = 1e-4  # of its norm a step: a last layer that does so has a learning rat
 STARVED = 1.0  # dex below the last hidden layer
 
 
-def check(reading: Reading) -> Outcome:
+def check(reading: Evidence) -> Outcome:
     """Compare the first hidden layer's delta with the last one's, and with what theory expects."""
     total = reading.total
     if np.isnan(total).all():
@@ -49,7 +49,7 @@ def check(reading: Reading) -> Outcome:
     )
 
 
-def _vanished(reading: Reading, log_delta: np.ndarray, total: np.ndarray) -> np.ndarray:
+def _vanished(reading: Evidence, log_delta: np.ndarray, total: np.ndarray) -> np.ndarray:
     limits = reading.limits
     with np.errstate(invalid="ignore"):
         where = total < limits.vanishing
@@ -63,7 +63,7 @@ def _vanished(reading: Reading, log_delta: np.ndarray, total: np.ndarray) -> np.
     return where & ~np.isnan(total) & (np.isfinite(total) | reading.underflows)
 
 
-def _last_moves(reading: Reading) -> np.ndarray:
+def _last_moves(reading: Evidence) -> np.ndarray:
     """Tell where the last layer's steps are no excuse: neither tiny nor too large, [R]."""
     places = np.flatnonzero(reading.matrix)
     last = reading.update_at_start()[:, places[-1]]
@@ -71,7 +71,7 @@ def _last_moves(reading: Reading) -> np.ndarray:
     return (np.isnan(last) | right) & (reading.broke_at == 0)
 
 
-def _steep(reading: Reading, total: np.ndarray) -> np.ndarray:
+def _steep(reading: Evidence, total: np.ndarray) -> np.ndarray:
     """Tell where each layer takes as much as a sigmoid does, and the loss falls by little, [R].
 
     What falls then may be the last layers' work, which learn the targets' mean.
@@ -85,7 +85,7 @@ def _steep(reading: Reading, total: np.ndarray) -> np.ndarray:
     return steep & ~learned & ~np.isnan(reading.fall) & ~reading.risen
 
 
-def _below_band(reading: Reading, total: np.ndarray) -> np.ndarray:
+def _below_band(reading: Evidence, total: np.ndarray) -> np.ndarray:
     """Tell where a total lies below what theory gives nearly all networks of its kind."""
     if reading.predicted is None or not reading.predicted.has("sd_dex"):
         return np.zeros(len(total), bool)
@@ -101,7 +101,7 @@ def _below_band(reading: Reading, total: np.ndarray) -> np.ndarray:
 
 
 def _layers(
-    reading: Reading, log_delta: np.ndarray, r: int, total: float
+    reading: Evidence, log_delta: np.ndarray, r: int, total: float
 ) -> tuple[np.ndarray, str]:
     """Return the layers to name: the one that loses most of it, or all that starve."""
     marks = np.zeros(reading.layers, bool)
@@ -116,13 +116,13 @@ def _layers(
     return marks, ""
 
 
-def _idle(reading: Reading, where: np.ndarray) -> str:
+def _idle(reading: Evidence, where: np.ndarray) -> str:
     if not (where & np.isfinite(reading.fall) & (reading.passed >= reading.limits.steps)).any():
         return ""
     return f"; in {reading.passed} steps the loss has fallen by {_percent(reading, where)} %"
 
 
-def _percent(reading: Reading, where: np.ndarray) -> str:
+def _percent(reading: Evidence, where: np.ndarray) -> str:
     return f"{100 * middle(reading.fall, where):.0f}"
 
 

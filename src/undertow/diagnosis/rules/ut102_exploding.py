@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from undertow.diagnosis.abrupt_changes import breaks, culprits, words
-from undertow.diagnosis.evidence import Reading
+from undertow.diagnosis.evidence import Evidence
 from undertow.diagnosis.rule import NotApplicable, Outcome, Passed, Rule, found, middle, nowhere
 
 FLOODED = 1.0  # dex above the last hidden layer
 
 
-def check(reading: Reading) -> Outcome:
+def check(reading: Evidence) -> Outcome:
     """Compare the first hidden layer's delta with the last one's."""
     total = reading.total
     if np.isnan(total).all():
@@ -45,7 +45,7 @@ def check(reading: Reading) -> Outcome:
     return found(where, layers, True, evidence)
 
 
-def _both_ways(reading: Reading, total: np.ndarray) -> np.ndarray:
+def _both_ways(reading: Evidence, total: np.ndarray) -> np.ndarray:
     """Tell where each layer makes delta larger and its own numbers too: weights too large, [R].
 
     The loss may fall nonetheless, from where such weights have put it.
@@ -64,7 +64,7 @@ def _both_ways(reading: Reading, total: np.ndarray) -> np.ndarray:
     return found_
 
 
-def _steps_too_far(reading: Reading) -> np.ndarray:
+def _steps_too_far(reading: Evidence) -> np.ndarray:
     """Tell where the last layer's own updates are too large: then the step size is the cause."""
     last = reading.update_at_start()[:, np.flatnonzero(reading.matrix)[-1]]
     with np.errstate(invalid="ignore"):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.diagnosis.evidence import FLAT_AT_BOTH_ENDS, Reading
+from undertow.diagnosis.evidence import FLAT_AT_BOTH_ENDS, Evidence
 from undertow.diagnosis.rule import NotApplicable, NotMeasured, Outcome, Passed, Rule, found
 
 RECURRENT = ("lstm", "gru", "rnn")
 
 
-def check(reading: Reading) -> Outcome:
+def check(reading: Evidence) -> Outcome:
     """Count (unit, sample) pairs whose slope is under 5 % of the largest."""
     flat = np.array([each in FLAT_AT_BOTH_ENDS for each in reading.activations])
     # The network's own output may be as sure of itself as it likes.
@@ -44,7 +44,7 @@ def check(reading: Reading) -> Outcome:
     return found(where, layers, at_birth, evidence)
 
 
-def _gates(reading: Reading) -> np.ndarray | None:
+def _gates(reading: Evidence) -> np.ndarray | None:
     """Mark recurrent weights so large that their gates saturate, [R, L]; None without any.
 
     A fused kernel shows no gates. With states of size 1 a gate's input has a standard deviation of
@@ -58,7 +58,7 @@ def _gates(reading: Reading) -> np.ndarray | None:
         return (scale > reading.limits.gate_scale) & recurrent
 
 
-def _found_gates(reading: Reading, gates: np.ndarray) -> Outcome:
+def _found_gates(reading: Evidence, gates: np.ndarray) -> Outcome:
     place = int(np.flatnonzero(gates.any(0))[0])
     scale = reading.birth("weight_norm")[:, place].max() / np.sqrt(reading.fan_out[place])
     evidence = (

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from undertow.diagnosis.evidence import Reading
+from undertow.diagnosis.evidence import Evidence
 from undertow.diagnosis.rule import NotMeasured, Outcome, Passed, Rule, found, nowhere
 
 
-def check(reading: Reading) -> Outcome:
+def check(reading: Evidence) -> Outcome:
     """Find the first step with a number that is none."""
     if not any(reading.has(name) for name in ("grad_norm", "loss", "nonfinite")):
         return NotMeasured("the trace holds no gradient and no loss")

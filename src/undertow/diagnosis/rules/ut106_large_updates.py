@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.diagnosis.evidence import Reading, median
+from undertow.diagnosis.evidence import Evidence, median
 from undertow.diagnosis.rule import Outcome, Passed, Rule, found, middle
 
 
-def check(reading: Reading) -> Outcome:
+def check(reading: Evidence) -> Outcome:
     """Compare the applied change with the weight, the median over layers and steps."""
     ratio = np.where(reading.matrix, reading.update_ratio, np.nan)
     by_layer = median(ratio, 1)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.diagnosis.evidence import Reading, median
+from undertow.diagnosis.evidence import Evidence, median
 from undertow.diagnosis.rule import Outcome, Passed, Rule, found, middle
 
 FEW = 10  # steps
 
 
-def check(reading: Reading) -> Outcome:
+def check(reading: Evidence) -> Outcome:
     """Look at the first steps: a network that has converged makes small steps rightly."""
     ratio = np.where(reading.matrix & reading.trainable, reading.update_at_start(), np.nan)
     typical, largest = median(ratio, 1), _largest(ratio)
@@ -41,7 +41,7 @@ def check(reading: Reading) -> Outcome:
     return found(where, np.broadcast_to(reading.matrix, ratio.shape), True, evidence)
 
 
-def _left_out(reading: Reading) -> np.ndarray:
+def _left_out(reading: Evidence) -> np.ndarray:
     """Mark weights that get a gradient and are never changed, while others are, [R, L]."""
     change, grad = reading.array("update_norm"), reading.array("grad_norm")
     with np.errstate(invalid="ignore"):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.diagnosis.evidence import FLAT_AT_BOTH_ENDS, Reading
+from undertow.diagnosis.evidence import FLAT_AT_BOTH_ENDS, Evidence
 from undertow.diagnosis.rule import NotMeasured, Outcome, Passed, Rule, found
 
 
-def check(reading: Reading) -> Outcome:
+def check(reading: Evidence) -> Outcome:
     """Look for layers that never got a gradient, while others did."""
     grad = reading.array("grad_norm")
     may = reading.matrix
@@ -38,7 +38,7 @@ def check(reading: Reading) -> Outcome:
     return found(where, never, True, evidence)
 
 
-def _flat_throughout(reading: Reading) -> np.ndarray:
+def _flat_throughout(reading: Evidence) -> np.ndarray:
     """Tell where a layer is so saturated that its slopes are 0 by round-off, [R]."""
     if not reading.has("saturated_fraction"):
         return np.zeros(reading.replicates, bool)
@@ -46,7 +46,7 @@ def _flat_throughout(reading: Reading) -> np.ndarray:
     return ((reading.birth("saturated_fraction") >= 1.0) & flat & reading.hidden).any(1)
 
 
-def _beside(reading: Reading, got: np.ndarray) -> np.ndarray:
+def _beside(reading: Evidence, got: np.ndarray) -> np.ndarray:
     """Mark the weights whose module has another that gets a gradient, [R, L].
 
     A recurrent layer of which the first state alone is read does not use all of its own.
@@ -59,7 +59,7 @@ def _beside(reading: Reading, got: np.ndarray) -> np.ndarray:
     return found_
 
 
-def _why(reading: Reading, place: int, absent: bool) -> str:
+def _why(reading: Evidence, place: int, absent: bool) -> str:
     if not reading.trainable[place]:
         return "frozen (requires_grad is False)"
     return "detached from the loss, or not used" if absent else "the gradient is exactly 0"

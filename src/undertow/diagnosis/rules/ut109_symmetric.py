@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.diagnosis.evidence import Reading
+from undertow.diagnosis.evidence import Evidence
 from undertow.diagnosis.rule import NotApplicable, Outcome, Passed, Rule, found
 
 
-def check(reading: Reading) -> Outcome:
+def check(reading: Evidence) -> Outcome:
     """Count the units that differ, at birth and as they were last looked at."""
     born, now = reading.birth("distinct_units"), reading.end("distinct_units")
     may = reading.hidden & (reading.fan_out > 1) & ~np.isnan(born).all(0)

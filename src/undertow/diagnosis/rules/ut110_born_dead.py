@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.diagnosis.evidence import FLAT_AT_BOTH_ENDS, Reading
+from undertow.diagnosis.evidence import FLAT_AT_BOTH_ENDS, Evidence
 from undertow.diagnosis.rule import Outcome, Passed, Rule, found, nowhere
 
 
-def check(reading: Reading) -> Outcome:
+def check(reading: Evidence) -> Outcome:
     """Look for a layer all of whose units are dead, with no gradient behind it."""
     dead = reading.birth("dead_fraction")
     with np.errstate(invalid="ignore"):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.diagnosis.evidence import Reading
+from undertow.diagnosis.evidence import Evidence
 from undertow.diagnosis.rule import NotApplicable, Outcome, Passed, Rule, found, middle, nowhere
 
 WHOLE_ROW = 0.3  # the norm of a row of inputs that is not small, however many of them are 0
 
 
-def check(reading: Reading) -> Outcome:
+def check(reading: Evidence) -> Outcome:
     """Look at the root mean square of the batch, and whether the first layer is normalised."""
     places = np.flatnonzero(reading.matrix | reading.is_norm)
     first = np.flatnonzero(reading.matrix)
@@ -32,7 +32,7 @@ def check(reading: Reading) -> Outcome:
     return found(where, layers, True, evidence)
 
 
-def _matters(reading: Reading, first: int) -> np.ndarray:
+def _matters(reading: Evidence, first: int) -> np.ndarray:
     """Tell where the first layer's pre-activations are as far off as its inputs, [R].
 
     Small inputs are hidden by biases, so their own part counts; and a sparse row of many features

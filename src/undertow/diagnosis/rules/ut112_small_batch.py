@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.diagnosis.evidence import Reading
+from undertow.diagnosis.evidence import Evidence
 from undertow.diagnosis.rule import NotApplicable, NotMeasured, Outcome, Passed, Rule, found
 
 
-def check(reading: Reading) -> Outcome:
+def check(reading: Evidence) -> Outcome:
     """Compare the batch with what batch normalisation needs; positions of pictures count too."""
     normed = [i for i, kind in enumerate(reading.kinds) if kind == "batch_norm"]
     dense = [i for i in normed if not _after_convolution(reading, i)]
@@ -34,7 +34,7 @@ def check(reading: Reading) -> Outcome:
     return found(where, layers, True, f"batch normalisation over {batch} samples")
 
 
-def _after_convolution(reading: Reading, place: int) -> bool:
+def _after_convolution(reading: Evidence, place: int) -> bool:
     """Tell whether it norms pictures: the layer before it, or else the one after it, is one."""
     before = np.flatnonzero(reading.matrix[:place])
     after = place + np.flatnonzero(reading.matrix[place:])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.diagnosis.evidence import Reading
+from undertow.diagnosis.evidence import Evidence
 from undertow.diagnosis.rule import NotMeasured, Outcome, Passed, Rule, found, nowhere
 
 AGREES = 0.5  # of the predicted dex has to be measured
 
 
-def check(reading: Reading) -> Outcome:
+def check(reading: Evidence) -> Outcome:
     """Compare the predicted total with the critical one, 0, and with what was measured."""
     expected = reading.predicted or (reading if reading.trace.source == "predicted" else None)
     if expected is None:

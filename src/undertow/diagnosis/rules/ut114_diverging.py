@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.diagnosis.evidence import Reading, median
+from undertow.diagnosis.evidence import Evidence, median
 from undertow.diagnosis.rule import NotMeasured, Outcome, Passed, Rule, found, nowhere
 
 BLOWN = 100.0  # times its first size, a gradient before a NaN tells of steps that were too large
 
 
-def check(reading: Reading) -> Outcome:
+def check(reading: Evidence) -> Outcome:
     """Compare the last finite losses with the first."""
     loss = reading.loss
     if loss.shape[1] < 2:
@@ -32,7 +32,7 @@ def check(reading: Reading) -> Outcome:
     return found(where, nowhere(reading), False, evidence)
 
 
-def _grew(reading: Reading) -> np.ndarray:
+def _grew(reading: Evidence) -> np.ndarray:
     """Tell where weights moved too far or gradients grew before a NaN came, [R]."""
     ratio = np.where(reading.matrix, reading.update_at_start(), np.nan)
     with np.errstate(invalid="ignore"):

@@ -18,7 +18,7 @@ SELU_SCALE = 1.0507009873554805
 SELU_ALPHA = 1.6732632423543772
 
 
-class Activation(NamedTuple):
+class TensorActivation(NamedTuple):
     """`function(z)`; `slope(z, function(z))`, elementwise; `steepest`, the sup of |slope|.
 
     `back(delta, z, function(z))` multiplies `delta` by the slope in place, in one pass over memory
@@ -117,16 +117,16 @@ def _selu_slope(z: Tensor, _: Tensor) -> Tensor:
 
 
 # The sup of GELU's slope is at z = sqrt(2), that of SiLU's where its second derivative is 0.
-ACTIVATIONS: dict[str, Activation] = {
-    "sigmoid": Activation(torch.sigmoid, _sigmoid_slope, 0.25, _sigmoid_back),
-    "tanh": Activation(torch.tanh, _tanh_slope, 1.0, _tanh_back),
-    "relu": Activation(_relu, _relu_slope, 1.0, _relu_back),
-    "leaky_relu": Activation(_leaky_relu, _leaky_relu_slope, 1.0),
-    "elu": Activation(_into(F.elu), _into(_elu_slope), 1.0),
-    "selu": Activation(_into(F.selu), _into(_selu_slope), SELU_SCALE * SELU_ALPHA),
-    "gelu": Activation(_into(F.gelu), _into(_gelu_slope), 1.1289041452),
-    "silu": Activation(_into(F.silu), _into(_silu_slope), 1.0998393201),
-    "softplus": Activation(_into(F.softplus), _into(lambda z, x: torch.sigmoid(z)), 1.0),
-    "hard_tanh": Activation(_hard_tanh, _hard_tanh_slope, 1.0),
-    "linear": Activation(_into(lambda z: z), _into(lambda z, x: torch.ones_like(z)), 1.0),
+ACTIVATIONS: dict[str, TensorActivation] = {
+    "sigmoid": TensorActivation(torch.sigmoid, _sigmoid_slope, 0.25, _sigmoid_back),
+    "tanh": TensorActivation(torch.tanh, _tanh_slope, 1.0, _tanh_back),
+    "relu": TensorActivation(_relu, _relu_slope, 1.0, _relu_back),
+    "leaky_relu": TensorActivation(_leaky_relu, _leaky_relu_slope, 1.0),
+    "elu": TensorActivation(_into(F.elu), _into(_elu_slope), 1.0),
+    "selu": TensorActivation(_into(F.selu), _into(_selu_slope), SELU_SCALE * SELU_ALPHA),
+    "gelu": TensorActivation(_into(F.gelu), _into(_gelu_slope), 1.1289041452),
+    "silu": TensorActivation(_into(F.silu), _into(_silu_slope), 1.0998393201),
+    "softplus": TensorActivation(_into(F.softplus), _into(lambda z, x: torch.sigmoid(z)), 1.0),
+    "hard_tanh": TensorActivation(_hard_tanh, _hard_tanh_slope, 1.0),
+    "linear": TensorActivation(_into(lambda z: z), _into(lambda z, x: torch.ones_like(z)), 1.0),
 }

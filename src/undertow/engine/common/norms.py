@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from undertow.engine.common.activations import Activation
+from undertow.engine.common.activations import TensorActivation
 
 SATURATED_BELOW = 0.05
 PART_NUMBERS = 400_000  # 1.6 MB of float32
@@ -59,7 +59,7 @@ def nonfinite(block: Tensor, norms: Tensor) -> Tensor:
     return zeros.ne_(zeros).sum(-1)
 
 
-def of_slopes(activation: Activation, z: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def of_slopes(activation: TensorActivation, z: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return RMS slope, share of saturated (unit, sample) pairs, and share of dead units.
 
     `z` and `x` are [..., units, batch], before and after the activation.
@@ -76,7 +76,7 @@ def of_slopes(activation: Activation, z: Tensor, x: Tensor) -> tuple[Tensor, Ten
     return (root / _entries(z) ** 0.5).to(z.dtype), saturated, dead
 
 
-def unit_shares(activation: Activation, slopes: Tensor) -> tuple[Tensor, Tensor]:
+def unit_shares(activation: TensorActivation, slopes: Tensor) -> tuple[Tensor, Tensor]:
     """Return the saturated share of (unit, sample) pairs and the share of dead units.
 
     `slopes` is [..., units, batch], and is used up. A unit is dead if its slope is 0 for every

@@ -46,8 +46,8 @@ class Network(ctypes.Structure):
     ]
 
 
-class Rule(ctypes.Structure):
-    """`Rule` of native/optimizers.h."""
+class UpdateRule(ctypes.Structure):
+    """`UpdateRule` of native/optimizers.h."""
 
     _fields_ = [
         *[(name, c_double) for name in ("learning_rate", "momentum", "beta1", "beta2", "epsilon")],
@@ -152,7 +152,7 @@ def _described(found: Any) -> Any:
     found.lanes_count.restype = c_int32
     found.lanes_space.restype = c_int64
     found.lanes_space.argtypes = [network, c_int32]
-    of_training = [network, POINTER(Rule), c_double, state, POINTER(Samples), POINTER(Steps)]
+    of_training = [network, POINTER(UpdateRule), c_double, state, POINTER(Samples), POINTER(Steps)]
     found.lanes_train.argtypes = [*of_training, POINTER(Test), *space]
     found.lanes_answer.argtypes = [network, state, c_void_p, c_int64, c_int32, c_void_p, *space]
     found.lanes_distinct.argtypes = [network, state, c_void_p, c_int32]

@@ -156,7 +156,7 @@ class Lanes:
             ends.ctypes.data,
             spec.branch_scale,
         )
-        self._rule = native.Rule(
+        self._rule = native.UpdateRule(
             training.learning_rate,
             training.momentum,
             training.beta1,

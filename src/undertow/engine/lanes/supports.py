@@ -7,7 +7,7 @@ import torch
 from undertow.engine.lanes.native_library import absence, library
 from undertow.spec.network import NetworkSpec
 
-DEEPEST = WIDEST = 128
+DEEPEST_IN_LANES = WIDEST_IN_LANES = 128
 MOST_OUTPUTS = 1_000
 # Of a large network one replicate alone keeps PyTorch's products busy, and seven lanes idle.
 LARGE, FEW = 64, 5
@@ -20,10 +20,10 @@ def refusal(spec: NetworkSpec, dtype: torch.dtype = torch.float32) -> str | None
     >>> refusal(wide)
     'width 300: at most 128'
     """
-    if spec.width > WIDEST:
-        return f"width {spec.width}: at most {WIDEST}"
-    if spec.depth > DEEPEST:
-        return f"depth {spec.depth}: at most {DEEPEST}"
+    if spec.width > WIDEST_IN_LANES:
+        return f"width {spec.width}: at most {WIDEST_IN_LANES}"
+    if spec.depth > DEEPEST_IN_LANES:
+        return f"depth {spec.depth}: at most {DEEPEST_IN_LANES}"
     if spec.outputs > MOST_OUTPUTS:
         return f"outputs {spec.outputs}: at most {MOST_OUTPUTS}"
     if dtype != torch.float32:

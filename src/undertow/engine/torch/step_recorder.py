@@ -14,7 +14,7 @@ from undertow.engine.torch.measurements import measured
 from undertow.spec.training import TrainingSpec
 
 
-class Recorder:
+class StepRecorder:
     """Steps written side by side, measured together when their room is full.
 
     `rooms` gives the passes for a batch size.

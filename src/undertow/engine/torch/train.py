@@ -37,7 +37,7 @@ from undertow.engine.torch.buffers import Pass, Passes, passes
 from undertow.engine.torch.forward_backward import backward, forward
 from undertow.engine.torch.measurements import distinct_units, histogram, steps_together
 from undertow.engine.torch.optimizers import Change, optimizer
-from undertow.engine.torch.step_recorder import Recorder
+from undertow.engine.torch.step_recorder import StepRecorder
 from undertow.spec.network import NetworkSpec
 from undertow.spec.training import TrainingSpec
 from undertow.trace.gradient_path import packed
@@ -83,7 +83,7 @@ def train(
             networks = staged(stage.network, drawn_from, seeds, dtype, number, networks)
             parameters = networks.parameters
             change = optimizer(training, parameters.flat)
-            recorder = Recorder(networks, training, _rooms(networks, training))
+            recorder = StepRecorder(networks, training, _rooms(networks, training))
             testing = _rooms(networks, None)
             distinct_at_birth = distinct_units(networks)
             first_layer = first_layer or [parameters.weights[0].mT.clone()]

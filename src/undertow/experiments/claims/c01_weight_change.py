@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from undertow.experiments.claims.wording import beats, chance, median
-from undertow.studies.experiment import Arms, Claim, Verdict, decide
+from undertow.studies.experiment import Arms, Claim, ClaimVerdict, decide
 from undertow.trace import readings
 
 
-def _judge(arms: Arms) -> Verdict:
+def _judge(arms: Arms) -> ClaimVerdict:
     holds, words = [], []
     for optimizer, sigmoid, relu in (
         ("Adam", arms["sigmoid"], arms["relu"]),

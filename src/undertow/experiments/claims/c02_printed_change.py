@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from undertow.experiments.claims.wording import median, number
-from undertow.studies.experiment import Arms, Claim, Verdict
+from undertow.studies.experiment import Arms, Claim, ClaimVerdict
 from undertow.trace.record import Trace
 
 # As printed in github.com/vedantgoswami/Vanishing-Gradient-Problem, README, "For Sigmoid".
@@ -32,7 +32,7 @@ def _after_one_epoch(trace: Trace) -> tuple[np.ndarray, np.ndarray]:
     return right, crossed
 
 
-def _judge(arms: Arms) -> Verdict:
+def _judge(arms: Arms) -> ClaimVerdict:
     before, after, printed = (np.array(row) for row in (BEFORE, AFTER, PRINTED))
     differences = {"new - old": after - before, "old - new": before - after}
     follows = any(
@@ -40,7 +40,7 @@ def _judge(arms: Arms) -> Verdict:
     )
     sigmoid, crossed = _after_one_epoch(arms["sigmoid"])
     relu, _ = _after_one_epoch(arms["relu"])
-    return Verdict(
+    return ClaimVerdict(
         "supported" if follows else "contradicted",
         f"The printed weights differ by {number(float(np.abs(after - before).mean()))} on average, "
         f"the printed changes are {number(float(np.abs(printed).mean()))}: the row before is "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from undertow.experiments.claims.wording import number
-from undertow.studies.experiment import Arms, Claim, Verdict, decide
+from undertow.studies.experiment import Arms, Claim, ClaimVerdict, decide
 from undertow.trace import readings
 from undertow.trace.record import Trace
 
@@ -24,7 +24,7 @@ def _whole_training(trace: Trace) -> np.ndarray:
     return change / readings.first_step(trace, "grad_mean_abs")[:, 0]
 
 
-def _judge(arms: Arms) -> Verdict:
+def _judge(arms: Arms) -> ClaimVerdict:
     cases = {
         "one step of SGD": _one_step(arms["relu-sgd"]),
         "one step of Adam": _one_step(arms["relu"]),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from undertow.experiments.claims.wording import count, dex, mostly
-from undertow.studies.experiment import Arms, Claim, Verdict, decide
+from undertow.studies.experiment import Arms, Claim, ClaimVerdict, decide
 from undertow.trace import readings
 
 VANISHED_BELOW = -2.0  # dex: layer 1 gets less than a hundredth of what the last hidden layer gets
 
 
-def _judge(arms: Arms) -> Verdict:
+def _judge(arms: Arms) -> ClaimVerdict:
     holds, words = [], []
     for name in ("sigmoid", "tanh"):
         totals = readings.total_dex(arms[name])

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from undertow.experiments.claims.wording import count, dex, mostly
-from undertow.studies.experiment import Arms, Claim, Verdict, decide
+from undertow.studies.experiment import Arms, Claim, ClaimVerdict, decide
 from undertow.trace import readings
 
 EXPLODED_ABOVE = 2.0  # dex: layer 1 gets more than a hundred times what the last hidden layer gets
 ARMS = {"relu-20": "Glorot", "relu-20-he": "He", "relu-20-above-he": "above He"}
 
 
-def _judge(arms: Arms) -> Verdict:
+def _judge(arms: Arms) -> ClaimVerdict:
     holds, words = [], []
     for arm, name in ARMS.items():
         totals = readings.total_dex(arms[arm])

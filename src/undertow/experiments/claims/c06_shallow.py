@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from undertow.experiments.claims.wording import beats, count, dex
-from undertow.studies.experiment import Arms, Claim, Verdict, decide
+from undertow.studies.experiment import Arms, Claim, ClaimVerdict, decide
 from undertow.trace import readings
 from undertow.trace.record import Trace
 
@@ -15,7 +15,7 @@ ALIKE_WITHIN = 0.1  # dex a layer
 def claim(deep: str, shallow: str) -> Claim:
     """Return the claim, decided by two arms that differ in depth alone."""
 
-    def judged(arms: Arms) -> Verdict:
+    def judged(arms: Arms) -> ClaimVerdict:
         return _judge(arms[deep], arms[shallow])
 
     return Claim(
@@ -23,7 +23,7 @@ def claim(deep: str, shallow: str) -> Claim:
     )
 
 
-def _judge(deep: Trace, shallow: Trace) -> Verdict:
+def _judge(deep: Trace, shallow: Trace) -> ClaimVerdict:
     totals = {"deep": readings.total_dex(deep), "shallow": readings.total_dex(shallow)}
     crossed = {"deep": readings.transitions(deep), "shallow": readings.transitions(shallow)}
     words = [

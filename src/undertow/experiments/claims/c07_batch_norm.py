@@ -7,7 +7,7 @@ from math import pi, sqrt
 import numpy as np
 
 from undertow.experiments.claims.wording import beats, dex
-from undertow.studies.experiment import Arms, Claim, Verdict, decide
+from undertow.studies.experiment import Arms, Claim, ClaimVerdict, decide
 from undertow.trace import readings
 
 # What a ReLU layer behind batch normalisation multiplies the gradient by, for a large batch and a
@@ -18,7 +18,7 @@ RELU_GROWTH = sqrt(pi / (pi - 1))
 def claim(*pairs: tuple[str, str, str], growth_of: str | None = None) -> Claim:
     """Return the claim, decided by (name, arm without, arm with); `growth_of` is a ReLU arm."""
 
-    def judged(arms: Arms) -> Verdict:
+    def judged(arms: Arms) -> ClaimVerdict:
         holds, words = [], []
         for name, without, with_ in pairs:
             totals = [readings.total_dex(arms[arm]) for arm in (without, with_)]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from undertow.experiments.claims.wording import dex, mostly
-from undertow.studies.experiment import Arms, Claim, Verdict, decide
+from undertow.studies.experiment import Arms, Claim, ClaimVerdict, decide
 from undertow.trace import readings
 
 NEEDLESS = 0.05  # a smaller share of derivatives at 0 would bear the claim out
 
 
-def _judge(arms: Arms) -> Verdict:
+def _judge(arms: Arms) -> ClaimVerdict:
     # A slope under 5 % of the largest is, for ReLU, a slope of 0.
     zero = readings.hidden(arms["relu"], "saturated_fraction")[:, 0].mean(1)
     slopes = readings.hidden(arms["relu"], "slope_rms")[:, 0, 1:]

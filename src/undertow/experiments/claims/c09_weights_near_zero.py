@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from undertow.experiments.claims.wording import mostly
-from undertow.studies.experiment import Arms, Claim, Verdict, decide
+from undertow.studies.experiment import Arms, Claim, ClaimVerdict, decide
 from undertow.trace import readings
 
 SHRUNK_BELOW = 0.9  # of their norm at the start
 
 
-def _judge(arms: Arms) -> Verdict:
+def _judge(arms: Arms) -> ClaimVerdict:
     norms = readings.hidden(arms["baseline"], "weight_norm")
     share = norms[:, -1] / norms[:, 0]
     shrunk = share.mean(1) < SHRUNK_BELOW

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from undertow.experiments.claims.wording import beats, number
-from undertow.studies.experiment import Arms, Claim, Verdict, decide
+from undertow.studies.experiment import Arms, Claim, ClaimVerdict, decide
 from undertow.trace import readings
 
 PUBLISHED = (0.6793, 0.5734, 0.4095, 0.4257)  # at the ends of the four stages, one network
 
 
-def _judge(arms: Arms) -> Verdict:
+def _judge(arms: Arms) -> ClaimVerdict:
     trace = arms["layer-wise"]
     ends = readings.stage_ends(trace, "test_accuracy")
     baseline = readings.test_accuracy(arms["baseline"])

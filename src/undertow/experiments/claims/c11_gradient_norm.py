@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from undertow.experiments.claims.wording import count, median, mostly
-from undertow.studies.experiment import Arms, Claim, Verdict, decide
+from undertow.studies.experiment import Arms, Claim, ClaimVerdict, decide
 from undertow.trace import readings
 
 ARMS = {"gradient-norm": "as published", "gradient-unit": "to a norm of 1"}
 
 
-def _judge(arms: Arms) -> Verdict:
+def _judge(arms: Arms) -> ClaimVerdict:
     holds, words = [], []
     for arm, name in ARMS.items():
         stuck = readings.is_stuck(arms[arm])

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from undertow.experiments.claims.wording import number
-from undertow.studies.experiment import Arms, Claim, Verdict, decide
+from undertow.studies.experiment import Arms, Claim, ClaimVerdict, decide
 from undertow.trace import readings
 
 CEILING = 0.25  # the sigmoid's largest slope
 NEEDLESS = 0.05  # a smaller share at the edges explains nothing
 
 
-def _judge(arms: Arms) -> Verdict:
+def _judge(arms: Arms) -> ClaimVerdict:
     plain, normalised = arms["sigmoid"], arms["sigmoid-batch-norm"]
     at_edges = float(readings.hidden(plain, "saturated_fraction")[:, 0].mean())
     spreads = [

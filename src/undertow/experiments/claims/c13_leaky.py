@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from undertow.experiments.claims.wording import beats, count
-from undertow.studies.experiment import Arms, Claim, Verdict, decide
+from undertow.studies.experiment import Arms, Claim, ClaimVerdict, decide
 from undertow.trace import readings
 
 
-def _judge(arms: Arms) -> Verdict:
+def _judge(arms: Arms) -> ClaimVerdict:
     words, holds, stuck = [], [], []
     for step, suffix in (("good", ""), ("too large", "-large-step")):
         plain, leaky = arms["relu" + suffix], arms["leaky-relu" + suffix]

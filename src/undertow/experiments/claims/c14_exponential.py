@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from undertow.experiments.claims.wording import beats, dex, median, mostly
-from undertow.studies.experiment import Arms, Claim, Verdict, decide
+from undertow.studies.experiment import Arms, Claim, ClaimVerdict, decide
 from undertow.trace import readings
 
 
-def _judge(arms: Arms) -> Verdict:
+def _judge(arms: Arms) -> ClaimVerdict:
     holds, words = [], []
     for name in ("sigmoid", "tanh"):
         deltas = readings.hidden(arms[f"{name}-20"], "delta_norm")[:, 0]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from undertow.experiments.claims.wording import beats, number
-from undertow.studies.experiment import Arms, Claim, Verdict, decide
+from undertow.studies.experiment import Arms, Claim, ClaimVerdict, decide
 from undertow.trace import readings
 
 HARDLY = 0.1  # a tenth of the last hidden layer's relative change
 ARMS = {"SGD": "baseline", "Adam": "adam-only"}
 
 
-def _judge(arms: Arms) -> Verdict:
+def _judge(arms: Arms) -> ClaimVerdict:
     holds, words = [], []
     for optimizer, arm in ARMS.items():
         steps = readings.hidden(arms[arm], "update_norm").astype(np.float64)

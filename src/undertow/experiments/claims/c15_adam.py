@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from undertow.experiments.claims.wording import beats, chance, count
-from undertow.studies.experiment import Arms, Claim, Verdict, decide
+from undertow.studies.experiment import Arms, Claim, ClaimVerdict, decide
 from undertow.trace import readings
 
 
-def _judge(arms: Arms) -> Verdict:
+def _judge(arms: Arms) -> ClaimVerdict:
     sgd, adam = arms["baseline"], arms["adam-only"]
     accuracies = [readings.test_accuracy(trace) for trace in (adam, sgd)]
     better = beats(*accuracies)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
-class Reading(NamedTuple):
+class Taps(NamedTuple):
     """Which positions of the layer below each position of a layer reads.
 
     Fields
@@ -25,17 +25,17 @@ class Reading(NamedTuple):
     pooled: Array | None = None
 
 
-def flattened(positions: int, pooled: Array | None = None) -> Reading:
+def flattened(positions: int, pooled: Array | None = None) -> Taps:
     """Return how a fully connected layer reads a picture: one position, which reads all.
 
     >>> flattened(3).places.ravel()
     array([0, 1, 2])
     """
     taps = positions if pooled is None else len(pooled)
-    return Reading(positions, np.arange(taps)[:, None], pooled)
+    return Taps(positions, np.arange(taps)[:, None], pooled)
 
 
-def read(kernel: Array, reading: Reading | None) -> Array:
+def read(kernel: Array, reading: Taps | None) -> Array:
     """Average a covariance of what is read over the taps of a layer.
 
     >>> read(np.diag([1.0, 3.0]), flattened(2))
@@ -66,7 +66,7 @@ def read(kernel: Array, reading: Reading | None) -> Array:
     return _flat(shares / len(reading.places))
 
 
-def returned(kernel: Array, reading: Reading | None) -> Array:
+def returned(kernel: Array, reading: Taps | None) -> Array:
     """Send a covariance of deltas back to the positions that were read: the adjoint of `read`.
 
     >>> returned(np.array([[4.0]]), flattened(2))

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from undertow.activations.activation import Activation, find
 from undertow.errors import SpecError
 from undertow.theory.arguments import at_least_zero, whole
-from undertow.theory.batch.convolutions import Reading, read, returned
+from undertow.theory.batch.convolutions import Taps, read, returned
 from undertow.theory.batch.normalised_kernels import directions, normalised_delta, normalised_kernel
 from undertow.theory.batch.output_errors import output_error
 from undertow.theory.batch.skips import Sums
@@ -67,7 +67,7 @@ def batch_gradients(
     skips: Sequence[tuple[int, int]] = (),
     branch_scale: float = 1.0,
     taken_off: float = 0.0,
-    readings: Sequence[Reading | None] | None = None,
+    readings: Sequence[Taps | None] | None = None,
     samples: int = 1000,
     tolerance: float = TOLERANCE,
 ) -> BatchGradients:

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -146,7 +146,7 @@ def _refuse_foreign(path: Path) -> None:
 
 
 @contextmanager
-def one_line(path: Path) -> Iterator[None]:
+def one_line(path: Path) -> Generator[None]:
     """Turn SQLite's errors into one line of ours."""
     try:
         yield
@@ -168,7 +168,7 @@ def one_line(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def intact(path: Path) -> Iterator[None]:
+def intact(path: Path) -> Generator[None]:
     """Turn what damaged content raises, as it is decoded, into one line of ours."""
     try:
         yield

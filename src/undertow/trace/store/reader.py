@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -77,7 +77,7 @@ class Store:
             " (SELECT coalesce(sum(seconds), 0) FROM shards WHERE run = id AND finished) "
             "FROM runs ORDER BY created, rowid"
         )
-        found = []
+        found: list[Run] = []
         for run, name, state, created, host, pid, born, header, done, seconds in rows:
             alive = state != "running" or is_alive(Process(host, pid, born))
             with intact(self.path):
@@ -256,7 +256,7 @@ class Store:
             return self._connection.execute(query, values).fetchall()
 
     @contextmanager
-    def at_once(self) -> Iterator[None]:
+    def at_once(self) -> Generator[None]:
         """Write all that is written inside, or none of it.
 
         Flush writers before: what they hold would be rolled back with the rest, and not come again.
@@ -269,7 +269,7 @@ class Store:
                 self._at_once = False
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self) -> Generator[sqlite3.Connection]:
         if self._at_once:  # which commits
             yield self._connection
             return

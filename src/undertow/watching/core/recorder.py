@@ -30,7 +30,7 @@ WAITING = 1000  # rows that wait for the store at most
 ARRAY = 120  # bytes of an array or a number beside what it holds
 
 
-class Row(NamedTuple):
+class StepRow(NamedTuple):
     """One recorded step: an array [layers] or a number for each variable."""
 
     step: int
@@ -61,7 +61,7 @@ class Recorder:
         self.bytes = 0  # of what was put
         self.count = 0  # rows that were put
         self._sizes: dict[tuple[str, ...], int] = {}  # of rows, by what they hold
-        self._rows: deque[Row] = deque()
+        self._rows: deque[StepRow] = deque()
         self._packed: list[Chunk] = []
         self._events: deque[Event] = deque()
         self._lost: list[int] = []
@@ -80,7 +80,7 @@ class Recorder:
                 self._pool.shutdown()
                 raise
 
-    def put(self, row: Row) -> None:
+    def put(self, row: StepRow) -> None:
         """Take a row; never waits."""
         self.count += 1
         if not self._pool:
@@ -120,7 +120,7 @@ class Recorder:
             self._pool.shutdown()
             self._closed = True
 
-    def trace(self, last: Sequence[Row] = ()) -> Trace:
+    def trace(self, last: Sequence[StepRow] = ()) -> Trace:
         """Return the run as far as it is recorded, and `last`, which is not yet put."""
         if self._pool is None:
             chunks = [*self._packed, *self._chunks([*self._rows, *last])]
@@ -142,7 +142,7 @@ class Recorder:
             (*kept_events, *events, *_lost_event(lost)),
         )
 
-    def _size(self, row: Row) -> int:
+    def _size(self, row: StepRow) -> int:
         kind = tuple(row.values)
         if kind not in self._sizes:
             self._sizes[kind] = row.size
@@ -198,7 +198,7 @@ class Recorder:
             self._warn(error)
         self._writer.store.close()
 
-    def _chunks(self, rows: Iterable[Row]) -> list[Chunk]:
+    def _chunks(self, rows: Iterable[StepRow]) -> list[Chunk]:
         """Join rows into one chunk; NaN where a row lacks what another has."""
         rows = list(rows)
         if not rows:

@@ -30,7 +30,7 @@ OUTPUTS = 3  # of a module, that are looked at: an LSTM has so many
 FAR = 16  # nodes that are looked at, between a layer and the activation before it
 
 
-class Call:
+class LayerCall:
     """One call of one layer; `order` counts all, `number` those that one pass came back to."""
 
     __slots__ = (
@@ -56,14 +56,14 @@ class Call:
         self.scale = 1.0  # of the loss, by mixed precision, when the delta came
         self.packed = _packed()
 
-    def come_back(self, delta: Number) -> Call:
+    def come_back(self, delta: Number) -> LayerCall:
         """Return the call with its delta; after a second backward pass through it a second call."""
         found = self if self.delta is None else copy(self)
         found.delta = delta
         return found
 
 
-class Calls:
+class LayerCalls:
     """Watches the layers' calls while attached.
 
     `began` is called at the first sign of each backward pass; `take` then hands over the calls
@@ -82,9 +82,9 @@ class Calls:
         self._always = always  # in eval mode and under a probe too
         self._model, self._modules, self._guard, self._began = model, modules, guard, began
         self._handles: list[Any] = []
-        self._producers: dict[int, Call] = {}  # by the number of the node that made the output
+        self._producers: dict[int, LayerCall] = {}  # by the number of the node that made the output
         self._looked_at: set[int] = set()
-        self._passed: dict[Call, tuple[int, Number]] = {}
+        self._passed: dict[LayerCall, tuple[int, Number]] = {}
         self._order = 0
         self.unseen: dict[int, str] = {}
         self.input_norm: Number | None = None
@@ -116,7 +116,7 @@ class Calls:
         self._handles.clear()
         self._forget_step()
 
-    def take(self) -> list[Call]:
+    def take(self) -> list[LayerCall]:
         """Return the calls that the backward pass which ends now came through."""
         if not self._handles:
             return []
@@ -155,7 +155,7 @@ class Calls:
         if self._order == 0 and given is not None and given.is_floating_point():
             self.input_norm, self.input_size = norm(given), given.numel()
             self.batch_size = len(given) if given.dim() else 1
-        call = Call(place, self._order, found)
+        call = LayerCall(place, self._order, found)
         self._order += 1
         if given is not None and given.is_floating_point() and _may_be_bad(call.output_norm):
             call.input_norm = norm(given)
@@ -163,7 +163,7 @@ class Calls:
         for rank, each in enumerate(outputs[:OUTPUTS]):
             each.register_hook(partial(self._guard.run, self._came_back, call, rank))
 
-    def _came_back(self, call: Call, rank: int, delta: Tensor | None) -> None:
+    def _came_back(self, call: LayerCall, rank: int, delta: Tensor | None) -> None:
         if delta is None or functorch.is_batchedtensor(delta) or _is_many(delta):
             return
         self._began()
@@ -199,7 +199,7 @@ class Calls:
                 unit_dim = self._modules[call.layer].unit_dim
                 call.slopes = slopes(curve, node, unit_dim)
 
-    def _producer(self, node: Node) -> Call | None:
+    def _producer(self, node: Node) -> LayerCall | None:
         """Return the call whose output an activation's node reads, if it is a layer's."""
         node = node.next_functions[0][0]
         while node is not None and _number(node) not in self._producers:

@@ -17,7 +17,7 @@ from undertow.watching.torch import layers as layers_module
 from undertow.watching.torch import rows, units
 from undertow.watching.torch.distributed import resharded, several_processes, shares
 from undertow.watching.torch.hooks import Guard
-from undertow.watching.torch.layer_calls import Call, Calls
+from undertow.watching.torch.layer_calls import LayerCall, LayerCalls
 from undertow.watching.torch.nonfinite_origin import origin
 from undertow.watching.torch.norms import numbers
 from undertow.watching.torch.updates import Updates
@@ -78,7 +78,7 @@ class Instruments:
         # One column more than there are parameters, always NaN: weights, changes, their errors.
         self._table = np.full((3, len(self.parameters) + 1), np.nan)
         self._weights, self._updates = self._table[0], self._table[1:]
-        self.calls = Calls(model, self.modules, guard, self.gradients.queue)
+        self.calls = LayerCalls(model, self.modules, guard, self.gradients.queue)
         self.updates = Updates(self.parameters)
         self._sizes = np.array([*(max(each.numel(), 1) for each in self.parameters), 1])
         double = any(each.dtype == torch.float64 for each in self.parameters)
@@ -87,7 +87,7 @@ class Instruments:
 
     def begin_step(self) -> None:
         """Forget the step before."""
-        self.kept: list[Call] = []
+        self.kept: list[LayerCall] = []
         self.passes = 0  # backward passes
         self._done: set[int] = set()
         self._weighed: list[int] = []
@@ -264,7 +264,7 @@ class Instruments:
             self._last_owners = frozenset(self.owner[place] for place in reached)
         return self._last_owners
 
-    def _owner_of(self, call: Call) -> int:
+    def _owner_of(self, call: LayerCall) -> int:
         return self._layer_owner[call.layer]
 
     def _owners(self, optimizers: Sequence[Any]) -> list[int]:

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from undertow.watching.core.origin import Origin
-from undertow.watching.torch.layer_calls import Call
+from undertow.watching.torch.layer_calls import LayerCall
 from undertow.watching.torch.layers import Module
 from undertow.watching.torch.norms import numbers
 
 
 def origin(
-    calls: Sequence[Call],
+    calls: Sequence[LayerCall],
     modules: Sequence[Module],
     bad_weights: set[int],
     nonfinite: np.ndarray,
@@ -62,5 +62,5 @@ def origin(
     return None
 
 
-def _is_bad(call: Call) -> bool:
+def _is_bad(call: LayerCall) -> bool:
     return call.input_norm is not None and not np.isfinite(numbers([call.input_norm])[0])

@@ -15,7 +15,7 @@ from undertow.trace.record import Chunk, Event, Header, Trace, build, provenance
 from undertow.watching.torch import layers
 from undertow.watching.torch import rows as row
 from undertow.watching.torch.hooks import Guard, unwatched
-from undertow.watching.torch.layer_calls import Call, Calls
+from undertow.watching.torch.layer_calls import LayerCall, LayerCalls
 from undertow.watching.torch.nonfinite_origin import origin
 from undertow.watching.torch.norms import entries, norms, numbers
 from undertow.watching.torch.probe_pass import check_batch, check_loss, left_as_it_is, output_of
@@ -53,7 +53,7 @@ def probe(model: nn.Module, loss_fn: Callable[..., Tensor], batch: tuple[Any, An
     found = layers.modules(model)
     check_batch(batch)
     guard = Guard(of_probe=True)
-    calls = Calls(model, found, guard, lambda: None, always=True)
+    calls = LayerCalls(model, found, guard, lambda: None, always=True)
     held = [weight.parameter for module in found for weight in module.weights]
     parameters = [each for each in dict.fromkeys(held) if each.requires_grad]
     with left_as_it_is(model), unwatched(), torch.enable_grad():
@@ -101,7 +101,7 @@ def probe(model: nn.Module, loss_fn: Callable[..., Tensor], batch: tuple[Any, An
 
 def _origin(
     found: list[layers.Module],
-    passed: list[Call],
+    passed: list[LayerCall],
     rows: list[row.Place],
     arrays: Mapping[str, np.ndarray],
     loss: float,

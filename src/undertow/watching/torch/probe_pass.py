@@ -20,7 +20,7 @@ from undertow.watching.torch.norms import Number
 from undertow.watching.torch.path.autograd_graph import Gate
 
 
-class Call(NamedTuple):
+class ProbeCall(NamedTuple):
     """A layer's call: where its output and its input were made in the graph."""
 
     name: str
@@ -37,10 +37,10 @@ class Call(NamedTuple):
         return self.gates[0]
 
 
-class Passed(NamedTuple):
+class ForwardPass(NamedTuple):
     """A pass forward."""
 
-    calls: list[Call]
+    calls: list[ProbeCall]
     loss: Tensor
     made: float  # the number of the last node that the model made: what follows is the loss
 
@@ -76,9 +76,9 @@ def passed_forward(
     modules: Sequence[layers.Module],
     loss_fn: Callable[..., Tensor],
     batch: tuple[Any, Any],
-) -> Passed:
+) -> ForwardPass:
     """Call a model and its loss, and note each call of a layer."""
-    calls: list[Call] = []
+    calls: list[ProbeCall] = []
     in_place = cache(lambda: any(each.__dict__.get("inplace") for each in model.modules()))
     by_module = {each.module: each for each in _unparametrized(model, modules)}
 
@@ -95,7 +95,9 @@ def passed_forward(
             shape = tuple(outputs[0].shape)
             layer = by_module[module]
             calls.append(
-                Call(layer.path or type(module).__name__, layer, gates, shape, source, read, [])
+                ProbeCall(
+                    layer.path or type(module).__name__, layer, gates, shape, source, read, []
+                )
             )
         return kept
 
@@ -112,15 +114,17 @@ def passed_forward(
             handle.remove()
     check_loss(loss)
     ends = [each.grad_fn for each in tensors(output) if each.grad_fn is not None]
-    return Passed(calls, loss, max((end._sequence_nr() for end in ends), default=math.inf))
+    return ForwardPass(calls, loss, max((end._sequence_nr() for end in ends), default=math.inf))
 
 
-def used(calls: Sequence[Call], read: Collection[tuple[Node, int]], root: Node) -> list[Call]:
+def used(
+    calls: Sequence[ProbeCall], read: Collection[tuple[Node, int]], root: Node
+) -> list[ProbeCall]:
     """Return the calls that the loss comes from, each with the gate of the output that it uses.
 
     Where a module gives out what a layer in it has made, that layer counts.
     """
-    found: dict[Gate, Call] = {}
+    found: dict[Gate, ProbeCall] = {}
     counts: dict[str, int] = {}
     for call in calls:
         gates = [gate for gate in call.gates if gate in read or gate.node is root]
@@ -129,7 +133,7 @@ def used(calls: Sequence[Call], read: Collection[tuple[Node, int]], root: Node) 
         name, count = call.name, counts.get(call.name, 0) + 1
         counts[name] = count
         name += f"#{count}" if count > 1 else ""
-        found[gates[0]] = Call(name, call.module, gates, *call[3:])
+        found[gates[0]] = ProbeCall(name, call.module, gates, *call[3:])
     return list(found.values())
 
 

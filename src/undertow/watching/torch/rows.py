@@ -10,7 +10,7 @@ import torch
 
 from undertow.trace.record import Layer
 from undertow.watching.torch.activation_nodes import SATURATED, Slopes
-from undertow.watching.torch.layer_calls import Call
+from undertow.watching.torch.layer_calls import LayerCall
 from undertow.watching.torch.layers import Module
 from undertow.watching.torch.norms import numbers
 
@@ -36,7 +36,7 @@ class Passes(NamedTuple):
     is_finite: bool
 
 
-def places(modules: Sequence[Module], calls: Iterable[Call]) -> list[Place]:
+def places(modules: Sequence[Module], calls: Iterable[LayerCall]) -> list[Place]:
     """List the trace's layers: in the order in which they were first called, the rest as found."""
     first: dict[Key, int] = {}
     for call in calls:
@@ -55,7 +55,7 @@ def places(modules: Sequence[Module], calls: Iterable[Call]) -> list[Place]:
 
 
 def layers(
-    modules: Sequence[Module], rows: Sequence[Place], calls: Sequence[Call]
+    modules: Sequence[Module], rows: Sequence[Place], calls: Sequence[LayerCall]
 ) -> tuple[Layer, ...]:
     """Describe the trace's layers."""
     activations = {(call.layer, call.number): call.slopes.name for call in calls if call.slopes}
@@ -72,7 +72,7 @@ def layers(
     return tuple(found)
 
 
-def passes(calls: Sequence[Call]) -> Passes:
+def passes(calls: Sequence[LayerCall]) -> Passes:
     """Add up the calls of a step."""
     places: dict[Key, int] = {}
     at = np.array(

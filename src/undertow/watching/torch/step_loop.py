@@ -19,7 +19,7 @@ from undertow.trace.record import Event, Trace
 from undertow.watching.core import words
 from undertow.watching.core.alarms import Alarms
 from undertow.watching.core.log import LOG
-from undertow.watching.core.recorder import Recorder, Row
+from undertow.watching.core.recorder import Recorder, StepRow
 from undertow.watching.core.schedule import TIMED, Schedule
 from undertow.watching.torch import watched_optimizers
 from undertow.watching.torch.clock import Clock
@@ -73,7 +73,7 @@ class Watch:
         self._force = False  # to record the next step whatever is due, whole
         self._quiet = 0  # steps that may pass before there is anything to do
         self._stepped: set[int] = set()
-        self._row: Row | None = None
+        self._row: StepRow | None = None
         self._closed = False
         self._lockstep = Lockstep(self._instruments, self._guard)
         self._recorder = Recorder(
@@ -307,7 +307,7 @@ class Watch:
             self._clock.detach()
 
     @np.errstate(all="ignore")  # NaN and Inf are what we look for
-    def _measured(self, *, skipped: bool) -> Row:
+    def _measured(self, *, skipped: bool) -> StepRow:
         instruments, step = self._instruments, self._step
         self._force = False
         if not instruments.rows:
@@ -328,7 +328,7 @@ class Watch:
             self._unseen = instruments.unseen()
             if self._unseen:
                 LOG.warning(words.unseen_line(self._unseen, len(instruments.modules)))
-        return Row(step, self._logged.epoch, values)
+        return StepRow(step, self._logged.epoch, values)
 
     def _look(self, step: int) -> None:
         look = self._alarms.look(
@@ -375,7 +375,7 @@ class Watch:
     def _note(self, kind: str, detail: str, step: int | None = None) -> None:
         self._recorder.note(Event(kind, self._step if step is None else step, None, 0, detail))
 
-    def _with_log(self, row: Row) -> Row:
+    def _with_log(self, row: StepRow) -> StepRow:
         row.values.update(self._logged.of_last())
         return row
 

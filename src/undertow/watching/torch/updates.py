@@ -22,7 +22,7 @@ WHOLE = 4096
 DRAWN = 1024
 
 
-class Plan(NamedTuple):
+class UpdatePlan(NamedTuple):
     """Which entries of some parameters are compared, one parameter after the other."""
 
     drawn: list[Tensor | None]  # places in each flattened parameter; None for all
@@ -38,7 +38,7 @@ class Updates:
         self._parameters = parameters
         # A generator of its own: the random numbers of the training stay as they are.
         self._generator = torch.Generator().manual_seed(0)
-        self._plans: dict[tuple[int, ...], Plan] = {}
+        self._plans: dict[tuple[int, ...], UpdatePlan] = {}
         self._before: dict[tuple[int, ...], np.ndarray] = {}  # by the parameters' places
 
     @torch.no_grad()
@@ -71,7 +71,7 @@ class Updates:
             return _array(torch.cat(parts))
         return np.concatenate([_array(part) for part in parts])
 
-    def _plan(self, places: Sequence[int]) -> Plan:
+    def _plan(self, places: Sequence[int]) -> UpdatePlan:
         here = [local(self._parameters[place]) for place in places]
         drawn = [None if each.numel() <= WHOLE else self._draw(each) for each in here]
         counts = np.array(
@@ -81,14 +81,14 @@ class Updates:
             ]
         )
         sizes = np.array([each.numel() for each in here])
-        return Plan(drawn, np.cumsum(counts) - counts, counts, sizes)
+        return UpdatePlan(drawn, np.cumsum(counts) - counts, counts, sizes)
 
     def _draw(self, tensor: Tensor) -> Tensor:
         drawn = torch.randint(tensor.numel(), (DRAWN,), generator=self._generator)
         return drawn.to(tensor.device)
 
 
-def _change(plan: Plan, change: np.ndarray) -> np.ndarray:
+def _change(plan: UpdatePlan, change: np.ndarray) -> np.ndarray:
     """Return the norms of the parameters' changes and their standard errors."""
     squares = change * change
     # The share of a process may be empty; `reduceat` would give it its neighbour's first entry.

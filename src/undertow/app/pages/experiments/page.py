@@ -19,7 +19,7 @@ from undertow.experiments import experiment, names
 from undertow.trace.store.reader import open as open_store
 
 POLL = 0.5  # seconds between two looks at the store
-MOST_NETWORKS, MOST_EPOCHS, MOST_SEED = 1_000, 1_000, 10**6  # from a page
+MOST_NETWORKS, MOST_EPOCHS_FROM_A_PAGE, MOST_SEED = 1_000, 1_000, 10**6  # from a page
 
 
 def opening(mo: Any) -> tuple[Given, Wanted, str]:
@@ -58,7 +58,10 @@ def sizes(mo: Any, study: str, began: Wanted) -> Any:
                 1, MOST_NETWORKS, value=min(value["replicates"], MOST_NETWORKS), label="networks"
             ),
             "epochs": ui.number(
-                1, MOST_EPOCHS, value=min(value["epochs"], MOST_EPOCHS), label="epochs"
+                1,
+                MOST_EPOCHS_FROM_A_PAGE,
+                value=min(value["epochs"], MOST_EPOCHS_FROM_A_PAGE),
+                label="epochs",
             ),
             "seed": ui.number(
                 0, MOST_SEED, value=min(value["seed"], MOST_SEED), label="first seed"

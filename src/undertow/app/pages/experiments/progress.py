@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from undertow.app.pages.experiments.url import Plan
+from undertow.app.pages.experiments.url import PlannedStudy
 from undertow.errors import StoreMissing
 from undertow.studies.study import Planned
 from undertow.trace.store import tail
@@ -24,7 +24,7 @@ class ArmNow(NamedTuple):
     share: float
 
 
-def progress(path: str, plan: Plan) -> list[ArmNow]:
+def progress(path: str, plan: PlannedStudy) -> list[ArmNow]:
     """Return every arm of a study as the store has it; a store that is not there has none."""
     try:
         with open_store(path) as store:

@@ -27,7 +27,7 @@ class Wanted(NamedTuple):
     seed: int = 0
 
 
-class Plan(NamedTuple):
+class PlannedStudy(NamedTuple):
     """A study ready to be trained: its runs to be, and the steps of one network of each."""
 
     experiment: Experiment
@@ -92,7 +92,7 @@ def written(wanted: Wanted, given: Given) -> str:
 
 
 @lru_cache(maxsize=16)
-def plan(wanted: Wanted, given: Given) -> Plan:
+def plan(wanted: Wanted, given: Given) -> PlannedStudy:
     """Load the data and plan the runs.
 
     Raises
@@ -105,7 +105,7 @@ def plan(wanted: Wanted, given: Given) -> Plan:
     runs = study.plan(
         found, data, replicates=wanted.replicates, epochs=wanted.epochs, seed=wanted.seed
     )
-    return Plan(found, runs, [run.task(0, *run.shards[0]).steps(data) for run in runs])
+    return PlannedStudy(found, runs, [run.task(0, *run.shards[0]).steps(data) for run in runs])
 
 
 @lru_cache(maxsize=2)

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from undertow.app.pages.experiments.progress import ArmNow
-from undertow.app.pages.experiments.url import Plan
+from undertow.app.pages.experiments.url import PlannedStudy
 from undertow.app.pages.kit import widgets
 from undertow.show import summary_text
 from undertow.show.terminal.tables import NOT_DEFINED, number
@@ -17,7 +17,12 @@ HEADINGS = ("arm", "state", "trained", "test accuracy", "95 %", "stuck", "|dE/dW
 
 
 def scene(
-    mo: Any, plan: Plan, typed: str, arms: Sequence[ArmNow], said: str, shown: Mapping[str, Any]
+    mo: Any,
+    plan: PlannedStudy,
+    typed: str,
+    arms: Sequence[ArmNow],
+    said: str,
+    shown: Mapping[str, Any],
 ) -> Any:
     """Return what is seen; `shown` is the document of the arms that are whole, empty if none is."""
     whole = [arm for arm in arms if arm.state == "finished"]

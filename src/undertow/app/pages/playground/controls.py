@@ -13,7 +13,7 @@ from typing import Any
 from undertow.app.pages.playground import url
 from undertow.spec.names import ACTIVATIONS, parse_initialisation
 from undertow.spec.toy import SHAPES
-from undertow.spec.trial import DEEPEST, MOST_EPOCHS, MOST_SEEDS, WIDEST, Trial
+from undertow.spec.trial import MOST_EPOCHS, MOST_LAYERS, MOST_SEEDS, MOST_UNITS, Trial
 
 SHAPE = ("data", "depth", "width", "act", "init", "gain", "norm", "skip")
 SHAPE_DRAWER = (
@@ -88,8 +88,8 @@ def shape(mo: Any, trial: Trial) -> dict[str, Any]:
             starts[chosen] = chosen
     return {
         "data": ui.dropdown(list(SHAPES), said["data"], label=NAMES["data"]),
-        "depth": _slider(mo, "depth", range(1, DEEPEST + 1), trial.network.depth),
-        "width": _slider(mo, "width", range(2, WIDEST + 1), trial.network.width),
+        "depth": _slider(mo, "depth", range(1, MOST_LAYERS + 1), trial.network.depth),
+        "width": _slider(mo, "width", range(2, MOST_UNITS + 1), trial.network.width),
         "act": ui.dropdown(list(ACTIVATIONS), said["act"], label=NAMES["act"]),
         "init": _menu(mo, "init", starts, chosen),
         "gain": _slider(mo, "gain", GAINS, trial.network.gain),

@@ -18,7 +18,7 @@ from undertow.remedies.on_trial import treated
 from undertow.spec.toy import ToySpec
 from undertow.spec.trial import Trial
 from undertow.studies import trial as trials
-from undertow.studies.trial import Stopped
+from undertow.studies.trial import TrialStopped
 from undertow.trace.record import Trace
 
 SECONDS = 0.25  # between two pictures of a training, at least
@@ -114,7 +114,7 @@ def _work(
             session.release()
             arms[request.remedy] = _train(session, turn, arms, request.remedy, arm, make(arm.data))
         session.publish(turn, arms)
-    except Stopped:
+    except TrialStopped:
         pass
     except UndertowError as error:
         session.publish(turn, {}, str(error))
@@ -149,4 +149,4 @@ def _train(
             session.publish(turn, {**others, name: whole}, f"epoch {epoch} of {epochs}")
             published = now
 
-    return trials.train(trial, data, receive, stop=stop)
+    return trials.train_trial(trial, data, receive, stop=stop)

@@ -11,7 +11,7 @@ from typing import Any
 from undertow.app.pages.kit import redraw, widgets
 from undertow.app.pages.kit.request import asked, given
 from undertow.app.pages.runs import store_view
-from undertow.app.pages.runs.store_view import Row
+from undertow.app.pages.runs.store_view import ListedRun
 from undertow.app.pages.runs.view import scene
 from undertow.errors import RunMissing, UndertowError
 from undertow.show.layer_profile import View
@@ -47,7 +47,7 @@ def top(mo: Any, shown: Shown) -> Any:
     return widgets.header(mo, "runs", lead)
 
 
-def rows(shown: Shown) -> list[Row]:
+def rows(shown: Shown) -> list[ListedRun]:
     """Return the list; empty where the store cannot be read, which the painter says."""
     shown.list_ = ()
     try:
@@ -62,7 +62,7 @@ def rows(shown: Shown) -> list[Row]:
     return found
 
 
-def table(mo: Any, found: Sequence[Row], shown: Shown) -> Any:
+def table(mo: Any, found: Sequence[ListedRun], shown: Shown) -> Any:
     """Return the list as a table in which runs are picked, those that are looked at already."""
     ids = [row.run.id for row in found]
     return mo.ui.table(
@@ -117,7 +117,7 @@ def _follow(mo: Any, shown: Shown, picked: int, view: View, renew: Callable[[], 
         redraw.wait(painter, max(POLL, spent / SHARE - spent))
 
 
-def _cells(row: Row) -> dict[str, Any]:
+def _cells(row: ListedRun) -> dict[str, Any]:
     run = row.run
     return {
         "run": run.id,

@@ -16,7 +16,7 @@ from undertow.trace.store.reader import open as open_store
 MOST = 8_000_000  # packed bytes of a run that are read: drawing more than that takes seconds
 
 
-class Row(NamedTuple):
+class ListedRun(NamedTuple):
     """A run in the list, and the last recorded step."""
 
     run: Run
@@ -31,10 +31,10 @@ class Looked(NamedTuple):
     behind: int
 
 
-def listed(path: str) -> list[Row]:
+def listed(path: str) -> list[ListedRun]:
     """Return the runs of a store, the newest first."""
     with open_store(path) as store:
-        return [Row(run, tail.last_step(store, run.id)) for run in reversed(store.runs())]
+        return [ListedRun(run, tail.last_step(store, run.id)) for run in reversed(store.runs())]
 
 
 def chosen(path: str, names: Sequence[str]) -> list[str]:

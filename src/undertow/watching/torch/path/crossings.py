@@ -14,7 +14,7 @@ from undertow.watching.torch.norms import as_float, norm
 from undertow.watching.torch.path import autograd_graph, node_kinds
 from undertow.watching.torch.path.autograd_graph import Gate, Graph, Stride
 from undertow.watching.torch.probe_pass import (
-    Call,
+    ProbeCall,
 )
 
 NOTHING = 0.0  # came
@@ -35,12 +35,12 @@ class Walked(NamedTuple):
     way: Graph  # all nodes that are listened to
 
 
-class Plan(NamedTuple):
+class KnownGraph(NamedTuple):
     """What is known of the graph before a gradient comes back."""
 
     whole: Graph
     readers: Readers
-    calls: Sequence[Call]
+    calls: Sequence[ProbeCall]
     norms: Mapping[Node, int]  # nodes in a normalisation of several operations -> its call
     made: float  # the number of the model's last node
 
@@ -59,10 +59,10 @@ def handed(walked: Walked) -> Callable[[Node, int], float]:
 
 def crossings(
     strides: Sequence[Stride],
-    hidden: Sequence[Call],
+    hidden: Sequence[ProbeCall],
     walked: Walked,
     known: node_kinds.Known,
-    plan: Plan,
+    plan: KnownGraph,
 ) -> tuple[list[Crossing], dict[str, str]]:
     """Name what lies along a way, and the activation after each of its layers."""
     by_gate = {call.gate: call for call in hidden}
@@ -88,7 +88,7 @@ def crossings(
     return found, activations
 
 
-def _rows(strides: Sequence[Stride], by_gate: Mapping[Gate, Call]) -> list[str]:
+def _rows(strides: Sequence[Stride], by_gate: Mapping[Gate, ProbeCall]) -> list[str]:
     """Return to the gain of which layer each stride belongs: the next one on the way."""
     rows, name = [], ""
     for stride in reversed(strides):
@@ -101,7 +101,7 @@ def _rows(strides: Sequence[Stride], by_gate: Mapping[Gate, Call]) -> list[str]:
 class _Joining:
     """Tells how the other readers of a tensor come together with the way again."""
 
-    def __init__(self, strides: Sequence[Stride], plan: Plan) -> None:
+    def __init__(self, strides: Sequence[Stride], plan: KnownGraph) -> None:
         self._strides, self._plan = strides, plan
 
     def __call__(
@@ -146,7 +146,7 @@ class _Joining:
 class _Naming:
     """Tells what a step of the way crosses."""
 
-    def __init__(self, walked: Walked, known: node_kinds.Known, plan: Plan) -> None:
+    def __init__(self, walked: Walked, known: node_kinds.Known, plan: KnownGraph) -> None:
         self._walked, self._known, self._plan = walked, known, plan
 
     @cached_property

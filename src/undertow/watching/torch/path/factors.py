@@ -25,10 +25,10 @@ from undertow.watching.torch.layer_calls import is_compiled
 from undertow.watching.torch.norms import as_float, norm, norms, numbers
 from undertow.watching.torch.path import autograd_graph, node_kinds
 from undertow.watching.torch.path.autograd_graph import Graph
-from undertow.watching.torch.path.crossings import NOTHING, Plan, Walked, crossings, handed
+from undertow.watching.torch.path.crossings import NOTHING, KnownGraph, Walked, crossings, handed
 from undertow.watching.torch.path.weight_gradients import weight_gradients
 from undertow.watching.torch.probe_pass import (
-    Call,
+    ProbeCall,
     check_batch,
     left_as_it_is,
     passed_forward,
@@ -72,7 +72,7 @@ def way_back(model: nn.Module, loss_fn: Callable[..., Tensor], batch: tuple[Any,
         if first is None:
             raise SpecError(TOO_SHORT)
         way = autograd_graph.between(behind, last.gate.node, first.gate.node)
-        plan = Plan(whole, readers, calls, _norms_of_several(calls, way), made)
+        plan = KnownGraph(whole, readers, calls, _norms_of_several(calls, way), made)
         walked, handles = _listen(way, plan)
         handles += [
             call.gate.node.register_prehook(partial(_delta_comes, call))
@@ -128,7 +128,7 @@ def _whole(loss: Tensor) -> Graph:
     return whole
 
 
-def _hidden(calls: Sequence[Call], whole: Graph) -> list[Call]:
+def _hidden(calls: Sequence[ProbeCall], whole: Graph) -> list[ProbeCall]:
     """Return the calls whose output another layer reads: the others are the network's outputs."""
     behind_another: set[Node] = set()
     above = {call.gate.node for call in calls}
@@ -141,7 +141,7 @@ def _hidden(calls: Sequence[Call], whole: Graph) -> list[Call]:
     return hidden
 
 
-def _norms_of_several(calls: Sequence[Call], way: Graph) -> dict[Node, int]:
+def _norms_of_several(calls: Sequence[ProbeCall], way: Graph) -> dict[Node, int]:
     """Return the nodes of normalisations that are made of several operations."""
     found: dict[Node, int] = {}
     for number, call in enumerate(calls):
@@ -152,7 +152,7 @@ def _norms_of_several(calls: Sequence[Call], way: Graph) -> dict[Node, int]:
     return found
 
 
-def _listen(way: Graph, plan: Plan) -> tuple[Walked, list[Any]]:
+def _listen(way: Graph, plan: KnownGraph) -> tuple[Walked, list[Any]]:
     """Put a hook on each node, for the one backward pass to come."""
     walked, handles = Walked({}, {}, {}, {}, way), []
 
@@ -196,11 +196,11 @@ def _weight_norms(weights: Iterable[Tensor]) -> node_kinds.Known:
     return dict(zip(keys, norms(plain), strict=True))
 
 
-def _delta_comes(call: Call, deltas: Sequence[Tensor | None]) -> None:
+def _delta_comes(call: ProbeCall, deltas: Sequence[Tensor | None]) -> None:
     delta = deltas[call.gate.number]
     if delta is not None:
         call.delta.append(norm(delta))
 
 
-def _is_norm(call: Call) -> bool:
+def _is_norm(call: ProbeCall) -> bool:
     return NORM_WORD in type(call.module.module).__name__.lower()

@@ -9,12 +9,12 @@ from torch import Tensor
 
 from undertow.trace.gradient_path import WeightGradient
 from undertow.watching.torch.norms import as_float, norms
-from undertow.watching.torch.path.crossings import Plan
-from undertow.watching.torch.path.input_patches import readings
+from undertow.watching.torch.path.crossings import KnownGraph
+from undertow.watching.torch.path.input_patches import input_sizes
 
 
 def weight_gradients(
-    plan: Plan, weights: Sequence[Tensor], grads: Sequence[Tensor | None]
+    plan: KnownGraph, weights: Sequence[Tensor], grads: Sequence[Tensor | None]
 ) -> Iterator[WeightGradient]:
     """Yield what makes the gradient of each weight that is used once, by one call."""
     by_id = zip(map(id, weights), grads, strict=True)
@@ -36,7 +36,7 @@ def weight_gradients(
             if is_own and weight in sizes and used[weight] == reads.get(weight) == 1:
                 once.append((call, sizes[weight]))
                 read.append((module, call.input, call.shape))
-    for (call, size), found in zip(once, readings(read), strict=True):
+    for (call, size), found in zip(once, input_sizes(read), strict=True):
         if found:
             grad, delta = as_float(size), as_float(call.delta[0])
             yield WeightGradient(call.name, grad, delta, found.size, found.rows)
