@@ -8,12 +8,14 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).resolve().parent.parent / "src" / "undertow"
+TESTS = Path(__file__).resolve().parent
+SOURCE = TESTS.parent / "src" / "undertow"
 
 # From the top of the list down; a room imports only from rooms above it.
 ROOMS = [
@@ -54,6 +56,14 @@ LONGEST = 400
 LARGEST = 0.15  # of all lines, in one room
 # Rooms whose files are found by walking the folder: adding one must not need another edit.
 DISCOVERED = {"diagnosis/rules", "experiments/claims"}
+# Names with an underscore that a test may use: they are public, or not ours to make public.
+OPEN = {"_asdict", "_fields", "_make", "_replace"}  # of a NamedTuple
+OPEN |= {"_backward_hooks", "_forward_hooks", "_forward_pre_hooks"}  # of torch
+OPEN |= {"_post_accumulate_grad_hooks", "_version"}  # of torch
+OPEN |= {"_opener", "_exit"}  # of urllib.request, of os
+# What takes the name of an attribute as a string: builtins, pytest's and unittest's patching.
+REACHES = {"delattr", "getattr", "hasattr", "setattr", "attrgetter", "patch", "object"}
+PATH = re.compile(r"[A-Za-z_][\w.]*")
 
 
 def imported(path: Path) -> Iterator[str]:
@@ -129,6 +139,58 @@ def left_out(source: Path) -> list[str]:
             if path.stem not in words and where not in DISCOVERED:
                 found.append(path.relative_to(source).as_posix())
     return found
+
+
+def private(path: str) -> bool:
+    """Tell whether a dotted path has a name in it with one leading underscore."""
+    return any(re.match("_[^_]", part) and part not in OPEN for part in path.split("."))
+
+
+def own(tree: ast.AST) -> set[str]:
+    """Names that a program's classes give to themselves."""
+    nodes = list(ast.walk(tree))
+    methods = {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+    stored = [node for node in nodes if isinstance(node, ast.Attribute | ast.Name)]
+    stored = [node for node in stored if isinstance(node.ctx, ast.Store)]
+    return methods | {node.attr if isinstance(node, ast.Attribute) else node.id for node in stored}
+
+
+def reached(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Every private name that a program reads, imports or patches, with its line.
+
+    What its own classes have of `self` or `cls` is no fault. A program of several lines in a
+    string, to be run by another process, is looked into as well.
+    """
+    names_of_its_own = own(tree)
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(ast.Name("self" | "cls"), name) if name in names_of_its_own:
+                pass
+            case ast.Attribute(attr=name) if private(name):
+                yield node.lineno, name
+            case ast.Import(names) | ast.ImportFrom(names=names):
+                paths = [alias.name for alias in names]
+                if isinstance(node, ast.ImportFrom):
+                    paths.append(node.module or "")
+                yield from ((node.lineno, path) for path in paths if private(path))
+            case ast.Call(ast.Name(called) | ast.Attribute(attr=called), arguments, keywords):
+                values = [*arguments, *(keyword.value for keyword in keywords)]
+                words = [word.value for word in values if isinstance(word, ast.Constant)]
+                paths = [word for word in words if isinstance(word, str) and PATH.fullmatch(word)]
+                if called in REACHES:
+                    yield from ((node.lineno, path) for path in paths if private(path))
+            case ast.Constant(str(text)) if "import " in text and "\n" in text:
+                with suppress(SyntaxError):
+                    yield from ((node.lineno, name) for _, name in reached(ast.parse(text)))
+
+
+def reaches(tests: Path) -> list[str]:
+    """Name the lines of tests that reach into what is private."""
+    return [
+        f"{path.relative_to(tests).as_posix()}:{line} reaches {name}"
+        for path in sorted(tests.rglob("*.py"))
+        for line, name in sorted(reached(ast.parse(path.read_text())))
+    ]
 
 
 def rooms(source: Path) -> Counter[str]:
@@ -211,6 +273,51 @@ def test_the_check_of_sizes_can_fail(tmp_path: Path):
 def test_no_file_is_too_long():
     lengths = {path.name: len(path.read_text().splitlines()) for path in SOURCE.rglob("*.py")}
     assert {name: length for name, length in lengths.items() if length > LONGEST} == {}
+
+
+def test_no_test_reaches_into_what_is_private():
+    assert reaches(TESTS) == []
+
+
+PROGRAM = "\n".join(["import undertow", "undertow.open('a')._all('SELECT 1')"])
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("w._guard.failure", "_guard"),
+        ("self.watch._guard", "_guard"),
+        ("self._guard", "_guard"),
+        ("from undertow.trace.store.reader import _chunks", "_chunks"),
+        ("from undertow.trace._store import reader", "undertow.trace._store"),
+        ("import undertow._trace", "undertow._trace"),
+        ("monkeypatch.setattr(estimate, '_kind', None)", "_kind"),
+        ("mock.patch('undertow.studies.estimate._kind')", "undertow.studies.estimate._kind"),
+        ("mock.patch.object(estimate, attribute='_kind')", "_kind"),
+        ("getattr(store, '_all')('SELECT 1')", "_all"),
+        (f"PROGRAM = {PROGRAM!r}", "_all"),
+    ],
+)
+def test_the_check_of_private_names_can_fail(tmp_path: Path, line: str, name: str):
+    (tmp_path / "rooms").mkdir()
+    (tmp_path / "rooms" / "test_bad.py").write_text(f"def test():\n    {line}\n")
+    assert reaches(tmp_path) == [f"rooms/test_bad.py:2 reaches {name}"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "self._seen = cls._seen",
+        "class A:\n    _seen = 0\n    def f(self): return self._seen + self._f()\n    def _f(_): 0",
+        "row._replace(depth=row._asdict()['depth'])",
+        "module.__dict__ | undertow.__version__",
+        "model._forward_hooks",
+        "'a _word'.split('_')",
+    ],
+)
+def test_what_is_a_tests_own_or_public_is_no_fault(tmp_path: Path, line: str):
+    (tmp_path / "test_good.py").write_text(f"from __future__ import annotations\n{line}\n")
+    assert reaches(tmp_path) == []
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,11 @@ import xarray
 import undertow as ut
 from tests.as_before.differing import array, digest
 from undertow.trace.record import Trace
+from undertow.trace.schema import OLD_NAMES
 from undertow.trace.store.reader import Run
 from undertow.trace.store.tail import course, last_step, latest, newest, state
+
+NAMED_BEFORE = {now: before for before, now in OLD_NAMES.items()} | {"factor": "crossing"}
 
 # What is of the day a run was made on, and not of the run: not compared with a new training.
 OF_THE_DAY = ("created", "seconds", "versions", "overhead")
@@ -59,12 +62,17 @@ def listed(runs: list[Run]) -> list[dict[str, Any]]:
     return found
 
 
+def before(name: str) -> str:
+    """Return what an artefact or a dim was called when the fixtures were made."""
+    return NAMED_BEFORE.get(name, name)
+
+
 def trace(found: Trace) -> dict[str, Any]:
     """Describe a trace; of its attributes, which are those of its run, a digest stands here."""
     return {
         "source": found.source,
         **dataset(found.dataset),
-        "artefacts": {name: array(values) for name, values in sorted(found.artefacts.items())},
+        "artefacts": {before(name): array(of) for name, of in sorted(found.artefacts.items())},
         "events": [event._asdict() for event in found.events],
         "attributes": of(lasting(found.attributes)),
     }
@@ -73,7 +81,7 @@ def trace(found: Trace) -> dict[str, Any]:
 def dataset(found: xarray.Dataset) -> dict[str, Any]:
     """Describe the arrays of a data set, with their dims."""
     return {
-        "variables": {str(name): _variable(found[name]) for name in sorted(map(str, found))},
+        "variables": {before(name): _variable(found[name]) for name in sorted(map(str, found))},
         "coordinates": {name: _variable(found[name]) for name in sorted(map(str, found.coords))},
     }
 
@@ -104,10 +112,11 @@ def of(document: Any) -> str:
 def meanings(found: xarray.Dataset) -> dict[str, str]:
     """Return what each variable means, and in which unit."""
     return {
-        str(name): f"{found[name].attrs.get('long_name')} [{found[name].attrs.get('units')}]"
+        name: f"{found[name].attrs.get('long_name')} [{found[name].attrs.get('units')}]"
         for name in sorted(map(str, found))
+        if before(name) not in OLD_NAMES  # whose meaning is said in other words now
     }
 
 
 def _variable(found: xarray.DataArray) -> dict[str, Any]:
-    return {"dims": " ".join(map(str, found.dims)), **array(found.values)}
+    return {"dims": " ".join(before(str(dim)) for dim in found.dims), **array(found.values)}

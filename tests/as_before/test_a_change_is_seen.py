@@ -14,7 +14,7 @@ import pytest
 from tests.as_before import commands, holdings, make, report_pages, trials
 from tests.as_before.differing import array, differences, digests, told
 from tests.as_before.kept import EXPORTS, NAMES, ROUND_OFF, copied, expected
-from undertow.trace.store.array_codec import packed, unpacked
+from undertow.trace.store.array_codec import decode_array, encode_array
 
 PAGE = """
 <section id="verdict"><h2>The verdict</h2><p>sick</p></section>
@@ -33,12 +33,12 @@ def change(path: Path, table: str) -> None:
     row, *stored = connection.execute(
         f"SELECT rowid, type, shape, data FROM {table} WHERE {column} IN ({names})"
     ).fetchone()
-    values = unpacked(*stored).copy()
+    values = decode_array(*stored).copy()
     values.flat[0] = np.nextafter(values.flat[0], np.inf, dtype=values.dtype)
     with connection:
         connection.execute(
             f"UPDATE {table} SET type = ?, shape = ?, data = ? WHERE rowid = ?",
-            (*packed(values), row),
+            (*encode_array(values), row),
         )
     connection.close()
 
@@ -82,10 +82,10 @@ def test_another_number_in_what_is_printed(name: str, tmp_path: Path):
         for row, *stored in connection.execute(
             "SELECT rowid, type, shape, data FROM chunks WHERE variable = 'test_accuracy'"
         ).fetchall():
-            values = unpacked(*stored)
+            values = decode_array(*stored)
             connection.execute(
                 "UPDATE chunks SET type = ?, shape = ?, data = ? WHERE rowid = ?",
-                (*packed(values * np.float32(0.9)), row),
+                (*encode_array(values * np.float32(0.9)), row),
             )
     connection.close()
     now = commands.answer(commands.COMMANDS[name].words.split(), path)

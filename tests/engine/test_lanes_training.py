@@ -86,8 +86,13 @@ def test_a_reader_notices_no_difference(arm: str, every: int) -> None:
         assert np.array_equal(one.epochs, other.epochs)
         assert kinds(one.arrays) == kinds(other.arrays)
     assert kinds(found) == kinds(expected)
-    for name in {"way", "way_plan", "data_inputs", "decision_extent"} & found.keys():
-        assert np.array_equal(found[name], expected[name], equal_nan=name == "way"), name
+    for name in {
+        "gradient_path",
+        "gradient_path_plan",
+        "data_inputs",
+        "decision_extent",
+    } & found.keys():
+        assert np.array_equal(found[name], expected[name], equal_nan=name == "gradient_path"), name
     found_in, expected_in = (
         choice.header(spec, how, data, SEEDS, engine=name).attributes for name in ("lanes", "torch")
     )
@@ -237,7 +242,7 @@ def test_an_unknown_engine_is_refused() -> None:
 
 def test_without_a_library_torch_trains(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supports, "library", lambda: None)
-    monkeypatch.setattr(native_library, "_loaded", lambda _: None)
+    monkeypatch.setattr(native_library, "loaded", lambda _: None)
     assert choice.chosen(NET, 8) == "torch"
     with pytest.raises(SpecError, match="install undertow again where there is a C"):
         choice.chosen(NET, 8, "lanes")

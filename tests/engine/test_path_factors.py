@@ -16,14 +16,20 @@ from tests.engine.plain_torch import PlainNetwork, one_thread, plain_loss
 from undertow.data.dataset import load
 from undertow.engine import choice
 from undertow.engine.common.parameters import initial_parameters
-from undertow.engine.common.path_factors import way_back
+from undertow.engine.common.path_factors import gradient_path
 from undertow.experiments import experiment
 from undertow.explanation.budget import budget
 from undertow.spec.names import ACTIVATIONS, GRADIENTS, NORMALISATIONS
 from undertow.spec.network import NetworkSpec
 from undertow.spec.training import TrainingSpec
 from undertow.studies import study
-from undertow.trace.gradient_path import Crossing, Way, is_whole, packed, unpacked
+from undertow.trace.gradient_path import (
+    Factor,
+    GradientPath,
+    as_artefacts,
+    from_artefacts,
+    is_whole,
+)
 from undertow.trace.record import Trace, build
 
 SEEDS = [0, 1, 2]
@@ -54,10 +60,10 @@ def batch() -> tuple[Tensor, Tensor]:
     return inputs, torch.randint(2, (len(SEEDS), 9), generator=draw)
 
 
-def way_of(network: NetworkSpec) -> Way:
+def way_of(network: NetworkSpec) -> GradientPath:
     parameters = initial_parameters(network, SEEDS, torch.float64)
     with torch.no_grad():
-        return way_back(network, TRAINING, parameters, *batch())
+        return gradient_path(network, TRAINING, parameters, *batch())
 
 
 class Backward:
@@ -88,8 +94,8 @@ class Backward:
         return (delta @ self.model.layers[layer].weight).norm().item()
 
 
-def of_layer(way: Way, layer: int) -> list[Crossing]:
-    return [each for each in way.crossings if each.layer == f"hidden_{layer + 1}"]
+def of_layer(way: GradientPath, layer: int) -> list[Factor]:
+    return [each for each in way.factors if each.layer == f"hidden_{layer + 1}"]
 
 
 @one_thread()
@@ -126,15 +132,15 @@ def test_the_comparison_can_fail(monkeypatch: pytest.MonkeyPatch):
         check(spec("tanh", "none", "none", "plain"))
 
 
-def way_of_larger(network: NetworkSpec) -> Way:
+def way_of_larger(network: NetworkSpec) -> GradientPath:
     parameters = initial_parameters(network, SEEDS, torch.float64)
     parameters.weights[2].mul_(1.0001)
     with torch.no_grad():
-        return way_back(network, TRAINING, parameters, *batch())
+        return gradient_path(network, TRAINING, parameters, *batch())
 
 
-def of_one(way: Way, place: int) -> Way:
-    """Return the way of one replicate alone."""
+def of_one(way: GradientPath, place: int) -> GradientPath:
+    """Return the path of one replicate alone."""
 
     def at(numbers: np.ndarray) -> float:
         return float(np.broadcast_to(numbers, (way.replicates,))[place])
@@ -145,10 +151,10 @@ def of_one(way: Way, place: int) -> Way:
             after=at(each.after),
             numbers={name: at(number) for name, number in each.numbers.items()},
         )
-        for each in way.crossings
+        for each in way.factors
     )
     ends = {"first_delta": at(way.first_delta), "last_delta": at(way.last_delta)}
-    return way._replace(crossings=crossings, replicates=1, **ends)
+    return way._replace(factors=crossings, replicates=1, **ends)
 
 
 @pytest.mark.parametrize("gradient", GRADIENTS)
@@ -205,7 +211,7 @@ def two_inputs(network: NetworkSpec) -> NetworkSpec:
 )
 def test_the_total_is_that_of_the_recorded_deltas(kind: tuple[str, str, str, str]):
     trace = traced(two_inputs(spec(*kind)))
-    way = unpacked(trace.artefacts)
+    way = from_artefacts(trace.artefacts)
     assert way
     deltas = np.log10(trace.to_xarray()["delta_norm"].values[:, 0])
     for place in range(len(SEEDS)):
@@ -218,22 +224,22 @@ def test_the_total_is_that_of_the_recorded_deltas(kind: tuple[str, str, str, str
 def test_packed_and_unpacked_again_it_is_the_same(kind: tuple[str, ...], replicates: int):
     way = way_of(spec(*kind))  # pyright: ignore
     way = way if replicates == 3 else of_one(way, 0)
-    again = unpacked(packed(way))
+    again = from_artefacts(as_artefacts(way))
     assert again
     assert budget(again) == budget(way)
-    assert [each[:3] for each in again.crossings] == [each[:3] for each in way.crossings]
+    assert [each[:3] for each in again.factors] == [each[:3] for each in way.factors]
     assert (again.first, again.last, again.replicates) == ("hidden_1", "hidden_4", replicates)
     assert again.activations == way.activations
 
 
 def test_without_a_way_there_is_none():
-    assert unpacked({}) is None
-    assert unpacked({"way": np.zeros((1, 4, 1))}) is None
+    assert from_artefacts({}) is None
+    assert from_artefacts({"gradient_path": np.zeros((1, 4, 1))}) is None
 
 
-def test_one_hidden_layer_has_no_way():
+def test_one_hidden_layer_has_no_path():
     network = NetworkSpec(inputs=2, outputs=1, depth=1, width=4, activation="tanh")
-    assert "way" not in traced(network).artefacts
+    assert "gradient_path" not in traced(network).artefacts
 
 
 def test_a_run_that_goes_on_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -255,7 +261,7 @@ def test_a_run_that_goes_on_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyP
             study.run([planned], data, store, workers=1, progress=leave)
         (later,) = study.run([planned], data, store, workers=1)
         kept = store.trace(later.run)
-    ways = [unpacked(each.artefacts) for each in (whole.trace, later.trace, kept)]
+    ways = [from_artefacts(each.artefacts) for each in (whole.trace, later.trace, kept)]
     assert all(way and way.replicates == 2 for way in ways)
-    for name in ("way", "way_plan"):
+    for name in ("gradient_path", "gradient_path_plan"):
         np.testing.assert_array_equal(whole.trace.artefacts[name], kept.artefacts[name])

@@ -53,7 +53,7 @@ def test_turns_come_in_the_order_in_which_they_were_asked_for():
     threads = [threading.Thread(target=work, args=(place,)) for place in range(3)]
     for waiting, thread in enumerate(threads, start=1):
         thread.start()
-        while len(turns._waiting) < waiting:
+        while turns.waiting < waiting:
             pass
     turns.__exit__(None, None, None)
     for thread in threads:
@@ -74,7 +74,7 @@ def test_a_stop_ends_those_that_wait_and_those_that_ask():
     turns.__enter__()
     thread = threading.Thread(target=work)
     thread.start()
-    while not turns._waiting:
+    while not turns.waiting:
         pass
     turns.stop()
     thread.join()

@@ -176,7 +176,7 @@ def test_what_was_rolled_back_is_not_counted_as_done(
     monkeypatch.setattr(study, "SHARD", 2)
     monkeypatch.setattr(task, "TOGETHER", 4)
     plan = study.plan(EXPERIMENT, DATA, arms=["glorot", "he"], replicates=3)
-    finish, train, calls = Writer.finish_shard, study.train, []
+    finish, train, calls = Writer.finish_shard, study.train_jobs, []
 
     def failing(self, *arguments, **options):
         calls.append(self.run)
@@ -193,7 +193,7 @@ def test_what_was_rolled_back_is_not_counted_as_done(
     with ut.open(tmp_path / "runs.db", create=True) as store:
         with monkeypatch.context() as patch:
             patch.setattr(Writer, "finish_shard", failing)
-            patch.setattr(study, "train", drained)
+            patch.setattr(study, "train_jobs", drained)
             with pytest.raises(KeyboardInterrupt):
                 study.run(plan, DATA, store)
         assert [run.finished_replicates for run in store.runs()] == [1, 1]
@@ -207,7 +207,7 @@ def test_a_shard_of_which_an_epoch_was_lost_is_trained_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     plan = study.plan(EXPERIMENT, DATA, arms=["glorot", "he"], replicates=2)
-    train = study.train
+    train = study.train_jobs
 
     def lossy(tasks, data, receive, workers, of):
         taken = []
@@ -222,7 +222,7 @@ def test_a_shard_of_which_an_epoch_was_lost_is_trained_again(
 
     with ut.open(tmp_path / "runs.db", create=True) as store:
         with monkeypatch.context() as patch:
-            patch.setattr(study, "train", lossy)
+            patch.setattr(study, "train_jobs", lossy)
             with pytest.raises(KeyboardInterrupt):
                 study.run(plan, DATA, store)
         assert [run.state for run in store.runs()] == ["interrupted"] * 2

@@ -19,7 +19,7 @@ import torch
 import undertow as ut
 from undertow.data.dataset import load
 from undertow.errors import UndertowError, UnknownName
-from undertow.executors import processes
+from undertow.executors import processes, train_job
 from undertow.executors.jobs import Job, Part
 from undertow.experiments import experiment
 from undertow.studies import study
@@ -48,7 +48,7 @@ def test_threads_do_not_depend_on_what_is_left(monkeypatch: pytest.MonkeyPatch):
     (each,) = study.plan(MOONS, DATA, arms=["relu"], replicates=1, epochs=1)
     one = Job((Part(0, 0, each.arm.network, (0,)),), each.arm.training)
     seen = []
-    monkeypatch.setattr(processes, "_train", lambda *_: seen.append(torch.get_num_threads()))
+    monkeypatch.setattr(train_job, "train_job", lambda *_: seen.append(torch.get_num_threads()))
     before = torch.get_num_threads()
     processes.train_jobs([one], DATA, lambda *_: None, of=[one, one])
     processes.train_jobs([one], DATA, lambda *_: None)
@@ -83,7 +83,7 @@ class Stubborn(RuntimeError):
     ],
 )
 def test_an_error_that_cannot_travel_sends_its_words(error, kind, words: str):
-    sent = processes._sendable(error)
+    sent = processes.sendable(error)
     assert isinstance(pickle.loads(pickle.dumps(sent)), kind)
     assert str(sent).startswith(words)
 
@@ -95,8 +95,8 @@ def test_a_lost_result_is_an_error_and_no_endless_wait(monkeypatch: pytest.Monke
         Job((Part(number, 0, each.arm.network, (0,)),), each.arm.training)
         for number, each in enumerate(plan)
     ]
-    monkeypatch.setattr(processes, "_arrived", lambda *_: iter(()))
-    monkeypatch.setattr(processes, "_train", lambda *_: None)
+    monkeypatch.setattr(processes, "arrived", lambda *_: iter(()))
+    monkeypatch.setattr(train_job, "train_job", lambda *_: None)
     with pytest.raises(UndertowError, match="a training process ended without its results"):
         processes.train_jobs(tasks, DATA, lambda *_: None, workers=2)
 

@@ -13,8 +13,8 @@ from torch import nn
 import undertow as ut
 from undertow.errors import UndertowError
 from undertow.explanation.budget import TERMS, budget
-from undertow.trace.gradient_path import Crossing, Way, WeightGradient
-from undertow.watching.torch.path.factors import way_back
+from undertow.trace.gradient_path import Factor, GradientPath, WeightGradient
+from undertow.watching.torch.path.factors import gradient_path
 
 DEPTH, WIDTH, SAMPLES = 10, 10, 64
 SHARED = ("ceiling", "saturation", "covariance", "weight_scale", "alignment")
@@ -136,30 +136,30 @@ def test_the_mean_over_seeds():
 
 def test_a_lost_crossing_shows():
     """What closes by construction would prove nothing."""
-    way = way_back(*network("sigmoid", draw(0), torch.float64))
+    way = gradient_path(*network("sigmoid", draw(0), torch.float64))
     assert budget(way).closure_error < 1e-12
-    for place in range(len(way.crossings)):
-        left = way.crossings[:place] + way.crossings[place + 1 :]
-        lost = way.crossings[place]
+    for place in range(len(way.factors)):
+        left = way.factors[:place] + way.factors[place + 1 :]
+        lost = way.factors[place]
         gain = abs(math.log10(lost.after / lost.before))
-        assert budget(way._replace(crossings=left)).closure_error == pytest.approx(gain, abs=1e-12)
-    assert budget(way._replace(crossings=way.crossings[1:-1])).closure_error > 1e-3
+        assert budget(way._replace(factors=left)).closure_error == pytest.approx(gain, abs=1e-12)
+    assert budget(way._replace(factors=way.factors[1:-1])).closure_error > 1e-3
 
 
 @pytest.mark.parametrize("end", ["first_delta", "last_delta"])
 def test_the_total_is_measured_by_itself(end: str):
-    way = way_back(*network("tanh", draw(0), torch.float64))
+    way = gradient_path(*network("tanh", draw(0), torch.float64))
     wrong = way._replace(**{end: 2 * getattr(way, end)})
     assert budget(wrong).closure_error == pytest.approx(math.log10(2), abs=1e-9)
 
 
-def norm_crossing() -> Crossing:
-    return Crossing("b", "n", "norm", 2.0, 3.0, {"scale_rms": 0.5, "scaled": 4.0})
+def norm_crossing() -> Factor:
+    return Factor("b", "n", "norm", 2.0, 3.0, {"scale_rms": 0.5, "scaled": 4.0})
 
 
-def made(*crossings: Crossing, **options: Any) -> Way:
+def made(*crossings: Factor, **options: Any) -> GradientPath:
     first, last = crossings[-1].after, crossings[0].before
-    return Way("a", "z", crossings, first, last, {"a": "relu"}, **options)
+    return GradientPath("a", "z", crossings, first, last, {"a": "relu"}, **options)
 
 
 def test_pieces_of_a_normalisation():
@@ -180,7 +180,7 @@ def test_pieces_of_a_normalisation():
     [("skip", "skip"), ("fan_out", "fan_out"), ("other", "other"), ("norm_inner", "normalisation")],
 )
 def test_what_is_of_one_piece(kind: str, term: str):
-    found = budget(made(Crossing("a", "somewhere", kind, 2.0, 5.0)))
+    found = budget(made(Factor("a", "somewhere", kind, 2.0, 5.0)))
     assert {name: dex for name, dex in found.totals().items() if dex} == {
         term: pytest.approx(math.log10(2.5))
     }
@@ -188,20 +188,20 @@ def test_what_is_of_one_piece(kind: str, term: str):
     assert (part.where, part.piece) == ("somewhere", "")
 
 
-def weights(layer: str, scale: float = 0.5) -> Crossing:
-    return Crossing(layer, "w", "weights", 3.0, 2.0, {"scale": scale})
+def weights(layer: str, scale: float = 0.5) -> Factor:
+    return Factor(layer, "w", "weights", 3.0, 2.0, {"scale": scale})
 
 
-def curve(layer: str) -> Crossing:
-    return Crossing(layer, "relu", "activation", 2.0, 1.0, {"largest": 1.0, "slope_rms": 0.7})
+def curve(layer: str) -> Factor:
+    return Factor(layer, "relu", "activation", 2.0, 1.0, {"largest": 1.0, "slope_rms": 0.7})
 
 
-def reshaped(layer: str) -> Crossing:
-    return Crossing(layer, "view", "other", 3.0, 3.0)
+def reshaped(layer: str) -> Factor:
+    return Factor(layer, "view", "other", 3.0, 3.0)
 
 
-def odd(layer: str) -> Crossing:
-    return Crossing(layer, "softsign", "other", 2.0, 1.0)
+def odd(layer: str) -> Factor:
+    return Factor(layer, "softsign", "other", 2.0, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def odd(layer: str) -> Crossing:
         ((weights("a"), odd("a"), curve("a")), True),
     ],
 )
-def test_where_a_scale_is_judged(crossings: tuple[Crossing, ...], is_judged: bool):
+def test_where_a_scale_is_judged(crossings: tuple[Factor, ...], is_judged: bool):
     layer = budget(made(*crossings)).layers[0]
     assert layer.name == "a"
     if is_judged:
@@ -233,12 +233,12 @@ def test_replicates_are_averaged_where_a_gradient_goes_through():
     middle = np.array([0.5, 0.1, 0.0, math.nan])
     after = np.array([0.2, 0.05, 0.0, math.nan])
     slope = np.array([0.2, 0.1, 0.0, 0.1])
-    way = Way(
+    way = GradientPath(
         "a",
         "b",
         (
-            Crossing("a", "w", "weights", before, middle, {"scale": np.full(4, 0.7)}),
-            Crossing("a", "s", "activation", middle, after, {"largest": 0.25, "slope_rms": slope}),
+            Factor("a", "w", "weights", before, middle, {"scale": np.full(4, 0.7)}),
+            Factor("a", "s", "activation", middle, after, {"largest": 0.25, "slope_rms": slope}),
         ),
         after,
         before,
@@ -278,7 +278,7 @@ def test_without_a_gradient_one_line_says_where_it_ends(
     before: Any, after: Any, dtype: str, words: str
 ):
     way = made(
-        Crossing("a", "w", "other", before, after),
+        Factor("a", "w", "other", before, after),
         attributes={"dtype": dtype},
         replicates=np.size(before),
     )

@@ -90,25 +90,26 @@ def test_what_is_there_is_not_trained_again(tmp_path, rows):
     assert again[: len(first)] == first == fresh
 
 
-def test_a_row_that_was_interrupted_is_begun_again(tmp_path, rows):
+def test_a_row_that_was_interrupted_is_begun_again(tmp_path, rows, monkeypatch):
     class Enough(Exception):
         pass
 
-    def stop(_row, _trained):
+    def stop(*_words, **_options):
         raise Enough
 
     with ut.open(tmp_path / "runs.db", create=True) as store:
         with pytest.raises(Enough):
             atlas.run(rows, MOONS, store, training=SHORT, progress=stop)
         assert [run.state for run in store.runs()] == ["finished"]
-        half = rows[1]
-        key = atlas._key(half, SHORT, MOONS)
-        writer = store.begin(
-            "half", key, "half", choice.header(half.networks[0], SHORT, MOONS, half.seeds)
-        )
-        writer.abandon()
+        with monkeypatch.context() as patch:
+            patch.setattr(choice, "train", stop)
+            with pytest.raises(Enough):
+                atlas.run(rows, MOONS, store, training=SHORT)
+        first, half = store.runs()
+        assert (first.state, half.state) == ("finished", "interrupted")
         cells = atlas.run(rows, MOONS, store, training=SHORT)
         assert [run.state for run in store.runs()] == ["finished"] * 2
+        assert [run.id for run in store.runs()] == [first.id, half.id]
     assert len(cells) == 8
 
 

@@ -27,7 +27,7 @@ def test_short_work_has_no_estimate() -> None:
 
 
 def test_an_estimate_is_of_all_tasks_over_the_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(estimate, "_step_seconds", lambda *_: 0.5)
+    monkeypatch.setattr(estimate, "step_seconds", lambda *_: 0.5)
     work = tasks(4000, arms=3)
     assert seconds_of(work, DATA) > estimate.WORTH_TIMING
     assert estimate.seconds_left(work, DATA, 1) == pytest.approx(3 * 4000 * 7 * 0.5)
@@ -35,13 +35,13 @@ def test_an_estimate_is_of_all_tasks_over_the_workers(monkeypatch: pytest.Monkey
 
 
 def test_a_step_too_short_to_be_timed_gives_no_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(estimate, "_step_seconds", lambda *_: 0.0)
+    monkeypatch.setattr(estimate, "step_seconds", lambda *_: 0.0)
     assert estimate.seconds_left(tasks(4000), DATA, 1) is None
 
 
 def test_each_kind_of_network_is_timed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     timed = []
-    monkeypatch.setattr(estimate, "_step_seconds", lambda task, _: timed.append(task) or 0.1)
+    monkeypatch.setattr(estimate, "step_seconds", lambda task, _: timed.append(task) or 0.1)
     first = tasks(9000)[0]
     other, deeper = (
         first._replace(parts=(first.parts[0]._replace(network=changed(first.network, **change)),))
@@ -52,7 +52,7 @@ def test_each_kind_of_network_is_timed_once(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_step_is_timed_for_real() -> None:
-    assert 0 <= estimate._step_seconds(tasks(1)[0], DATA) < 10
+    assert 0 <= estimate.step_seconds(tasks(1)[0], DATA) < 10
 
 
 def test_stages_count_as_many_times() -> None:

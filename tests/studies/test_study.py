@@ -198,7 +198,7 @@ def test_a_shard_that_was_rolled_back_leaves_no_hole_in_its_neighbour(
     with ut.open(tmp_path / "runs.db", create=True) as store:
         with monkeypatch.context() as patch:
             patch.setattr(writers.Writer, "finish_shard", interrupt)
-            patch.setattr(study, "train", together)
+            patch.setattr(study, "train_jobs", together)
             with pytest.raises(KeyboardInterrupt):
                 ran(planned(replicates=2), store)
         assert store.runs()[0].finished_replicates == 1
@@ -210,7 +210,8 @@ def test_a_shard_that_was_rolled_back_leaves_no_hole_in_its_neighbour(
 def test_a_run_killed_after_its_last_shard_is_finished_by_the_same_call(tmp_path: Path):
     with ut.open(tmp_path / "runs.db", create=True) as store:
         first = ran(planned(), store)
-        store._connection.execute("UPDATE runs SET state = 'interrupted'")
+        with store.writing() as connection:
+            connection.execute("UPDATE runs SET state = 'interrupted'")
         again = ran(planned(), store)
         assert (again.run, again.trained) == (first.run, 0)
         assert store.runs()[0].state == "finished"
@@ -312,8 +313,9 @@ def test_a_store_in_use_by_another_writer_of_the_same_run(tmp_path: Path):
         ran(planned(), store)
         parent = 1
         born = Path(f"/proc/{parent}/stat").read_text().rpartition(")")[2].split()[19]
-        store._connection.execute(
-            "UPDATE runs SET state = 'running', pid = ?, born = ?", (parent, born)
-        )
+        with store.writing() as connection:
+            connection.execute(
+                "UPDATE runs SET state = 'running', pid = ?, born = ?", (parent, born)
+            )
         with pytest.raises(StoreError, match="is being written by process 1 on"):
             ran(planned(), store)

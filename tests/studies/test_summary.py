@@ -146,14 +146,14 @@ def test_a_correction_that_leaves_no_hope_is_named(seeds: int, tests: int, says:
     difference = np.arange(1.0, seeds + 1)
     comparison = compare(difference, np.zeros(seeds))
     assert comparison.p_value == 2.0 ** (1 - seeds)
-    assert results._with_hope(comparison, seeds, tests).startswith(says)
-    assert bool(results._with_hope(comparison, seeds, tests)) == bool(says)
+    assert results.note_of(comparison, seeds, tests).startswith(says)
+    assert bool(results.note_of(comparison, seeds, tests)) == bool(says)
 
 
 def test_so_many_seeds_as_the_note_names_could():
     for tests in range(1, 60):
         comparison = compare(np.arange(1.0, 7), np.zeros(6))
-        note = results._with_hope(comparison, 6, tests)
+        note = results.note_of(comparison, 6, tests)
         if note:
             needed = int(note.rsplit("; ", 1)[-1].split()[0])
             assert tests * smallest_p(needed) < 0.05 <= tests * smallest_p(needed - 1)

@@ -18,7 +18,7 @@ from undertow.spec.toy import ToySpec
 from undertow.spec.training import TrainingSpec
 from undertow.spec.trial import Trial
 from undertow.studies.trial import TrialStopped, first_step, train_trial
-from undertow.trace.gradient_path import unpacked
+from undertow.trace.gradient_path import from_artefacts
 
 
 def small(**changes):
@@ -35,7 +35,9 @@ def test_the_first_step_is_bit_for_bit_that_of_the_training(each):
         first = once.dataset[name].values[:, 0]
         assert np.array_equal(first, whole.dataset[name].values[:, 0], equal_nan=True), name
     assert once.dataset.sizes["step"] == 1
-    assert np.array_equal(once.artefacts["way"], whole.artefacts["way"], equal_nan=True)
+    assert np.array_equal(
+        once.artefacts["gradient_path"], whole.artefacts["gradient_path"], equal_nan=True
+    )
 
 
 def test_pictures_on_the_way_are_beginnings_of_the_whole():
@@ -71,7 +73,7 @@ def test_stopping_stops_before_the_next_steps():
 
 def test_a_first_step_holds_a_budget_that_closes():
     trial = preset("silence").trial
-    way = unpacked(first_step(trial, made(trial.data)).artefacts)
+    way = from_artefacts(first_step(trial, made(trial.data)).artefacts)
     assert way is not None
     found = budget(way).document()
     assert found["terms"]["ceiling"] == pytest.approx(-9 * np.log10(4), abs=1e-6)

@@ -90,7 +90,7 @@ def test_from_far_away_sigmoid_is_a_step_and_tanh_a_sign():
 
 
 def test_the_mixture_is_the_logistic_distribution():
-    scales, weights = smooth_steps._logistic_scales(30)
+    scales, weights = smooth_steps.logistic_scales(30)
     z = np.linspace(-12, 12, 49)
     normal = 0.5 + 0.5 * find("erf").value(z[:, None] / scales / math.sqrt(2))
     assert normal @ weights == pytest.approx(find("sigmoid").value(z), abs=1e-10)

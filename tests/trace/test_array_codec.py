@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from undertow.trace.store.array_codec import SMALL, packed, unpacked
+from undertow.trace.store.array_codec import SMALL, decode_array, encode_array
 
 
 def same(back: np.ndarray, array: np.ndarray) -> None:
@@ -23,7 +23,7 @@ def same(back: np.ndarray, array: np.ndarray) -> None:
     hnp.arrays(st.sampled_from(["<f4", "<f8", "<i8", "|u1", "<i4"]), hnp.array_shapes(min_side=0))
 )
 def test_packing_keeps_every_bit(array: np.ndarray):
-    same(unpacked(*packed(array)), array)
+    same(decode_array(*encode_array(array)), array)
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1, SMALL - 1, SMALL, SMALL + 1, 200_003]))
@@ -32,17 +32,17 @@ def test_planes_of_every_length_and_any_mixture_come_back(seed: int, count: int)
     bits = random.integers(0, 2**32, count, np.uint32)
     bits &= np.uint32(random.integers(0, 2**32))  # some planes are noise, some are not
     bits[random.integers(count) :] = random.integers(0, 2**32)  # and some change half way
-    same(unpacked(*packed(bits.view(np.float32))), bits.view(np.float32))
+    same(decode_array(*encode_array(bits.view(np.float32))), bits.view(np.float32))
 
 
 def test_packing_does_not_need_contiguous_arrays():
     array = np.arange(24, dtype=np.float32).reshape(2, 3, 4).transpose(2, 0, 1)
-    assert np.array_equal(unpacked(*packed(array)), array)
+    assert np.array_equal(decode_array(*encode_array(array)), array)
 
 
 def test_it_is_one_zlib_stream_of_planes():
     array = np.random.default_rng(0).normal(size=(128, 77)).astype(np.float32)
-    _, _, data = packed(array)
+    _, _, data = encode_array(array)
     planes = np.frombuffer(zlib.decompress(data), np.uint8).reshape(4, -1)
     assert np.array_equal(planes, array.view(np.uint8).reshape(-1, 4).T)
 
@@ -52,20 +52,20 @@ def test_what_is_measured_gets_shorter_by_its_exponents():
     planes = norms.view(np.uint8).reshape(-1, 4).T.copy()
     together = zlib.compressobj(1, zlib.DEFLATED, strategy=zlib.Z_RLE)
     whole = len(together.compress(planes) + together.flush())
-    assert len(packed(norms)[2]) < min(1.01 * whole, 0.9 * norms.nbytes)
+    assert len(encode_array(norms)[2]) < min(1.01 * whole, 0.9 * norms.nbytes)
 
 
 def test_noise_takes_no_more_than_itself_and_a_constant_next_to_nothing():
     noise = np.random.default_rng(2).integers(0, 2**32, 500_000, np.uint32)
-    assert len(packed(noise)[2]) < noise.nbytes + noise.nbytes // 1000
-    assert len(packed(np.zeros_like(noise))[2]) < noise.nbytes // 100
+    assert len(encode_array(noise)[2]) < noise.nbytes + noise.nbytes // 1000
+    assert len(encode_array(np.zeros_like(noise))[2]) < noise.nbytes // 100
 
 
 def test_a_stream_that_was_damaged_is_noticed():
     noise = np.random.default_rng(3).integers(0, 2**32, 50_000, np.uint32)
-    kind, shape, data = packed(noise)
+    kind, shape, data = encode_array(noise)
     for place in (100, len(data) // 2, len(data) - 1):
         damaged = bytearray(data)
         damaged[place] ^= 1
         with pytest.raises(zlib.error):
-            unpacked(kind, shape, bytes(damaged))
+            decode_array(kind, shape, bytes(damaged))

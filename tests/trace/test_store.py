@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ import undertow as ut
 from undertow.errors import RunMissing, StoreError, StoreForeign, StoreMissing, StoreNewer
 from undertow.trace.record import Chunk, Event, Header, Layer, provenance
 from undertow.trace.store import writer as writers
-from undertow.trace.store.database import FORMAT
+from undertow.trace.store.database import FORMAT, connect
 from undertow.trace.store.reader import Store
 
 LAYER = Layer("hidden_1", 1, "linear", "tanh", 2, 3)
@@ -98,7 +99,8 @@ def test_a_run_that_another_process_writes_is_refused(tmp_path: Path):
         store.begin("r", "key", "r", header())
         parent = os.getppid()
         born = Path(f"/proc/{parent}/stat").read_text().rpartition(")")[2].split()[19]
-        store._connection.execute("UPDATE runs SET pid = ?, born = ?", (parent, born))
+        with store.writing() as connection:
+            connection.execute("UPDATE runs SET pid = ?, born = ?", (parent, born))
         with pytest.raises(StoreError, match=f"run r is being written by process {parent}"):
             store.begin("r", "key", "r", header())
 
@@ -106,7 +108,8 @@ def test_a_run_that_another_process_writes_is_refused(tmp_path: Path):
 def test_a_process_number_used_again_is_not_the_writer(tmp_path: Path):
     with ut.open(tmp_path / "runs.db", create=True) as store:
         store.begin("r", "key", "r", header())
-        store._connection.execute("UPDATE runs SET pid = ?, born = '1'", (os.getppid(),))
+        with store.writing() as connection:
+            connection.execute("UPDATE runs SET pid = ?, born = '1'", (os.getppid(),))
         assert store.runs()[0].state == "interrupted"
 
 
@@ -150,8 +153,9 @@ def test_a_truncated_store(tmp_path: Path):
 
 def test_a_store_killed_while_its_log_was_moved_over_is_whole(tmp_path: Path):
     path, copy = tmp_path / "runs.db", tmp_path / "copy.db"
-    store = ut.open(path, create=True)
-    store._connection.execute("PRAGMA wal_autocheckpoint = 0")
+    connection = connect(path, create=True)
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
+    store = Store(path, connection)
     writer = store.begin("a-1", "key", "a", header(3))
     writer.append(0, chunk([1, 2]))
     writer.flush()
@@ -246,7 +250,7 @@ FORKING = """
 import os
 import numpy as np, undertow as ut
 from undertow.trace.record import Chunk, Header, Layer, provenance
-from undertow.trace.store.writer import _packers as packers
+from undertow.trace.store.writer import packers
 def write(name):
     with ut.open(r"{folder}/" + name, create=True) as store:
         header = Header((Layer("a", 1, "linear", "tanh", 2, 3),), (0,), provenance("trained"))
@@ -264,13 +268,14 @@ raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
 def test_what_could_not_be_written_is_written_by_the_next_flush(tmp_path: Path):
-    with ut.open(tmp_path / "runs.db", create=True) as store:
+    connection = connect(tmp_path / "runs.db", create=True)
+    with Store(tmp_path / "runs.db", connection) as store:
         writer = store.begin("r", "key", "r", header())
         writer.append(0, chunk([1]))
-        store._connection.execute("PRAGMA query_only = ON")
+        connection.execute("PRAGMA query_only = ON")
         with pytest.raises(StoreError):
             writer.flush()
-        store._connection.execute("PRAGMA query_only = OFF")
+        connection.execute("PRAGMA query_only = OFF")
         writer.append(0, chunk([2]))
         writer.flush()
         assert store.trace("r").dataset.sizes["step"] == 2
@@ -278,25 +283,29 @@ def test_what_could_not_be_written_is_written_by_the_next_flush(tmp_path: Path):
 
 def test_a_transaction_interrupted_at_its_beginning_is_not_left_open(tmp_path):
     """Ctrl-C as soon as SQLite has begun: later writes must not vanish into it."""
-    with ut.open(tmp_path / "runs.db", create=True) as store:
-        begin = store._connection
+    connection = connect(tmp_path / "runs.db", create=True)
 
-        class Interrupted:
-            def execute(self, *words):
-                found = begin.execute(*words)
-                if words[0] == "BEGIN IMMEDIATE":
-                    raise KeyboardInterrupt
-                return found
+    class Interrupted:
+        times = 1
 
-            def __getattr__(self, name):
-                return getattr(begin, name)
+        def execute(self, *words):
+            found = connection.execute(*words)
+            if words[0] == "BEGIN IMMEDIATE" and self.times:
+                self.times -= 1
+                raise KeyboardInterrupt
+            return found
 
-        store._connection = Interrupted()
+        def __getattr__(self, name):
+            return getattr(connection, name)
+
+    interrupted: Any = Interrupted()
+    with Store(tmp_path / "runs.db", interrupted) as store:
         with pytest.raises(KeyboardInterrupt), store.at_once():
             raise AssertionError("not reached")
-        store._connection = begin
-        assert not begin.in_transaction
-        assert not store._at_once
+        assert not connection.in_transaction
+        with store.writing():  # in a transaction of its own, and not as a part of the broken one
+            assert connection.in_transaction
+        assert not connection.in_transaction
 
 
 BORN_TOGETHER = """

@@ -56,9 +56,10 @@ def test_the_latest_steps_are_the_last_of_the_trace(store: Store, steps: int):
 def spoil(store: Store, but: Sequence[int]) -> None:
     """Make every chunk unreadable but those that begin at these steps."""
     places = ", ".join(map(str, but))
-    store._connection.execute(
-        f"UPDATE chunks SET data = x'00' WHERE variable != 'step' AND step NOT IN ({places})"
-    )
+    with store.writing() as connection:
+        connection.execute(
+            f"UPDATE chunks SET data = x'00' WHERE variable != 'step' AND step NOT IN ({places})"
+        )
     with pytest.raises(StoreForeign):
         store.trace("r")
 
@@ -138,7 +139,8 @@ def test_a_store_without_a_run(store: Store):
 def test_the_state_is_the_one_that_the_list_of_runs_has(store: Store):
     writer = store.begin("r", "k", "r", header())
     assert tail.state(store, "r") == store.run("r").state == "running"
-    store._connection.execute("UPDATE runs SET pid = ?, born = '1'", (os.getppid(),))
+    with store.writing() as connection:
+        connection.execute("UPDATE runs SET pid = ?, born = '1'", (os.getppid(),))
     assert tail.state(store, "r") == store.run("r").state == "interrupted"
     writer.finish()
     assert tail.state(store, "r") == store.run("r").state == "finished"

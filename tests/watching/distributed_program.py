@@ -124,7 +124,7 @@ def train(case: Case, *, watched: bool, rank: int = 0, world: int = 1, **options
             spoilt = step == case.spoilt and rank == world - 1
             factor = float("nan") if spoilt else 1.0
             if step == case.broken and rank == world - 1:
-                full = mock.patch.object(norms, "_foreach_norm", side_effect=MemoryError("full"))
+                full = mock.patch.object(norms, "foreach_norm", side_effect=MemoryError("full"))
                 called = stack.enter_context(full)
             optimizer.zero_grad()
             loss = backward(model, words[own], targets[own], case.pieces, factor)

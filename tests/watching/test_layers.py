@@ -198,7 +198,7 @@ def test_compiled(backend: str, when: str, caplog: pytest.LogCaptureFixture):
             twins_optimizer.step()
     found = w.trace().to_xarray()
     assert found.grad_norm.values[0] == pytest.approx(np.array(expected), rel=1e-6)
-    assert w._guard.failure is None
+    assert w.failure is None
     for one, other in zip(model.parameters(), twin.parameters(), strict=True):
         assert torch.equal(one, other)
     deltas = found.get("delta_norm")

@@ -12,8 +12,7 @@ from undertow.watching.torch.updates import DRAWN, WHOLE, Updates
 
 def measured(before: torch.Tensor, change: torch.Tensor, seed: int) -> tuple[float, float]:
     parameter = nn.Parameter(before.clone())
-    updates = Updates([parameter])
-    updates._generator.manual_seed(seed)
+    updates = Updates([parameter], seed)
     updates.keep([0])
     with torch.no_grad():
         parameter += change
@@ -62,10 +61,11 @@ def test_the_global_generator_is_left_alone():
 
 
 def test_an_empty_share_changes_by_nothing():
-    updates = Updates([nn.Parameter(torch.zeros(0, 3)), nn.Parameter(torch.zeros(2, 3))])
+    parameters = [nn.Parameter(torch.zeros(0, 3)), nn.Parameter(torch.zeros(2, 3))]
+    updates = Updates(parameters)
     updates.keep([0, 1])
     with torch.no_grad():
-        updates._parameters[1].add_(1.0)
+        parameters[1].add_(1.0)
     found = np.full((2, 2), np.nan)
     updates.changes(found)
     assert found.tolist() == [[0.0, pytest.approx(6**0.5)], [0.0, 0.0]]

@@ -44,6 +44,11 @@ class FairThreads:
         with self._lock:
             self._pass_on()
 
+    @property
+    def waiting(self) -> int:
+        """How many threads wait for their turn."""
+        return len(self._waiting)
+
     def next(self) -> None:
         """End a turn, and wait for another."""
         with self._lock:

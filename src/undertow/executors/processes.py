@@ -122,7 +122,7 @@ def train_jobs(
         receive(task, result)
 
     def take_arrived(*, wait: float) -> None:
-        for number, result in _arrived(results, helpers, wait):
+        for number, result in arrived(results, helpers, wait):
             take(tasks[number], result)
 
     def take_own(task: Job, result: Chunk | Shard) -> None:
@@ -154,18 +154,18 @@ def train_jobs(
             helper.join()
 
 
-def _arrived(
+def arrived(
     results: Any, helpers: Sequence[Any], wait: float
 ) -> Iterator[tuple[int, Chunk | Shard]]:
     """Yield what the helpers sent, each with its task's number; wait so long for the first."""
     while True:
         try:
-            number, arrived = results.get(block=wait > 0, timeout=wait)
+            number, found = results.get(block=wait > 0, timeout=wait)
         except queue.Empty:
             break
-        if isinstance(arrived, Exception):
-            raise arrived
-        yield from ((number, result) for result in arrived)
+        if isinstance(found, Exception):
+            raise found
+        yield from ((number, result) for result in found)
         wait = 0
     dead = [helper.exitcode for helper in helpers if helper.exitcode]
     if dead:
@@ -205,10 +205,10 @@ def _work(
         try:
             _train(tasks[number], data, collect)
         except Exception as error:
-            send((number, _sendable(error)))
+            send((number, sendable(error)))
 
 
-def _sendable(error: Exception) -> Exception:
+def sendable(error: Exception) -> Exception:
     """Return the error itself, or its words where it cannot travel between processes."""
     try:
         pickle.loads(pickle.dumps(error))

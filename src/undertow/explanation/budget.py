@@ -1,7 +1,7 @@
 """The exact budget of a gradient's decades: which layer, which cause.
 
-Logarithms of gains add up along the way back, so nothing is averaged and nothing left over: the
-terms of a layer sum to the log10 of its gain, the layers to the total. Within one crossing the
+Logarithms of gains add up along the path, so nothing is averaged and nothing left over: the
+terms of a layer sum to the log10 of its gain, the layers to the total. Within one factor the
 split is a convention, the scale first and what is left second:
 
     weights      log10 |W^T g| / |g|   = log10 |W| / sqrt(n)                      weight scale
@@ -26,7 +26,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from undertow.errors import UndertowError
-from undertow.trace.gradient_path import Crossing, Number, Way, WeightGradient, is_whole, layers
+from undertow.trace.gradient_path import (
+    Factor,
+    GradientPath,
+    Number,
+    WeightGradient,
+    is_whole,
+    layers_on,
+)
 
 TERMS: tuple[str, ...] = (
     "ceiling",
@@ -48,7 +55,7 @@ ROUNDING = 1e-5  # dex: what the norm of a mere view may differ by
 SMALLEST = {"float64": 2.2e-308, "float32": 1.2e-38, "bfloat16": 1.2e-38, "float16": 6.1e-5}
 
 
-class Part(NamedTuple):
+class Term(NamedTuple):
     """A piece of a term, in dex: `where` it arises and, of a term of several pieces, which."""
 
     term: str
@@ -64,7 +71,7 @@ class LayerBudget(NamedTuple):
     activation: str
     terms: Mapping[str, float]
     total: float
-    parts: tuple[Part, ...]
+    parts: tuple[Term, ...]
     is_normalised: bool = False
 
     @property
@@ -160,14 +167,14 @@ class Budget:
         }
 
 
-def budget(way: Way) -> Budget:
-    """Share out the decades that a gradient gains or loses on its way.
+def budget(path: GradientPath) -> Budget:
+    """Share out the decades that a gradient gains or loses on its path.
 
-    >>> crossings = (
-    ...     Crossing("1", "2", "weights", 1.0, 0.5, {"scale": 1.0}),
-    ...     Crossing("1", "sigmoid", "activation", 0.5, 0.1, {"largest": 0.25, "slope_rms": 0.22}),
+    >>> factors = (
+    ...     Factor("1", "2", "weights", 1.0, 0.5, {"scale": 1.0}),
+    ...     Factor("1", "sigmoid", "activation", 0.5, 0.1, {"largest": 0.25, "slope_rms": 0.22}),
     ... )
-    >>> found = budget(Way("1", "2", crossings, 0.1, 1.0, {"1": "sigmoid"}))
+    >>> found = budget(GradientPath("1", "2", factors, 0.1, 1.0, {"1": "sigmoid"}))
     >>> round(found.total_dex, 3), round(found.totals()["ceiling"], 3)
     (-1.0, -0.602)
 
@@ -176,35 +183,35 @@ def budget(way: Way) -> Budget:
     UndertowError
         No gradient goes all the way: it is 0, NaN or Inf somewhere.
     """
-    whole = is_whole(way)
+    whole = is_whole(path)
     if not whole.any():
-        raise UndertowError(_broken(way))
-    total = _dex(way.first_delta, way.last_delta, whole)
-    parts = {name: [] for name in layers(way)}
-    for crossing in way.crossings:
-        parts[crossing.layer] += _parts(crossing, whole)
-    normalised = _normalised(way.crossings)
+        raise UndertowError(_broken(path))
+    total = _dex(path.first_delta, path.last_delta, whole)
+    parts = {name: [] for name in layers_on(path)}
+    for factor in path.factors:
+        parts[factor.layer] += _parts(factor, whole)
+    normalised = _normalised(path.factors)
     found = tuple(  # a learner reads from the input
-        _layer(name, parts[name], way, name in normalised) for name in reversed(parts)
+        _layer(name, parts[name], path, name in normalised) for name in reversed(parts)
     )
     return Budget(
-        way.first,
-        way.last,
+        path.first,
+        path.last,
         total,
         found,
         abs(sum(part.dex for each in parts.values() for part in each) - total),
-        tuple(_weight(weight, whole) for weight in way.weights),
-        way.beside,
+        tuple(_weight(weight, whole) for weight in path.weights),
+        path.beside,
         int(whole.sum()),
-        way.replicates,
-        way.attributes,
+        path.replicates,
+        path.attributes,
     )
 
 
-def _parts(crossing: Crossing, whole: np.ndarray) -> list[Part]:
-    numbers, where = crossing.numbers, crossing.where
-    gain = _dex(crossing.after, crossing.before, whole)
-    match crossing.kind:
+def _parts(factor: Factor, whole: np.ndarray) -> list[Term]:
+    numbers, where = factor.numbers, factor.where
+    gain = _dex(factor.after, factor.before, whole)
+    match factor.kind:
         case "weights":
             scale = _dex(numbers["scale"], 1.0, whole)
             found = {"weight_scale": scale, "alignment": gain - scale}
@@ -214,37 +221,37 @@ def _parts(crossing: Crossing, whole: np.ndarray) -> list[Part]:
             found = {"ceiling": ceiling, "saturation": level - ceiling, "covariance": gain - level}
         case "norm":
             rescale = _dex(numbers["scale_rms"], 1.0, whole)
-            scaled = _dex(numbers["scaled"], crossing.before, whole)
+            scaled = _dex(numbers["scaled"], factor.before, whole)
             pieces = {
                 "rescale": rescale,
                 "covariance": scaled - rescale,
                 "projection": gain - scaled,
             }
-            return [Part("normalisation", where, dex, piece) for piece, dex in pieces.items()]
+            return [Term("normalisation", where, dex, piece) for piece, dex in pieces.items()]
         case "norm_inner":
             found = {"normalisation": gain}
         case kind:
             found = {kind: gain}
-    return [Part(term, where, dex) for term, dex in found.items()]
+    return [Term(term, where, dex) for term, dex in found.items()]
 
 
-def _normalised(crossings: Sequence[Crossing]) -> set[str]:
+def _normalised(factors: Sequence[Factor]) -> set[str]:
     """Return the layers in whose gain the scale of weights is undone by a normalisation."""
     found, last = set(), ""
-    for crossing in crossings:
-        is_norm = crossing.kind in NORMALISATIONS
-        if is_norm or (crossing.kind == "weights" and last in NORMALISATIONS):
-            found.add(crossing.layer)
-        if crossing.kind != "other":  # such as a change of shape
-            last = crossing.kind
+    for factor in factors:
+        is_norm = factor.kind in NORMALISATIONS
+        if is_norm or (factor.kind == "weights" and last in NORMALISATIONS):
+            found.add(factor.layer)
+        if factor.kind != "other":  # such as a change of shape
+            last = factor.kind
     return found
 
 
-def _layer(name: str, parts: list[Part], way: Way, is_normalised: bool) -> LayerBudget:
+def _layer(name: str, parts: list[Term], path: GradientPath, is_normalised: bool) -> LayerBudget:
     terms = dict.fromkeys(TERMS, 0.0)
     for part in parts:
         terms[part.term] += part.dex
-    activation = way.activations.get(name, "linear")
+    activation = path.activations.get(name, "linear")
     return LayerBudget(name, activation, terms, sum(terms.values()), tuple(parts), is_normalised)
 
 
@@ -282,24 +289,24 @@ def _or_none(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _broken(way: Way) -> str:
+def _broken(path: GradientPath) -> str:
     """Say where the gradient ends, and how."""
-    ends = [(way.last, 0.0, way.last_delta)]
-    ends += [(crossing.layer, crossing.before, crossing.after) for crossing in way.crossings]
+    ends = [(path.last, 0.0, path.last_delta)]
+    ends += [(factor.layer, factor.before, factor.after) for factor in path.factors]
     for name, before, norm in ends:
         sizes = np.asarray(norm, float)
         if not (np.isfinite(sizes) & (sizes > 0)).any():
             return (
-                f"no decades to share out: the gradient {_what(sizes, before, way)} from '{name}' "
+                f"no decades to share out: the gradient {_what(sizes, before, path)} from '{name}' "
                 "on towards the inputs. Type  undertow diagnose"
             )
     return "no decades to share out: in no network does a gradient go all the way"
 
 
-def _what(sizes: np.ndarray, before: Number, way: Way) -> str:
+def _what(sizes: np.ndarray, before: Number, path: GradientPath) -> str:
     if not (sizes == 0).all():
         return "is NaN or Inf"
-    kind = str(way.attributes.get("dtype", "float64"))
+    kind = str(path.attributes.get("dtype", "float64"))
     if (np.asarray(before, float) > SMALLEST.get(kind, 0.0)).any() or not np.any(before):
         return "is 0"
     return f"is too small for {kind} and becomes 0"

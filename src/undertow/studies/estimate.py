@@ -30,7 +30,7 @@ def seconds_left(tasks: Sequence[Job], data: Data, workers: int | None = None) -
         for task in tasks:
             kind = _kind(task)
             if kind not in known:
-                known[kind] = _step_seconds(task, data)
+                known[kind] = step_seconds(task, data)
             total += known[kind] * task.steps(data)
     return total / used or None  # a step too short to be timed tells nothing
 
@@ -40,7 +40,7 @@ def _kind(task: Job) -> tuple[object, ...]:
     return (shape(task.network), task.training.optimizer, task.training.batch_size, len(task.seeds))
 
 
-def _step_seconds(task: Job, data: Data) -> float:
+def step_seconds(task: Job, data: Data) -> float:
     """Time the steps by which one short training is longer than another."""
     batch, samples = task.training.batch_size, len(data.train_targets)
     few, more = (min(steps, -(-samples // batch)) for steps in (FEW, MORE))

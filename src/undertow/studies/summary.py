@@ -95,7 +95,7 @@ def comparisons(baseline: str, traces: dict[str, Trace]) -> list[dict[str, Any]]
     adjusted = holm([comparison.p_value for comparison in found])
     tests = sum(comparison.p_value is not None for comparison in found)
     notes = [
-        _with_hope(comparison, len(base), tests) if pair else comparison.note
+        note_of(comparison, len(base), tests) if pair else comparison.note
         for comparison, pair in zip(found, paired, strict=True)
     ]
     return [
@@ -113,8 +113,8 @@ def comparisons(baseline: str, traces: dict[str, Trace]) -> list[dict[str, Any]]
     ]
 
 
-def _with_hope(comparison: Comparison, seeds: int, tests: int) -> str:
-    """Add to a comparison's note where Holm's correction leaves no p-value a chance."""
+def note_of(comparison: Comparison, seeds: int, tests: int) -> str:
+    """Return a comparison's note; it says where Holm's correction leaves no p-value a chance."""
     smallest = tests * smallest_p(seeds)
     if comparison.p_value is None or smallest < SIGNIFICANT:
         return comparison.note

@@ -36,7 +36,7 @@ def first_step(trial: Trial, data: Data) -> Trace:
     """
     once = trial.model_copy(update={"training": changed(trial.training, epochs=1)})
     whole = train_trial(once, data)
-    kept = ("way", "way_plan", "data_inputs", "data_targets", "data_test")
+    kept = ("gradient_path", "gradient_path_plan", "data_inputs", "data_targets", "data_test")
     return Trace(
         whole.dataset.isel(step=slice(0, 1)),
         tuple(event for event in whole.events if event.step == 1),

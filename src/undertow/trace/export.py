@@ -45,10 +45,14 @@ def _netcdf(trace: Trace, path: Path) -> None:
         dataset[name] = (ARTEFACTS[name].dims, array, {"long_name": ARTEFACTS[name].meaning})
     events = [event._asdict() for event in trace.events]
     dataset.attrs = plain_attributes(dataset.attrs | {"events": events})
-    dataset.to_netcdf(path, engine="scipy", format="NETCDF3_64BIT")
+    # xarray's annotation says PathLike, not of what.
+    dataset.to_netcdf(  # pyright: ignore[reportUnknownMemberType]
+        path, engine="scipy", format="NETCDF3_64BIT"
+    )
 
 
 def _csv(trace: Trace, path: Path) -> None:
     """Write one row a (replicate, step, layer), the variables as columns; empty: not measured."""
     frame = trace.to_xarray().to_dataframe()
-    frame.reset_index().to_csv(path, index=False)
+    # The annotation of pandas says Callable, not returning what.
+    frame.reset_index().to_csv(path, index=False)  # pyright: ignore[reportUnknownMemberType]

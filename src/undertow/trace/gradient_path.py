@@ -1,4 +1,4 @@
-"""The way a gradient takes back: what it crosses from the last hidden layer to the first.
+"""The path of a gradient: every factor it crosses from the last hidden layer to the first.
 
 A value between two rooms: who measures (`watching`, `engine`) writes it, `explanation` reads it.
 Each number is a float, or an array with an entry a replicate.
@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-Number = Any  # float or np.ndarray [replicate]
+Number = float | np.ndarray  # an array has an entry a replicate
 
-# What a crossing is -> the numbers it brings beside the norms before and after it.
+# What a factor is -> the numbers it brings beside the norms before and after it.
 KINDS: dict[str, tuple[str, ...]] = {
     "weights": ("scale",),  # |W| / sqrt(units that read), the gain for a gradient of any direction
     "activation": ("largest", "slope_rms"),
@@ -26,10 +26,10 @@ KINDS: dict[str, tuple[str, ...]] = {
 }
 
 
-class Crossing(NamedTuple):
-    """One thing that the gradient crosses on its way back.
+class Factor(NamedTuple):
+    """One thing that the gradient crosses on its path, and so a factor of its norm.
 
-    `before` is the gradient's norm on the loss's side, `after` on the inputs'. A crossing between
+    `before` is the gradient's norm on the loss's side, `after` on the inputs'. A factor between
     layer l + 1 and layer l belongs to layer l, whose gain it is a part of; `where` names the
     module or the operation itself.
     """
@@ -56,16 +56,16 @@ class WeightGradient(NamedTuple):
     rows: int
 
 
-class Way(NamedTuple):
-    """Crossings in the order in which a gradient meets them, and the deltas at both ends.
+class GradientPath(NamedTuple):
+    """Factors in the order in which a gradient meets them, and the deltas at both ends.
 
-    `activations` has the activation after each layer of the way, `beside` the hidden layers that
+    `activations` has the activation after each layer of the path, `beside` the hidden layers that
     lie on other branches.
     """
 
     first: str
     last: str
-    crossings: tuple[Crossing, ...]
+    factors: tuple[Factor, ...]
     first_delta: Number
     last_delta: Number
     activations: Mapping[str, str]
@@ -75,70 +75,73 @@ class Way(NamedTuple):
     attributes: Mapping[str, Any] = {}
 
 
-def layers(way: Way) -> list[str]:
+def layers_on(path: GradientPath) -> list[str]:
     """Name the layers whose gains make the total, from the last to the first.
 
-    >>> layers(Way("a", "c", (Crossing("b", "c", "other", 1, 1),), 1.0, 1.0, {}))
+    >>> layers_on(GradientPath("a", "c", (Factor("b", "c", "other", 1, 1),), 1.0, 1.0, {}))
     ['b']
     """
-    return list(dict.fromkeys(crossing.layer for crossing in way.crossings))
+    return list(dict.fromkeys(factor.layer for factor in path.factors))
 
 
-def is_whole(way: Way) -> np.ndarray:
-    """Tell of each replicate whether a gradient that is neither 0 nor NaN nor Inf goes all the way.
+def is_whole(path: GradientPath) -> np.ndarray:
+    """Tell of each replicate whether a gradient, not 0, NaN or Inf, goes all along the path.
 
-    >>> is_whole(Way("a", "b", (), np.array([1.0, 0.0]), np.array([1.0, 1.0]), {}, replicates=2))
+    >>> ends = np.array([1.0, 0.0]), np.array([1.0, 1.0])
+    >>> is_whole(GradientPath("a", "b", (), *ends, {}, replicates=2))
     array([ True, False])
     """
-    norms = [way.first_delta, way.last_delta]
-    for crossing in way.crossings:
-        norms += [crossing.before, crossing.after]
-    whole = np.empty((len(norms), way.replicates))
+    norms = [path.first_delta, path.last_delta]
+    for factor in path.factors:
+        norms += [factor.before, factor.after]
+    whole = np.empty((len(norms), path.replicates))
     for row, norm in zip(whole, norms, strict=True):
         row[:] = norm
     return np.all((whole > 0) & (whole < np.inf), axis=0)
 
 
-def packed(way: Way) -> dict[str, np.ndarray]:
-    """Turn a way into artefacts that a store can keep; the weights' gradients are left out.
+def as_artefacts(path: GradientPath) -> dict[str, np.ndarray]:
+    """Turn a path into artefacts that a store can keep; the weights' gradients are left out.
 
-    >>> way = Way("a", "b", (Crossing("a", "b", "other", 4.0, 2.0),), 2.0, 4.0, {"a": "relu"})
-    >>> unpacked(packed(way)) == way._replace(attributes={})
+    >>> factors = (Factor("a", "b", "other", 4.0, 2.0),)
+    >>> path = GradientPath("a", "b", factors, 2.0, 4.0, {"a": "relu"})
+    >>> from_artefacts(as_artefacts(path)) == path._replace(attributes={})
     True
     """
     rows = [
         (each.before, each.after, *(each.numbers[name] for name in KINDS[each.kind]))
-        for each in way.crossings
+        for each in path.factors
     ]
-    rows.append((way.last_delta, way.first_delta))
-    numbers = np.full((len(rows), 4, way.replicates), np.nan)
+    rows.append((path.last_delta, path.first_delta))
+    numbers = np.full((len(rows), 4, path.replicates), np.nan)
     for place, row in enumerate(rows):
         for column, value in enumerate(row):
             numbers[place, column] = value
     plan = {
-        "first": way.first,
-        "last": way.last,
-        "crossings": [each[:3] for each in way.crossings],
-        "activations": dict(way.activations),
-        "beside": way.beside,
+        "first": path.first,
+        "last": path.last,
+        "crossings": [each[:3] for each in path.factors],  # as stores have it since the first
+        "activations": dict(path.activations),
+        "beside": path.beside,
     }
-    return {"way": numbers, "way_plan": np.frombuffer(json.dumps(plan).encode(), np.uint8)}
+    names = np.frombuffer(json.dumps(plan).encode(), np.uint8)
+    return {"gradient_path": numbers, "gradient_path_plan": names}
 
 
-def unpacked(artefacts: Mapping[str, np.ndarray]) -> Way | None:
-    """Return the way that a run keeps; None where it keeps none."""
-    if not {"way", "way_plan"} <= set(artefacts):
+def from_artefacts(artefacts: Mapping[str, np.ndarray]) -> GradientPath | None:
+    """Return the path that a run keeps; None where it keeps none."""
+    if not {"gradient_path", "gradient_path_plan"} <= set(artefacts):
         return None
-    plan = json.loads(artefacts["way_plan"].astype(np.uint8).tobytes())
-    numbers = artefacts["way"]
+    plan = json.loads(artefacts["gradient_path_plan"].astype(np.uint8).tobytes())
+    numbers = artefacts["gradient_path"]
     replicates = numbers.shape[2]
 
     def value(place: int, column: int) -> Number:
         found = numbers[place, column]
         return float(found[0]) if replicates == 1 else found
 
-    crossings = tuple(
-        Crossing(
+    factors = tuple(
+        Factor(
             layer,
             where,
             kind,
@@ -148,10 +151,10 @@ def unpacked(artefacts: Mapping[str, np.ndarray]) -> Way | None:
         )
         for place, (layer, where, kind) in enumerate(plan["crossings"])
     )
-    return Way(
+    return GradientPath(
         plan["first"],
         plan["last"],
-        crossings,
+        factors,
         value(-1, 1),
         value(-1, 0),
         plan["activations"],

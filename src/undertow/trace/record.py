@@ -186,7 +186,7 @@ def _joined_steps(chunks: Sequence[Chunk]) -> tuple[np.ndarray, np.ndarray]:
 def _places(steps: np.ndarray, own: np.ndarray) -> slice | np.ndarray:
     """Return where a chunk's steps are among all: a slice, which is quicker, if side by side."""
     places = np.searchsorted(steps, own)
-    if len(own) and np.array_equal(places, np.arange(places[0], places[0] + len(own))):
+    if len(own) and np.array_equal(places - places[0], np.arange(len(own))):
         return slice(places[0], places[0] + len(own))
     return places
 

@@ -127,14 +127,17 @@ ARTEFACTS: dict[str, Artefact] = {
     "decision_extent": Artefact(("edge",), "left, right, bottom and top of the decision grid"),
     "data_inputs": Artefact(("sample", "feature"), "the data set of a two-dimensional experiment"),
     "data_targets": Artefact(("sample",), "its classes"),
-    "way": Artefact(
-        ("crossing", "number", "replicate"),
-        "what the gradient of the first batch crosses on its way from the last hidden layer to the "
-        "first: norm before, norm after, and what its kind brings",
+    "gradient_path": Artefact(
+        ("factor", "number", "replicate"),
+        "what the gradient of the first batch crosses from the last hidden layer to the first: "
+        "norm before, norm after, and what its kind brings",
     ),
-    "way_plan": Artefact(("byte",), "the names that belong to `way`, as JSON"),
+    "gradient_path_plan": Artefact(("byte",), "the names that belong to it, as JSON"),
     "data_test": Artefact(("sample",), "1 where the sample belongs to the test set"),
 }
+
+# What older stores call an artefact -> what it is called now.
+OLD_NAMES = {"way": "gradient_path", "way_plan": "gradient_path_plan"}
 
 EVENTS = {
     "interrupted": "the run ended before its last step",

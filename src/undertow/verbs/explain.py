@@ -48,9 +48,9 @@ def explain(model: Any, loss_fn: Any, batch: Any) -> Budget:
         The gradient is 0, NaN or Inf on the way: there are no decades to share out.
     """
     needs("torch", "lab")
-    from undertow.watching.torch.path.factors import way_back
+    from undertow.watching.torch.path.factors import gradient_path
 
-    return budget(way_back(model, loss_fn, batch))
+    return budget(gradient_path(model, loss_fn, batch))
 
 
 def explain_named(name: str, store: str, picture: str | None = None) -> dict[str, Any]:
@@ -75,15 +75,15 @@ def explain_named(name: str, store: str, picture: str | None = None) -> dict[str
 
 def of_run(name: str, trace: Trace) -> Budget:
     """Return the budget of the probe that a run keeps."""
-    from undertow.trace.gradient_path import unpacked
+    from undertow.trace.gradient_path import from_artefacts
 
-    way = unpacked(trace.artefacts)
-    if way is None:
+    path = from_artefacts(trace.artefacts)
+    if path is None:
         raise SpecError(
             f"run {name} holds no probe: runs of the laboratory with two hidden layers and more "
             "do. For a model of your own type  undertow explain MODULE:FACTORY"
         )
-    return budget(way)
+    return budget(path)
 
 
 def summed_up(budget: Any) -> dict[str, Any]:

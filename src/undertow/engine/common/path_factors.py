@@ -19,7 +19,7 @@ from undertow.engine.common.normalisation import KINDS
 from undertow.engine.common.parameters import Parameters
 from undertow.spec.network import NetworkSpec
 from undertow.spec.training import TrainingSpec
-from undertow.trace.gradient_path import Crossing, Way
+from undertow.trace.gradient_path import Factor, GradientPath
 
 
 class _Layer(NamedTuple):
@@ -31,39 +31,40 @@ class _Layer(NamedTuple):
     rescale: Tensor | None  # 1 / standard deviation
 
 
-def way_back(
+def gradient_path(
     spec: NetworkSpec,
     training: TrainingSpec,
     parameters: Parameters,
     inputs: Tensor,
     targets: Tensor,
-) -> Way:
+) -> GradientPath:
     """Measure what a batch's gradient crosses: inputs [R, features, batch], targets [R, batch].
 
     >>> from undertow.engine.common.parameters import initial_parameters
     >>> spec = NetworkSpec(inputs=2, outputs=1, depth=3, width=10, activation="tanh")
     >>> parameters = initial_parameters(spec, [0, 1], torch.float32)
     >>> batch = torch.ones(2, 2, 8), torch.zeros(2, 8, dtype=torch.long)
-    >>> [each.kind for each in way_back(spec, TrainingSpec(epochs=1), parameters, *batch).crossings]
+    >>> path = gradient_path(spec, TrainingSpec(epochs=1), parameters, *batch)
+    >>> [each.kind for each in path.factors]
     ['weights', 'activation', 'weights', 'activation']
     """
     weights = [each.double() for each in parameters.weights]
     layers, logits = _forward(spec, parameters, weights, inputs.double())
     delta = torch.empty_like(logits)
     derivative(training.loss, logits, targets, delta)
-    crossings: list[Crossing] = []
+    factors: list[Factor] = []
     deltas: dict[int, Tensor] = {}
     skipped: dict[int, Tensor] = {}
     for layer in reversed(range(spec.depth)):
         found, delta = _back(spec, parameters, weights, layers, layer, delta, skipped)
         deltas[layer] = _norm(delta)
-        if layer < spec.depth - 1:  # the way begins at the last hidden layer's delta
-            crossings += found
+        if layer < spec.depth - 1:  # the path begins at the last hidden layer's delta
+            factors += found
     name = "hidden_{}".format
-    return Way(
+    return GradientPath(
         name(1),
         name(spec.depth),
-        tuple(crossings),
+        tuple(factors),
         deltas[0].numpy(),
         deltas[spec.depth - 1].numpy(),
         {name(layer + 1): spec.activation for layer in range(spec.depth)},
@@ -103,15 +104,15 @@ def _back(
     layer: int,
     delta: Tensor,
     skipped: dict[int, Tensor],
-) -> tuple[list[Crossing], Tensor]:
+) -> tuple[list[Factor], Tensor]:
     """Carry delta from the layer above to this one; list what it crosses."""
     row, above = f"hidden_{layer + 1}", f"hidden_{layer + 2}"
-    found: list[Crossing] = []
+    found: list[Factor] = []
 
     def cross(kind: str, where: str, before: Tensor, after: Tensor, **numbers: Tensor) -> Tensor:
         ends = (_norm(before).numpy(), _norm(after).numpy())
         plain = {name: number.numpy() for name, number in numbers.items()}
-        found.append(Crossing(row, where, kind, *ends, plain))
+        found.append(Factor(row, where, kind, *ends, plain))
         return after
 
     above_weights = weights[layer + 1]

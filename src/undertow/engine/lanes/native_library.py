@@ -101,11 +101,11 @@ def library() -> Any:
     >>> found is None or found.lanes_name() in (b"avx512", b"avx2", b"plain")
     True
     """
-    plain = _loaded("plain")
+    plain = loaded("plain")
     if plain is None or _outdated(plain):
         return None
     best = plain.lanes_best().decode()
-    return plain if best == "plain" else _loaded(best) or plain
+    return plain if best == "plain" else loaded(best) or plain
 
 
 def lanes() -> int:
@@ -119,12 +119,13 @@ def lanes() -> int:
 
 def absence() -> str:
     """Say why there is no library, and what to do about it."""
-    if _loaded("plain") is None:
+    if loaded("plain") is None:
         return "its library is not built here: install undertow again where there is a C++ compiler"
     return "its library is older than its sources: install undertow again"
 
 
-def _loaded(name: str) -> Any:
+def loaded(name: str) -> Any:
+    """Load the library of this name; None where none was built, or for another machine."""
     # An editable install has its library where a whole one would be.
     for folder in (HERE, Path(sysconfig.get_path("platlib"), "undertow", "engine", "lanes")):
         path = folder / f"lanes-{name}{ENDING}"

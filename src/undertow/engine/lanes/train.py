@@ -23,7 +23,7 @@ from undertow.engine.common.artefacts import (
     stacked,
 )
 from undertow.engine.common.batches import batch, samples
-from undertow.engine.common.path_factors import way_back
+from undertow.engine.common.path_factors import gradient_path
 from undertow.engine.common.scoring import answers
 from undertow.engine.common.stages import staged, stages
 from undertow.engine.common.threads import torch_threads
@@ -32,7 +32,7 @@ from undertow.engine.lanes.networks import Answers, Given, Lanes, Record
 from undertow.engine.lanes.sample_orders import Orders
 from undertow.spec.network import NetworkSpec
 from undertow.spec.training import TrainingSpec
-from undertow.trace.gradient_path import packed
+from undertow.trace.gradient_path import as_artefacts
 from undertow.trace.record import Chunk
 
 VERSION = 1  # goes up when the same seed no longer gives the same numbers, to round-off
@@ -105,8 +105,8 @@ def train(
                         places = torch.from_numpy(order[0, : len(seeds), : training.batch_size])
                         chosen = batch(whole, places.long())
                         drawn = networks.parameters  # which change at the end of a stage only
-                        crossed = packed(
-                            way_back(spec, training, drawn, chosen.inputs, chosen.targets)
+                        crossed = as_artefacts(
+                            gradient_path(spec, training, drawn, chosen.inputs, chosen.targets)
                         )
                 done += epochs
                 for chunk in chunks:

@@ -27,7 +27,7 @@ from undertow.engine.common.batches import Batch, Samples, batch, samples
 from undertow.engine.common.gradient_rules import clipped
 from undertow.engine.common.losses import derivative
 from undertow.engine.common.networks import Networks
-from undertow.engine.common.path_factors import way_back
+from undertow.engine.common.path_factors import gradient_path
 from undertow.engine.common.random_streams import batch_orders, generator
 from undertow.engine.common.sampling import Measured, recorded
 from undertow.engine.common.scoring import answers
@@ -40,7 +40,7 @@ from undertow.engine.torch.optimizers import Change, optimizer
 from undertow.engine.torch.step_recorder import StepRecorder
 from undertow.spec.network import NetworkSpec
 from undertow.spec.training import TrainingSpec
-from undertow.trace.gradient_path import packed
+from undertow.trace.gradient_path import as_artefacts
 from undertow.trace.record import Chunk
 
 TENSOR_SAMPLES = 512  # answered together where answers depend on one another
@@ -97,8 +97,8 @@ def train(
                     chosen = batch(train_set, places)
                     at = recorder.room(chosen, step if wanted else None)
                     if step == 1 and 1 < spec.depth == stage.network.depth:
-                        crossed = packed(
-                            way_back(spec, training, parameters, chosen.inputs, chosen.targets)
+                        crossed = as_artefacts(
+                            gradient_path(spec, training, parameters, chosen.inputs, chosen.targets)
                         )
                     _step(networks, training, change, chosen, at, stage.frozen, record=wanted)
                     if step in (1, last):

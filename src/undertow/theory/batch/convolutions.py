@@ -63,7 +63,7 @@ def read(kernel: Array, reading: Taps | None) -> Array:
         below = np.einsum("up,apbq,vq->aubv", reading.pooled, below, reading.pooled, optimize=True)
     padded = np.pad(below, ((0, 0), (0, 1)) * 2)  # -1 is the place of zeros
     shares = sum(padded[:, places][:, :, :, places] for places in reading.places)
-    return _flat(shares / len(reading.places))
+    return _flat(np.asarray(shares) / len(reading.places))
 
 
 def returned(kernel: Array, reading: Taps | None) -> Array:

@@ -122,7 +122,7 @@ def _mixed(formula: Formula, q1: Array, q2: Array, c: Array) -> Pair:
 
 def _averaged(formula: Formula, q1: Array, q2: Array, c: Array) -> Array:
     found, root = np.zeros((2, c.size)), np.sqrt(q1) * np.sqrt(q2)
-    scales, weights = _logistic_scales(NODES)
+    scales, weights = logistic_scales(NODES)
     others = [_side(q2, scale) for scale in scales]
     for scale, first in zip(scales, weights, strict=True):
         one = _side(q1, scale)
@@ -172,7 +172,7 @@ def _gate(at: _Smoothed, c: Array) -> Pair:
 
 
 @lru_cache(maxsize=2)
-def _logistic_scales(count: int) -> Pair:
+def logistic_scales(count: int) -> Pair:
     """Scales s and weights: a mixture of N(0, s^2) that is the logistic distribution.
 
     s is twice a variable of Kolmogorov's distribution; a Gauss rule in ln s, made from many nodes

@@ -22,8 +22,8 @@ import numpy as np
 
 from undertow.errors import RunMissing, StoreError
 from undertow.trace.record import Chunk, Event, Header, Layer, Trace, build
-from undertow.trace.schema import ARTEFACTS
-from undertow.trace.store.array_codec import unpacked
+from undertow.trace.schema import ARTEFACTS, OLD_NAMES
+from undertow.trace.store.array_codec import decode_array
 from undertow.trace.store.database import connect, intact, one_line
 from undertow.trace.store.header_codec import header_json
 from undertow.trace.store.process import Process, is_alive, this_process
@@ -71,7 +71,7 @@ class Store:
 
     def runs(self) -> list[Run]:
         """All runs, the newest last."""
-        rows = self._all(
+        rows = self.select(
             "SELECT id, name, state, created, host, pid, born, header, "
             " (SELECT coalesce(sum(replicates), 0) FROM shards WHERE run = id AND finished), "
             " (SELECT coalesce(sum(seconds), 0) FROM shards WHERE run = id AND finished) "
@@ -125,14 +125,16 @@ class Store:
         """
         run = self.run(run).id
         starts, thinned = (None, 1) if most is None else self._spaced(run, most)
-        header = self._header(run)
+        header = self.header(run)
         artefacts: dict[str, dict[int, np.ndarray]] = {}
-        kept = self._all(
+        kept: list[tuple[int, str, str, str, bytes]] = self.select(
             "SELECT shard, name, type, shape, data FROM artefacts WHERE run = ? ORDER BY shard", run
         )
         with intact(self.path):
             for shard, name, type_, shape, data in kept:
-                artefacts.setdefault(name, {})[shard] = unpacked(type_, shape, data)
+                artefacts.setdefault(OLD_NAMES.get(name, name), {})[shard] = decode_array(
+                    type_, shape, data
+                )
         if thinned > 1:
             header = replace(header, attributes={**header.attributes, "thinned": thinned})
         return build(
@@ -148,16 +150,16 @@ class Store:
         With `starts`, of those flushes alone whose first step is among them.
         """
         some = "" if starts is None else "AND step IN (SELECT value FROM json_each(?)) "
-        rows = self._all(
+        rows = self.select(
             f"SELECT shard, step, variable, type, shape, data FROM chunks WHERE run = ? {some}"
             "ORDER BY shard, rowid",
             *(run, *([] if starts is None else [json.dumps(list(starts))])),
         )
-        return self._decoded(rows)
+        return self.decoded(rows)
 
     def events(self, run: str) -> list[Event]:
         """Read the events of a run, by its whole id."""
-        rows = self._all(
+        rows = self.select(
             "SELECT kind, step, layer, replicate, detail FROM events WHERE run = ? ORDER BY rowid",
             run,
         )
@@ -165,7 +167,7 @@ class Store:
 
     def latest(self, key: str) -> Run | None:
         """Return the newest run with this key: the same networks, training, data and seeds."""
-        rows = self._all("SELECT id FROM runs WHERE key = ? ORDER BY created, rowid", key)
+        rows = self.select("SELECT id FROM runs WHERE key = ? ORDER BY created, rowid", key)
         return self.run(rows[-1][0]) if rows else None
 
     def begin(self, run: str, key: str, name: str, header: Header, *, again: bool = True) -> Writer:
@@ -209,14 +211,14 @@ class Store:
         """Return the first replicate of each shard that is whole."""
         return [
             first
-            for (first,) in self._all(
+            for (first,) in self.select(
                 "SELECT first FROM shards WHERE run = ? AND finished ORDER BY first", run
             )
         ]
 
     def new_id(self, stem: str) -> str:
         """Return `stem`, or `stem-2`, `stem-3` ... where that is taken."""
-        taken = {run for (run,) in self._all("SELECT id FROM runs")}
+        taken = {run for (run,) in self.select("SELECT id FROM runs")}
         number, candidate = 1, stem
         while candidate in taken:
             number += 1
@@ -225,7 +227,7 @@ class Store:
 
     def _spaced(self, run: str, most: int) -> tuple[list[int] | None, int]:
         """Return the first steps of the flushes to read, and that it is one in so many."""
-        rows = self._all(
+        rows = self.select(
             "SELECT step, sum(length(data)) FROM chunks WHERE run = ? GROUP BY step ORDER BY step",
             run,
         )
@@ -236,13 +238,14 @@ class Store:
         chosen = sorted({*ends[::every], *ends[:2], *ends[-2:]})
         return [rows[place][0] for place in chosen], every
 
-    def _decoded(self, rows: list[tuple[Any, ...]]) -> list[Chunk]:
+    def decoded(self, rows: list[tuple[Any, ...]]) -> list[Chunk]:
         """Put rows (shard, step, variable, type, shape, data) back together, a chunk a flush."""
         with intact(self.path):
             return _chunks(rows)
 
-    def _header(self, run: str) -> Header:
-        ((text,),) = self._all("SELECT header FROM runs WHERE id = ?", run)
+    def header(self, run: str) -> Header:
+        """Read what was known of a run, by its whole id, before its first step."""
+        ((text,),) = self.select("SELECT header FROM runs WHERE id = ?", run)
         with intact(self.path):
             content = json.loads(text)
             return Header(
@@ -251,7 +254,8 @@ class Store:
                 content["attributes"],
             )
 
-    def _all(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+    def select(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return all rows that a query of SQLite's finds."""
         with one_line(self.path):
             return self._connection.execute(query, values).fetchall()
 
@@ -270,6 +274,7 @@ class Store:
 
     @contextmanager
     def writing(self) -> Generator[sqlite3.Connection]:
+        """Lend the connection for one transaction, which is taken back if anything fails."""
         if self._at_once:  # which commits
             yield self._connection
             return
@@ -309,13 +314,17 @@ def _chunks(rows: list[tuple[Any, ...]]) -> list[Chunk]:
     """Put the rows of each flush back together."""
     groups: dict[tuple[int, int], dict[str, np.ndarray]] = {}
     with ThreadPoolExecutor() as pool:
-        arrays = pool.map(lambda row: unpacked(*row[3:]), rows)
+        arrays = pool.map(_array, rows)
         for (shard, step, variable, *_), array in zip(rows, arrays, strict=True):
             groups.setdefault((shard, step), {})[variable] = array
     return [
         Chunk(arrays.pop("step"), arrays.pop("epoch"), arrays, first_replicate=shard)
         for (shard, _), arrays in groups.items()
     ]
+
+
+def _array(row: tuple[Any, ...]) -> np.ndarray:
+    return decode_array(*row[3:])
 
 
 def _joined(name: str, shards: Mapping[int, np.ndarray], replicates: int) -> np.ndarray:

@@ -23,7 +23,7 @@ import numpy as np
 
 from undertow.errors import RunMissing
 from undertow.trace.record import Event, Trace, build
-from undertow.trace.store.array_codec import unpacked
+from undertow.trace.store.array_codec import decode_array
 from undertow.trace.store.database import intact
 from undertow.trace.store.process import Process, is_alive
 from undertow.trace.store.reader import Run, Store
@@ -62,7 +62,7 @@ def state(store: Store, run: str) -> str:
     RunMissing
         It is not, or no longer, in the store.
     """
-    rows = store._all("SELECT state, host, pid, born FROM runs WHERE id = ?", run)
+    rows = store.select("SELECT state, host, pid, born FROM runs WHERE id = ?", run)
     if not rows:
         raise RunMissing(f"run '{run}' is not in the store {store.path}. Type  undertow runs")
     ((written, *writer),) = rows
@@ -72,7 +72,7 @@ def state(store: Store, run: str) -> str:
 def latest(store: Store, run: str, *, steps: int = 1) -> Trace:
     """Read the last recorded steps, so many or what the run has, without the run's events."""
     shard, first, left = _shard(store, run), 0, steps
-    for step, shape in store._all(
+    for step, shape in store.select(
         "SELECT step, shape FROM chunks WHERE run = ? AND shard = ? AND variable = 'step' "
         "ORDER BY step DESC LIMIT ?",
         *(run, shard, steps),
@@ -80,8 +80,8 @@ def latest(store: Store, run: str, *, steps: int = 1) -> Trace:
         first, left = step, left - json.loads(shape)[0]
         if left <= 0:
             break
-    rows = store._all(_CHUNKS + "step >= ? ORDER BY step", run, shard, first)
-    trace = build(store._header(run), store._decoded(rows))
+    rows = store.select(_CHUNKS + "step >= ? ORDER BY step", run, shard, first)
+    trace = build(store.header(run), store.decoded(rows))
     return replace(trace, dataset=trace.dataset.isel(step=slice(-steps, None)))
 
 
@@ -95,18 +95,18 @@ def course(store: Store, run: str, *, points: int = 40) -> Course:
     starts = {
         start
         for step in wanted.tolist()
-        for (start,) in store._all(
+        for (start,) in store.select(
             "SELECT max(step) FROM chunks WHERE run = ? AND shard = ? AND step <= ?",
             *(run, shard, step),
         )
         if start is not None
     }
     places = ", ".join("?" * len(starts))
-    rows = store._all(
+    rows = store.select(
         _CHUNKS + f"step IN ({places}) AND variable IN ('step', 'epoch', 'loss') ORDER BY step",
         *(run, shard, *sorted(starts)),
     )
-    chunks = [chunk for chunk in store._decoded(rows) if "loss" in chunk.arrays]
+    chunks = [chunk for chunk in store.decoded(rows) if "loss" in chunk.arrays]
     if not chunks:
         return Course(np.zeros(0, int), np.zeros(0))
     steps = np.concatenate([chunk.steps for chunk in chunks])
@@ -117,7 +117,7 @@ def course(store: Store, run: str, *, points: int = 40) -> Course:
 
 def events(store: Store, run: str, *, most: int = 100) -> tuple[Event, ...]:
     """Return the events written last, in the order of their steps."""
-    rows = store._all(
+    rows = store.select(
         "SELECT kind, step, layer, replicate, detail FROM events WHERE run = ? "
         "ORDER BY rowid DESC LIMIT ?",
         *(run, most),
@@ -125,29 +125,29 @@ def events(store: Store, run: str, *, most: int = 100) -> tuple[Event, ...]:
     return tuple(sorted((Event(*row) for row in reversed(rows)), key=lambda event: event.step))
 
 
-def happened(store: Store, run: str) -> int:
+def event_count(store: Store, run: str) -> int:
     """Return how many events a run has so far."""
-    ((count,),) = store._all("SELECT count(*) FROM events WHERE run = ?", run)
+    ((count,),) = store.select("SELECT count(*) FROM events WHERE run = ?", run)
     return count
 
 
 def last_step(store: Store, run: str) -> int | None:
     """Return the last recorded step; None where nothing is recorded yet."""
-    rows = store._all(
+    rows = store.select(
         "SELECT type, shape, data FROM chunks WHERE run = ? AND shard = ? AND variable = 'step' "
         "ORDER BY step DESC LIMIT 1",
         *(run, _shard(store, run)),
     )
     with intact(store.path):
-        return int(unpacked(*rows[0])[-1]) if rows else None
+        return int(decode_array(*rows[0])[-1]) if rows else None
 
 
 def shards(store: Store, run: str) -> dict[int, int]:
     """Return, for each shard by its first replicate, where its last flush begins, in steps."""
-    rows = store._all("SELECT shard, max(step) FROM chunks WHERE run = ? GROUP BY shard", run)
+    rows = store.select("SELECT shard, max(step) FROM chunks WHERE run = ? GROUP BY shard", run)
     return dict(rows)
 
 
 def _shard(store: Store, run: str) -> int | None:
-    ((shard,),) = store._all("SELECT max(shard) FROM chunks WHERE run = ?", run)
+    ((shard,),) = store.select("SELECT max(shard) FROM chunks WHERE run = ?", run)
     return shard

@@ -16,7 +16,7 @@ import numpy as np
 from undertow.errors import StoreError
 from undertow.trace.record import Chunk, Event, Header
 from undertow.trace.schema import VARIABLES
-from undertow.trace.store.array_codec import packed
+from undertow.trace.store.array_codec import encode_array
 from undertow.trace.store.header_codec import header_json
 
 FLUSH_SECONDS = 0.5
@@ -69,14 +69,14 @@ class Writer:
         """Have what waits packed by other threads."""
         for shard, chunk in _merged(self._waiting):
             for names, array in _chunk_rows(self.run, shard, chunk):
-                self._packing.append((names, _packers().submit(packed, array)))
+                self._packing.append((names, packers().submit(encode_array, array)))
         self._waiting.clear()
         self._bytes = 0
 
     def write(self, chunks: Iterable[Chunk], events: Sequence[Event]) -> int:
         """Write steps and events of a run of one shard at once; return the bytes they take."""
         rows = [
-            (*names, *packed(array))
+            (*names, *encode_array(array))
             for chunk in chunks
             for names, array in _chunk_rows(self.run, 0, chunk)
         ]
@@ -109,7 +109,10 @@ class Writer:
         with self.store.writing() as connection:
             connection.executemany(
                 "INSERT INTO artefacts VALUES (?, ?, ?, ?, ?, ?)",
-                [(self.run, shard, name, *packed(array)) for name, array in artefacts.items()],
+                [
+                    (self.run, shard, name, *encode_array(array))
+                    for name, array in artefacts.items()
+                ],
             )
             connection.execute(
                 "INSERT INTO shards VALUES (?, ?, ?, 1, ?)", (self.run, shard, replicates, seconds)
@@ -130,12 +133,13 @@ class Writer:
 
 
 @cache
-def _packers() -> ThreadPoolExecutor:
+def packers() -> ThreadPoolExecutor:
+    """Return the threads of this process that pack what is to be written."""
     return ThreadPoolExecutor(thread_name_prefix="packing")  # zlib lets other threads run
 
 
 if hasattr(os, "register_at_fork"):  # a forked process has the pool, and none of its threads
-    os.register_at_fork(after_in_child=_packers.cache_clear)
+    os.register_at_fork(after_in_child=packers.cache_clear)
 
 
 def _chunk_rows(run: str, shard: int, chunk: Chunk) -> list[tuple[tuple[Any, ...], np.ndarray]]:

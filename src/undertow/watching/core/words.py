@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from undertow.watching.core.schedule import Schedule
 
 NAMED = 4  # layers named one by one
+SKIPPED = "an update was left out: a scaled gradient was not finite"
+COUNTS_ITSELF = (
+    "w.step is for a loop without an optimizer to watch; here steps are counted by themselves: "
+    "type  w.log(loss=loss)"
+)
 
 
 def unseen_line(unseen: Mapping[str, str], count: int) -> str:
@@ -58,6 +63,19 @@ def summary(
     if trouble:
         lines.append(trouble)
     return "\n".join(lines)
+
+
+def why_empty(failure: str | None, *, has_optimizer: bool) -> str:
+    """Say why no step is recorded.
+
+    >>> why_empty("MemoryError", has_optimizer=True)
+    'measuring has stopped: MemoryError'
+    """
+    if failure:
+        return f"measuring has stopped: {failure}"
+    if has_optimizer:
+        return "optimizer.step() was never called while it was watched, or in compiled code only"
+    return "w.step(loss) was never called; call it after each backward pass"
 
 
 def _names(names: list[str]) -> str:

@@ -21,7 +21,7 @@ ROW = 1024  # entries whose squares float32 may add
 SAFE = 16 * ROW  # a plain norm of so many is right to 1e-7, at worst, if all are equal, to 8e-6
 LOW, HIGH = 1e-15, 1e18  # between them float32 holds the squares of all that matters
 
-_foreach_norm: Any = torch._foreach_norm  # pyright: ignore
+foreach_norm: Any = torch._foreach_norm  # pyright: ignore
 
 Number = float | Tensor  # a Tensor of no dims lies on a device and has not been waited for
 
@@ -57,7 +57,7 @@ def norms(tensors: Sequence[Tensor]) -> list[Number]:
     for (device, dtype), (places, group) in fused.items():
         on_cpu = device.type == "cpu"
         wide = _summed_in(dtype) if on_cpu else torch.float64
-        values = _foreach_norm(group, 2, dtype=None if wide == dtype else wide)
+        values = foreach_norm(group, 2, dtype=None if wide == dtype else wide)
         if on_cpu:
             values = [
                 value if LOW < value < HIGH else exact(tensor)
@@ -70,7 +70,7 @@ def norms(tensors: Sequence[Tensor]) -> list[Number]:
 
 def plain_norms(tensors: list[Tensor]) -> np.ndarray:
     """Return the norms of float32 tensors on the CPU, dense and of up to `SAFE` entries."""
-    found = torch.stack(_foreach_norm(tensors)).tolist()
+    found = torch.stack(foreach_norm(tensors)).tolist()
     if not (min(found) > LOW and max(found) < HIGH):
         found = [
             value if LOW < value < HIGH else exact(tensor)

@@ -17,7 +17,7 @@ from undertow.watching.torch import layers
 from undertow.watching.torch.activation_nodes import Node
 from undertow.watching.torch.layer_calls import tensors
 from undertow.watching.torch.norms import Number
-from undertow.watching.torch.path.autograd_graph import Gate
+from undertow.watching.torch.path.autograd_graph import NodeOutput
 
 
 class ProbeCall(NamedTuple):
@@ -25,16 +25,16 @@ class ProbeCall(NamedTuple):
 
     name: str
     module: layers.Module
-    gates: Sequence[Gate]  # of its outputs, until it is known which is used
+    made_at: Sequence[NodeOutput]  # of its outputs, until it is known which is used
     shape: tuple[int, ...]
     source: Node | None
     input: Tensor | None
     delta: list[Number]  # |dE/dz|, once the gradient has come by
 
     @property
-    def gate(self) -> Gate:
+    def output(self) -> NodeOutput:
         """Return where its output was made."""
-        return self.gates[0]
+        return self.made_at[0]
 
 
 class ForwardPass(NamedTuple):
@@ -88,15 +88,15 @@ def passed_forward(
             # An operation in place on a view makes it anew in the graph, and hides itself there.
             output = kept = output.clone()
         outputs = [output] if isinstance(output, Tensor) else list(tensors(output))
-        gates = [gate for each in outputs for gate in _gates(each)]
-        if gates:
+        made_at = [place for each in outputs for place in _made_at(each)]
+        if made_at:
             given = next(tensors(inputs), None)
             source, read = (None, None) if given is None else (given.grad_fn, given.detach())
             shape = tuple(outputs[0].shape)
             layer = by_module[module]
             calls.append(
                 ProbeCall(
-                    layer.path or type(module).__name__, layer, gates, shape, source, read, []
+                    layer.path or type(module).__name__, layer, made_at, shape, source, read, []
                 )
             )
         return kept
@@ -120,32 +120,32 @@ def passed_forward(
 def used(
     calls: Sequence[ProbeCall], read: Collection[tuple[Node, int]], root: Node
 ) -> list[ProbeCall]:
-    """Return the calls that the loss comes from, each with the gate of the output that it uses.
+    """Return the calls that the loss comes from, each with the output that it uses.
 
     Where a module gives out what a layer in it has made, that layer counts.
     """
-    found: dict[Gate, ProbeCall] = {}
+    found: dict[NodeOutput, ProbeCall] = {}
     counts: dict[str, int] = {}
     for call in calls:
-        gates = [gate for gate in call.gates if gate in read or gate.node is root]
-        if not gates or gates[0] in found:
+        made_at = [place for place in call.made_at if place in read or place.node is root]
+        if not made_at or made_at[0] in found:
             continue
         name, count = call.name, counts.get(call.name, 0) + 1
         counts[name] = count
         name += f"#{count}" if count > 1 else ""
-        found[gates[0]] = ProbeCall(name, call.module, gates, *call[3:])
+        found[made_at[0]] = ProbeCall(name, call.module, made_at, *call[3:])
     return list(found.values())
 
 
-def _gates(output: Tensor) -> list[Gate]:
+def _made_at(output: Tensor) -> list[NodeOutput]:
     made = output.grad_fn
     if made is None or not output.numel():
         return []
     base = output._base
     if base is None or base.grad_fn is None or base.numel() != output.numel():
-        return [Gate(made, output.output_nr)]
+        return [NodeOutput(made, output.output_nr)]
     # The base remains where the view is overwritten.
-    return [Gate(made, output.output_nr), Gate(base.grad_fn, base.output_nr)]
+    return [NodeOutput(made, output.output_nr), NodeOutput(base.grad_fn, base.output_nr)]
 
 
 def _unparametrized(model: nn.Module, modules: Sequence[layers.Module]) -> list[layers.Module]:

@@ -32,8 +32,6 @@ from undertow.watching.torch.logged_values import Logged
 from undertow.watching.torch.meter import NOBODY, Instruments
 from undertow.watching.torch.units import is_rare
 
-SKIPPED = "an update was left out: a scaled gradient was not finite"
-
 
 class Watch:
     """A model being watched; made by `undertow.watch`, to be used in a `with`.
@@ -104,6 +102,16 @@ class Watch:
     ) -> None:
         self._end(kind)
 
+    @property
+    def failure(self) -> str | None:
+        """Why measuring has stopped; None while it goes on."""
+        return self._guard.failure
+
+    @property
+    def size(self) -> int:
+        """How many bytes the run takes so far, in memory or in the store."""
+        return self._recorder.bytes
+
     def log(self, **values: Any) -> None:
         """Log the loss of a step, and if you like `accuracy` and `epoch`: numbers or tensors.
 
@@ -130,10 +138,7 @@ class Watch:
     def step(self, loss: Any = None) -> None:
         """End a step, after its backward pass; only for a loop without an optimizer to watch."""
         if self._optimizers:
-            raise SpecError(
-                "w.step is for a loop without an optimizer to watch; here steps are counted by "
-                "themselves: type  w.log(loss=loss)"
-            )
+            raise SpecError(words.COUNTS_ITSELF)
         if loss is not None:
             self.log(loss=loss)
         if not self._closed:
@@ -228,17 +233,17 @@ class Watch:
             self._close_step()
         if self._scale.skipped():
             if self._instruments.passes and not self._stepped:
-                self._note("skipped", SKIPPED)
+                self._note("skipped", words.SKIPPED)
                 self._alarm(severe=False)
                 self._close_step(skipped=True)
             else:  # an optimizer that is told of the scale was asked, and did nothing
-                self._note("skipped", SKIPPED, self._step - 1)
+                self._note("skipped", words.SKIPPED, self._step - 1)
         return self._recording
 
     def _count_skipped(self) -> None:
         """Count the updates left out while no step was recorded: no hook has seen them."""
         for _ in range(self._scale.skipped()):
-            self._note("skipped", SKIPPED)
+            self._note("skipped", words.SKIPPED)
             self._alarm(severe=False)
             self._step += 1
 
@@ -390,10 +395,4 @@ class Watch:
         )
 
     def _why_empty(self) -> str:
-        if self._guard.failure:
-            return f"measuring has stopped: {self._guard.failure}"
-        if self._optimizers:
-            return (
-                "optimizer.step() was never called while it was watched, or in compiled code only"
-            )
-        return "w.step(loss) was never called; call it after each backward pass"
+        return words.why_empty(self.failure, has_optimizer=bool(self._optimizers))

@@ -34,10 +34,10 @@ class UpdatePlan(NamedTuple):
 class Updates:
     """Entries of some parameters, kept from before an update until after it."""
 
-    def __init__(self, parameters: Sequence[nn.Parameter]) -> None:
+    def __init__(self, parameters: Sequence[nn.Parameter], seed: int = 0) -> None:
         self._parameters = parameters
         # A generator of its own: the random numbers of the training stay as they are.
-        self._generator = torch.Generator().manual_seed(0)
+        self._generator = torch.Generator().manual_seed(seed)
         self._plans: dict[tuple[int, ...], UpdatePlan] = {}
         self._before: dict[tuple[int, ...], np.ndarray] = {}  # by the parameters' places
 

@@ -53,7 +53,7 @@ def state(path: str, runs: Sequence[str]) -> tuple[object, ...]:
     """Return what differs once there is something new to draw of these runs."""
     with open_store(path) as store:
         return tuple(
-            (tail.state(store, run), tail.last_step(store, run), tail.happened(store, run))
+            (tail.state(store, run), tail.last_step(store, run), tail.event_count(store, run))
             for run in runs
         )
 

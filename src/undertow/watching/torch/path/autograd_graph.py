@@ -1,4 +1,4 @@
-"""The graph that autograd leaves of a forward pass, walked on the way back from the loss."""
+"""The graph that autograd leaves of a forward pass, walked back from the loss."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from undertow.watching.torch.activation_nodes import Node
 SUMS = ("AddBackward0", "SubBackward0")
 
 
-class Gate(NamedTuple):
+class NodeOutput(NamedTuple):
     """A tensor of the graph: the node that made it, and which of the node's outputs it is.
 
     Equal to the plain pairs that a node lists as its `next_functions`.
@@ -21,12 +21,12 @@ class Gate(NamedTuple):
     number: int
 
 
-class Stride(NamedTuple):
-    """A step along a way back: through a node, from one of its outputs to one of its inputs."""
+class PathStep(NamedTuple):
+    """A step along a path: through a node, from one of its outputs to one of its inputs."""
 
-    start: Gate
+    start: NodeOutput
     place: int  # which input
-    end: Gate
+    end: NodeOutput
 
 
 # Node -> the tensors it read, in an order in which each node comes before those whose outputs it
@@ -34,7 +34,7 @@ class Stride(NamedTuple):
 Graph = Mapping[Node, tuple[tuple[Node, int], ...]]
 
 
-def behind_loss(root: Node) -> Graph:
+def graph_behind(root: Node) -> Graph:
     """Return the graph of a loss."""
     edges: dict[Node, tuple[tuple[Node, int], ...]] = {}
     done: list[Node] = []
@@ -52,8 +52,8 @@ def behind_loss(root: Node) -> Graph:
     return {node: edges[node] for node in reversed(done)}
 
 
-def between(graph: Graph, start: Node, end: Node | None = None) -> Graph:
-    """Return the part of a graph that the way back from one node to another may go through."""
+def nodes_between(graph: Graph, start: Node, end: Node | None = None) -> Graph:
+    """Return the part of a graph that a path from one node to another may go through."""
     reached, found = {start}, {}
     for node, edges in graph.items():
         if node in reached:
@@ -61,12 +61,12 @@ def between(graph: Graph, start: Node, end: Node | None = None) -> Graph:
             reached.update(before for before, _ in edges)
     if end is None:
         return found
-    ends = leading_to(found, {end})
+    ends = nodes_leading_to(found, {end})
     return {node: edges for node, edges in found.items() if node in ends}
 
 
-def leading_to(graph: Graph, ends: Iterable[Node]) -> set[Node]:
-    """Return the nodes of a graph from which the way back comes to one of some, and those."""
+def nodes_leading_to(graph: Graph, ends: Iterable[Node]) -> set[Node]:
+    """Return the nodes of a graph from which a path leads to one of some, and those."""
     found = set(ends)
     for node in reversed(list(graph)):
         for before, _ in graph[node]:
@@ -76,7 +76,7 @@ def leading_to(graph: Graph, ends: Iterable[Node]) -> set[Node]:
     return found
 
 
-def inside(graph: Graph, start: Node, source: Node) -> set[Node]:
+def nodes_inside(graph: Graph, start: Node, source: Node) -> set[Node]:
     """Return the nodes that were made from `source` on and that `start` was made of."""
     since = source._sequence_nr()
     found: set[Node] = set()
@@ -89,47 +89,47 @@ def inside(graph: Graph, start: Node, source: Node) -> set[Node]:
     return found
 
 
-def readers(graph: Graph) -> dict[tuple[Node, int], list[Node]]:
+def readers_of_each(graph: Graph) -> dict[tuple[Node, int], list[Node]]:
     """Return the nodes that read each tensor, once for each time they do."""
     found: dict[tuple[Node, int], list[Node]] = {}
     for node, edges in graph.items():
-        for gate in edges:
-            if gate[0] is not None:
-                found.setdefault(gate, []).append(node)
+        for output in edges:
+            if output[0] is not None:
+                found.setdefault(output, []).append(node)
     return found
 
 
-def longest_way(
+def longest_path(
     graph: Graph,
-    start: Gate,
-    end: Gate,
-    marked: Collection[Gate],
+    start: NodeOutput,
+    end: NodeOutput,
+    marked: Collection[NodeOutput],
     size_of: Callable[[Node, int], float] | None,
-) -> list[Stride]:
-    """Find the way back from one tensor to another through most of the marked ones.
+) -> list[PathStep]:
+    """Find the path from one tensor to another through most of the marked ones.
 
     Of several alike it is the one along which most arrives. `size_of` gives the norm of what a node
-    hands to one of its inputs; a way on which nothing arrives, or no number, is none. With None all
-    are ways. Without a way the list is empty.
+    hands to one of its inputs; a path on which nothing arrives, or no number, is none. With None
+    all are paths. Without a path the list is empty.
     """
-    best: dict[Node, tuple[int, float, Stride | None]] = {start.node: (0, 0.0, None)}
+    best: dict[Node, tuple[int, float, PathStep | None]] = {start.node: (0, 0.0, None)}
     entered = {start.node: start}
     for node, edges in graph.items():
         if node not in best or node is end.node:
             continue
         count = best[node][0]
-        for place, gate in enumerate(edges):
-            before = gate[0]
-            if before not in graph or (before is end.node and gate != end):
+        for place, output in enumerate(edges):
+            before = output[0]
+            if before not in graph or (before is end.node and output != end):
                 continue
             size = 1.0 if size_of is None else size_of(node, place)
             if not 0 < size < math.inf:
                 continue
-            score = (count + (gate in marked), size)
+            score = (count + (output in marked), size)
             if before not in best or score > best[before][:2]:
-                entered[before] = Gate(*gate)
-                best[before] = (*score, Stride(entered[node], place, entered[before]))
-    strides: list[Stride] = []
+                entered[before] = NodeOutput(*output)
+                best[before] = (*score, PathStep(entered[node], place, entered[before]))
+    strides: list[PathStep] = []
     node = end.node
     while node in best and (stride := best[node][2]):
         strides.append(stride)
@@ -137,7 +137,7 @@ def longest_way(
     return strides[::-1]
 
 
-def joins(
+def meeting_point(
     node: Node, all_readers: Mapping[Node, Collection[Node]], ways: Collection[Node]
 ) -> Node | None:
     """Return where a side branch that begins at `node` comes upon one of `ways`, if it does."""

@@ -1,9 +1,9 @@
-"""One pass forward and back, and what the gradient crosses on its way from layer to layer.
+"""One pass forward and back, and every factor that the gradient crosses from layer to layer.
 
 The graph that autograd leaves of the forward pass is walked from the last hidden layer's output
-back to the first's. Of all ways there it takes the one through most layers; where several are
+back to the first's. Of all paths there it takes the one through most layers; where several are
 alike, the one along which most of the gradient comes. A hook on each node between tells the norms
-of what leaves it, so that the gains along the way multiply exactly to the whole.
+of what leaves it, so that the gains along the path multiply exactly to the whole.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge
 
 from undertow.errors import SpecError
-from undertow.trace.gradient_path import Way
+from undertow.trace.gradient_path import GradientPath
 from undertow.watching.torch import layers
 from undertow.watching.torch.activation_nodes import Node
 from undertow.watching.torch.hooks import unwatched
@@ -25,7 +25,13 @@ from undertow.watching.torch.layer_calls import is_compiled
 from undertow.watching.torch.norms import as_float, norm, norms, numbers
 from undertow.watching.torch.path import autograd_graph, node_kinds
 from undertow.watching.torch.path.autograd_graph import Graph
-from undertow.watching.torch.path.crossings import NOTHING, KnownGraph, Walked, crossings, handed
+from undertow.watching.torch.path.named_factors import (
+    NOTHING,
+    KnownGraph,
+    MeasuredNodes,
+    handed_on,
+    name_factors,
+)
 from undertow.watching.torch.path.weight_gradients import weight_gradients
 from undertow.watching.torch.probe_pass import (
     ProbeCall,
@@ -42,7 +48,9 @@ TOO_SHORT = (
 )
 
 
-def way_back(model: nn.Module, loss_fn: Callable[..., Tensor], batch: tuple[Any, Any]) -> Way:
+def gradient_path(
+    model: nn.Module, loss_fn: Callable[..., Tensor], batch: tuple[Any, Any]
+) -> GradientPath:
     """Measure what the gradient of one batch crosses; the model is left as it was.
 
     Raises
@@ -62,28 +70,28 @@ def way_back(model: nn.Module, loss_fn: Callable[..., Tensor], batch: tuple[Any,
     with left_as_it_is(model), unwatched(), torch.enable_grad():
         calls, loss, made = passed_forward(model, modules, loss_fn, batch)
         whole = _whole(loss)
-        readers = autograd_graph.readers(whole)
+        readers = autograd_graph.readers_of_each(whole)
         calls = used(calls, readers, loss.grad_fn)
         hidden = _hidden(calls, whole)
         last = hidden[-1]
-        behind = autograd_graph.between(whole, last.gate.node)
-        read = {gate for edges in behind.values() for gate in edges}
-        first = next((call for call in hidden if call.gate in read), None)
+        behind = autograd_graph.nodes_between(whole, last.output.node)
+        read = {output for edges in behind.values() for output in edges}
+        first = next((call for call in hidden if call.output in read), None)
         if first is None:
             raise SpecError(TOO_SHORT)
-        way = autograd_graph.between(behind, last.gate.node, first.gate.node)
-        plan = KnownGraph(whole, readers, calls, _norms_of_several(calls, way), made)
-        walked, handles = _listen(way, plan)
+        graph = autograd_graph.nodes_between(behind, last.output.node, first.output.node)
+        plan = KnownGraph(whole, readers, calls, _norms_of_several(calls, graph), made)
+        measured, handles = _listen(graph, plan)
         handles += [
-            call.gate.node.register_prehook(partial(_delta_comes, call))
+            call.output.node.register_prehook(partial(_delta_comes, call))
             for call in calls
-            if call.gate.node not in way
+            if call.output.node not in graph
         ]
         # The deltas at both ends come by themselves, so that the sum of all terms has something to
         # meet; and so that the gradient goes as far where no weight that learns lies behind.
-        ends: list[Any] = [GradientEdge(*call.gate) for call in (last, first)]
+        ends: list[Any] = [GradientEdge(*call.output) for call in (last, first)]
         # Not loss.backward(): that would fill .grad and run the hooks of an optimizer. The graph
-        # is kept: what a node saved is looked at once the way is known.
+        # is kept: what a node saved is looked at once the path is known.
         try:
             at_last, at_first, *grads = torch.autograd.grad(
                 loss, ends + weights, allow_unused=True, retain_graph=True
@@ -94,19 +102,21 @@ def way_back(model: nn.Module, loss_fn: Callable[..., Tensor], batch: tuple[Any,
         first_delta, last_delta = (
             NOTHING if each is None else as_float(norm(each)) for each in (at_first, at_last)
         )
-        walked = _waited_for(walked)
-        walked.arrived.setdefault(first.gate, first_delta)
-        marked = {call.gate for call in hidden}
-        strides = autograd_graph.longest_way(way, last.gate, first.gate, marked, handed(walked))
-        # Where no gradient goes all the way, any way shows where it ends.
-        strides = strides or autograd_graph.longest_way(way, last.gate, first.gate, marked, None)
+        measured = _waited_for(measured)
+        measured.arrived.setdefault(first.output, first_delta)
+        marked = {call.output for call in hidden}
+        steps = autograd_graph.longest_path(
+            graph, last.output, first.output, marked, handed_on(measured)
+        )
+        # Where no gradient goes all along it, any path shows where it ends.
+        steps = steps or autograd_graph.longest_path(graph, last.output, first.output, marked, None)
         for call in calls:
-            if not call.delta and call.gate in walked.arrived:
-                call.delta.append(walked.arrived[call.gate])
-        crossed, activations = crossings(strides, hidden, walked, _weight_norms(held), plan)
+            if not call.delta and call.output in measured.arrived:
+                call.delta.append(measured.arrived[call.output])
+        crossed, activations = name_factors(steps, hidden, measured, _weight_norms(held), plan)
         made_of = tuple(weight_gradients(plan, weights, grads))
-    on_way = {stride.end for stride in strides} | {last.gate}
-    return Way(
+    on_way = {step.end for step in steps} | {last.output}
+    return GradientPath(
         first.name,
         last.name,
         tuple(crossed),
@@ -114,13 +124,13 @@ def way_back(model: nn.Module, loss_fn: Callable[..., Tensor], batch: tuple[Any,
         last_delta,
         activations,
         made_of,
-        tuple(call.name for call in hidden if call.gate not in on_way),
+        tuple(call.name for call in hidden if call.output not in on_way),
         attributes={"dtype": str(next(iter(held)).dtype).removeprefix("torch.")},
     )
 
 
 def _whole(loss: Tensor) -> Graph:
-    whole = autograd_graph.behind_loss(loss.grad_fn)
+    whole = autograd_graph.graph_behind(loss.grad_fn)
     if any(node.name() == "CheckpointFunctionBackward" for node in whole):
         raise SpecError(
             "checkpoint(use_reentrant=True) hides the layers in it: type  use_reentrant=False"
@@ -131,62 +141,66 @@ def _whole(loss: Tensor) -> Graph:
 def _hidden(calls: Sequence[ProbeCall], whole: Graph) -> list[ProbeCall]:
     """Return the calls whose output another layer reads: the others are the network's outputs."""
     behind_another: set[Node] = set()
-    above = {call.gate.node for call in calls}
+    above = {call.output.node for call in calls}
     for node, edges in whole.items():
         if node in above or node in behind_another:
             behind_another.update(before for before, _ in edges)
-    hidden = [call for call in calls if call.gate.node in behind_another]
+    hidden = [call for call in calls if call.output.node in behind_another]
     if len(hidden) < 2:
         raise SpecError(TOO_SHORT)
     return hidden
 
 
-def _norms_of_several(calls: Sequence[ProbeCall], way: Graph) -> dict[Node, int]:
+def _norms_of_several(calls: Sequence[ProbeCall], graph: Graph) -> dict[Node, int]:
     """Return the nodes of normalisations that are made of several operations."""
     found: dict[Node, int] = {}
     for number, call in enumerate(calls):
-        if _is_norm(call) and call.source is not None and call.gate.node in way:
+        if _is_norm(call) and call.source is not None and call.output.node in graph:
             found.update(
-                dict.fromkeys(autograd_graph.inside(way, call.gate.node, call.source), number)
+                dict.fromkeys(
+                    autograd_graph.nodes_inside(graph, call.output.node, call.source), number
+                )
             )
     return found
 
 
-def _listen(way: Graph, plan: KnownGraph) -> tuple[Walked, list[Any]]:
+def _listen(graph: Graph, plan: KnownGraph) -> tuple[MeasuredNodes, list[Any]]:
     """Put a hook on each node, for the one backward pass to come."""
-    walked, handles = Walked({}, {}, {}, {}, way), []
+    measured, handles = MeasuredNodes({}, {}, {}, {}, graph), []
 
     def passed(node: Node, shared: Sequence[int], handed: Any, arrived: Any) -> None:
         for number, grad in enumerate(arrived):
             if grad is not None:
-                walked.arrived[node, number] = norm(grad)
+                measured.arrived[node, number] = norm(grad)
         for place in shared:
             if handed[place] is not None:
-                walked.handed[node, place] = norm(handed[place])
+                measured.handed[node, place] = norm(handed[place])
                 if node in plan.norms:
-                    key = way[node][place], plan.norms[node]
+                    key = graph[node][place], plan.norms[node]
                     part = handed[place].detach()
-                    walked.inner[key] = walked.inner[key] + part if key in walked.inner else part
+                    measured.inner[key] = (
+                        measured.inner[key] + part if key in measured.inner else part
+                    )
         if node.name() in node_kinds.KEEP_GRADIENT:
-            walked.kept[node] = arrived[0].detach()
+            measured.kept[node] = arrived[0].detach()
 
-    for node, edges in way.items():
+    for node, edges in graph.items():
         # What only one node reads gets all of its gradient from there.
         shared = [
             place
-            for place, gate in enumerate(edges)
-            if gate[0] in way and len(plan.readers[gate]) > 1
+            for place, output in enumerate(edges)
+            if output[0] in graph and len(plan.readers[output]) > 1
         ]
         handles.append(node.register_hook(partial(passed, node, shared)))
-    return walked, handles
+    return measured, handles
 
 
-def _waited_for(walked: Walked) -> Walked:
+def _waited_for(measured: MeasuredNodes) -> MeasuredNodes:
     """Read, at once, what lies on a device."""
-    for found in (walked.arrived, walked.handed):
+    for found in (measured.arrived, measured.handed):
         if any(isinstance(value, Tensor) for value in found.values()):
             found.update(zip(found, numbers(list(found.values())).tolist(), strict=True))
-    return walked
+    return measured
 
 
 def _weight_norms(weights: Iterable[Tensor]) -> node_kinds.Known:
@@ -197,7 +211,7 @@ def _weight_norms(weights: Iterable[Tensor]) -> node_kinds.Known:
 
 
 def _delta_comes(call: ProbeCall, deltas: Sequence[Tensor | None]) -> None:
-    delta = deltas[call.gate.number]
+    delta = deltas[call.output.number]
     if delta is not None:
         call.delta.append(norm(delta))
 

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from undertow.trace.gradient_path import WeightGradient
 from undertow.watching.torch.norms import as_float, norms
-from undertow.watching.torch.path.crossings import KnownGraph
 from undertow.watching.torch.path.input_patches import input_sizes
+from undertow.watching.torch.path.named_factors import KnownGraph
 
 
 def weight_gradients(

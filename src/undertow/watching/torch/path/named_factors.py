@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from undertow.trace.gradient_path import Crossing
+from undertow.trace.gradient_path import Factor
 from undertow.watching.torch.activation_nodes import Node
 from undertow.watching.torch.norms import as_float, norm
 from undertow.watching.torch.path import autograd_graph, node_kinds
-from undertow.watching.torch.path.autograd_graph import Gate, Graph, Stride
+from undertow.watching.torch.path.autograd_graph import Graph, NodeOutput, PathStep
 from undertow.watching.torch.probe_pass import (
     ProbeCall,
 )
@@ -23,7 +23,7 @@ NOTHING = 0.0  # came
 Readers = Mapping[tuple[Node, int], Sequence[Node]]
 
 
-class Walked(NamedTuple):
+class MeasuredNodes(NamedTuple):
     """What the nodes tell of the gradients that pass."""
 
     arrived: dict[tuple[Node, int], Any]  # at each tensor, from all its readers
@@ -32,7 +32,7 @@ class Walked(NamedTuple):
     inner: dict[
         tuple[tuple[Node, int], int], Tensor
     ]  # at a tensor, from all its readers in one normalisation
-    way: Graph  # all nodes that are listened to
+    graph: Graph  # all nodes that are listened to
 
 
 class KnownGraph(NamedTuple):
@@ -45,84 +45,84 @@ class KnownGraph(NamedTuple):
     made: float  # the number of the model's last node
 
 
-def handed(walked: Walked) -> Callable[[Node, int], float]:
+def handed_on(measured: MeasuredNodes) -> Callable[[Node, int], float]:
     """Return a function of a node and the place of an input: the norm of what it handed there."""
 
     def handed(node: Node, place: int) -> float:
-        found = walked.handed.get((node, place))
+        found = measured.handed.get((node, place))
         if found is None:
-            found = walked.arrived.get(walked.way[node][place], NOTHING)
+            found = measured.arrived.get(measured.graph[node][place], NOTHING)
         return found
 
     return handed
 
 
-def crossings(
-    strides: Sequence[Stride],
+def name_factors(
+    steps: Sequence[PathStep],
     hidden: Sequence[ProbeCall],
-    walked: Walked,
+    measured: MeasuredNodes,
     known: node_kinds.Known,
     plan: KnownGraph,
-) -> tuple[list[Crossing], dict[str, str]]:
-    """Name what lies along a way, and the activation after each of its layers."""
-    by_gate = {call.gate: call for call in hidden}
-    handed_by = handed(walked)
-    found: list[Crossing] = []
+) -> tuple[list[Factor], dict[str, str]]:
+    """Name what lies along a path, and the activation after each of its layers."""
+    by_output = {call.output: call for call in hidden}
+    handed_by = handed_on(measured)
+    found: list[Factor] = []
     activations: dict[str, str] = {}
-    here, within = by_gate[strides[0].start], True
-    crossing_of = _Naming(walked, known, plan)
-    joining = _Joining(strides, plan)
-    for stride, row in zip(strides, _rows(strides, by_gate), strict=True):
-        node, before = stride.start.node, walked.arrived.get(stride.start, NOTHING)
+    here, within = by_output[steps[0].start], True
+    name_factor = _Naming(measured, known, plan)
+    joining = _Joining(steps, plan)
+    for step, row in zip(steps, _rows(steps, by_output), strict=True):
+        node, before = step.start.node, measured.arrived.get(step.start, NOTHING)
         within = within and node is not here.source
-        after = handed_by(node, stride.place)
-        crossing = crossing_of(stride, here.name if within else None, row, (before, after))
-        if crossing:
-            found.append(crossing)
-            if crossing.kind == "activation":
-                activations.setdefault(row, crossing.where)
-        if len(plan.readers[stride.end]) > 1:
-            found += joining(stride, row, after, walked)
-        if stride.end in by_gate:
-            here, within = by_gate[stride.end], True
+        after = handed_by(node, step.place)
+        factor = name_factor(step, here.name if within else None, row, (before, after))
+        if factor:
+            found.append(factor)
+            if factor.kind == "activation":
+                activations.setdefault(row, factor.where)
+        if len(plan.readers[step.end]) > 1:
+            found += joining(step, row, after, measured)
+        if step.end in by_output:
+            here, within = by_output[step.end], True
     return found, activations
 
 
-def _rows(strides: Sequence[Stride], by_gate: Mapping[Gate, ProbeCall]) -> list[str]:
-    """Return to the gain of which layer each stride belongs: the next one on the way."""
+def _rows(steps: Sequence[PathStep], by_output: Mapping[NodeOutput, ProbeCall]) -> list[str]:
+    """Return to the gain of which layer each step belongs: the next one on the path."""
     rows, name = [], ""
-    for stride in reversed(strides):
-        if stride.end in by_gate:
-            name = by_gate[stride.end].name
+    for step in reversed(steps):
+        if step.end in by_output:
+            name = by_output[step.end].name
         rows.append(name)
     return rows[::-1]
 
 
 class _Joining:
-    """Tells how the other readers of a tensor come together with the way again."""
+    """Tells how the other readers of a tensor come together with the path again."""
 
-    def __init__(self, strides: Sequence[Stride], plan: KnownGraph) -> None:
-        self._strides, self._plan = strides, plan
+    def __init__(self, steps: Sequence[PathStep], plan: KnownGraph) -> None:
+        self._strides, self._plan = steps, plan
 
     def __call__(
-        self, stride: Stride, row: str, after: float, walked: Walked
-    ) -> Iterator[Crossing]:
-        readers = self._plan.readers[stride.end]
-        summed = walked.arrived.get(stride.end, NOTHING)
+        self, step: PathStep, row: str, after: float, measured: MeasuredNodes
+    ) -> Iterator[Factor]:
+        readers = self._plan.readers[step.end]
+        summed = measured.arrived.get(step.end, NOTHING)
         others = list(readers)
-        others.remove(stride.start.node)
-        norm_ = self._plan.norms.get(stride.start.node)
+        others.remove(step.start.node)
+        norm_ = self._plan.norms.get(step.start.node)
         if norm_ is not None and any(self._plan.norms.get(each) == norm_ for each in others):
             others = [each for each in others if self._plan.norms.get(each) != norm_]
-            inner = as_float(norm(walked.inner[stride.end, norm_])) if others else summed
-            yield Crossing(row, self._plan.calls[norm_].name, "norm_inner", after, inner)
+            inner = as_float(norm(measured.inner[step.end, norm_])) if others else summed
+            yield Factor(row, self._plan.calls[norm_].name, "norm_inner", after, inner)
             after = inner
         if others:
-            yield Crossing(row, *self._how(others, len(readers)), after, summed)
+            yield Factor(row, *self._how(others, len(readers)), after, summed)
 
     def _how(self, others: Sequence[Node], count: int) -> tuple[str, str]:
         for other in others:
-            met = autograd_graph.joins(other, self._above, self._ways)
+            met = autograd_graph.meeting_point(other, self._above, self._ways)
             # What comes together in the loss is no way around a layer.
             if met and met.name() in autograd_graph.SUMS and met._sequence_nr() <= self._plan.made:
                 return "around a branch", "skip"
@@ -138,22 +138,22 @@ class _Joining:
 
     @cached_property
     def _ways(self) -> set[Node]:
-        """The nodes of the way, and those between it and the loss."""
-        found = autograd_graph.leading_to(self._plan.whole, {self._strides[0].start.node})
-        return found | {stride.start.node for stride in self._strides}
+        """The nodes of the path, and those between it and the loss."""
+        found = autograd_graph.nodes_leading_to(self._plan.whole, {self._strides[0].start.node})
+        return found | {step.start.node for step in self._strides}
 
 
 class _Naming:
-    """Tells what a step of the way crosses."""
+    """Names the factor that a step of the path crosses."""
 
-    def __init__(self, walked: Walked, known: node_kinds.Known, plan: KnownGraph) -> None:
-        self._walked, self._known, self._plan = walked, known, plan
+    def __init__(self, measured: MeasuredNodes, known: node_kinds.Known, plan: KnownGraph) -> None:
+        self._walked, self._known, self._plan = measured, known, plan
 
     @cached_property
     def _data(self) -> set[Node]:
         """The nodes that come from a layer."""
-        return autograd_graph.leading_to(
-            self._plan.whole, [call.gate.node for call in self._plan.calls]
+        return autograd_graph.nodes_leading_to(
+            self._plan.whole, [call.output.node for call in self._plan.calls]
         )
 
     def _is_data(self, factor: Node) -> bool:
@@ -162,30 +162,30 @@ class _Naming:
         return any(whole[before] for before, _ in whole[factor] if before) and factor in self._data
 
     def __call__(
-        self, stride: Stride, layer: str | None, row: str, ends: tuple[float, float]
-    ) -> Crossing | None:
-        """Return the crossing; None where the gradient stays as it is. `layer` is what is in."""
-        node = stride.start.node
+        self, step: PathStep, layer: str | None, row: str, ends: tuple[float, float]
+    ) -> Factor | None:
+        """Return the factor; None where the gradient stays as it is. `layer` is what is in."""
+        node = step.start.node
         if active := node_kinds.activation(node):
             name, largest, slope_rms = active
             numbers_ = {"largest": largest, "slope_rms": slope_rms}
-            return Crossing(row, name, "activation", *ends, numbers_)
+            return Factor(row, name, "activation", *ends, numbers_)
 
         def is_data(factor: Node | None) -> bool:
             # Of what needs no gradient only a layer tells that it is a weight, a frozen one.
             return layer is None if factor is None else self._is_data(factor)
 
-        scale = node_kinds.weight_scale(node, stride.place, is_data, self._known)
+        scale = node_kinds.weight_scale(node, step.place, is_data, self._known)
         if scale is not None:
             named = layer or node_kinds.operation(node)
-            return Crossing(row, named, "weights", *ends, {"scale": scale})
+            return Factor(row, named, "weights", *ends, {"scale": scale})
         where = node_kinds.operation(node)
         in_norm = self._plan.norms.get(node)
         named = where if in_norm is None else self._plan.calls[in_norm].name
         if node in self._walked.kept:
             scale_rms, scaled = node_kinds.rescaling(node, self._walked.kept[node])
             numbers_ = {"scale_rms": scale_rms, "scaled": scaled}
-            return Crossing(row, named, "norm", *ends, numbers_)
+            return Factor(row, named, "norm", *ends, numbers_)
         if in_norm is not None:
-            return Crossing(row, named, "norm_inner", *ends)
-        return None if ends[0] == ends[1] else Crossing(row, where, "other", *ends)
+            return Factor(row, named, "norm_inner", *ends)
+        return None if ends[0] == ends[1] else Factor(row, where, "other", *ends)
