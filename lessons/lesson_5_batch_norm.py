@@ -14,10 +14,10 @@ def _():
 
     from support import checks, figures, parts, trials
     from undertow.experiments.presets import preset
-    from undertow.remedies.on_trial import treated
+    from undertow.remedies.on_trial import apply_to_trial
     from undertow.theory.signal.norm_gains import batch_norm_gain
 
-    return batch_norm_gain, checks, figures, math, mo, parts, preset, treated, trials
+    return batch_norm_gain, checks, figures, math, mo, parts, preset, apply_to_trial, trials
 
 
 @app.cell(hide_code=True)

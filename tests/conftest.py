@@ -58,7 +58,7 @@ def instruction_sets() -> tuple[str, ...]:
 @pytest.fixture(params=instruction_sets())
 def instruction_set(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Train in lanes with each library in turn, not with the fastest alone."""
-    found = native_library.loaded(request.param)
+    found = native_library.load(request.param)
     assert found is not None
     assert found.lanes_name().decode() == request.param
     monkeypatch.setattr(native_library, "library", lambda: found)

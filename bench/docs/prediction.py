@@ -30,7 +30,7 @@ from undertow.engine.common import norms
 from undertow.engine.common.losses import derivative
 from undertow.engine.common.normalisation import running_statistics
 from undertow.engine.common.parameters import initial_parameters
-from undertow.engine.torch.buffers import passes
+from undertow.engine.torch.buffers import step_buffers
 from undertow.engine.torch.forward_backward import backward, forward
 from undertow.prediction.from_spec import chain
 from undertow.prediction.network import gradients_of
@@ -168,7 +168,7 @@ def measured(case: Case, networks: int) -> tuple[np.ndarray, np.ndarray]:
         seeds = list(range(first, min(first + together, networks)))
         parameters = initial_parameters(spec, seeds, torch.float64)
         for batch in (len(inputs), 1):
-            at = passes(spec, len(seeds), batch, torch.float64).each[0]
+            at = step_buffers(spec, len(seeds), batch, torch.float64).each[0]
             given = inputs[:batch].T.expand(len(seeds), -1, -1).contiguous()
             running = running_statistics(spec, len(seeds), torch.float64)
             forward(spec, parameters, running, given, at, training=True)

@@ -24,7 +24,7 @@ from undertow.data.dataset import Data, load
 from undertow.executors.jobs import Job, Part
 from undertow.executors.train_job import train_job
 from undertow.experiments import experiment
-from undertow.spec.checked import changed
+from undertow.spec.checked import with_changes
 from undertow.spec.network import NetworkSpec
 
 REPLICATES = 3
@@ -36,7 +36,7 @@ def main(folder: str, rounds: int, epochs: int) -> None:
     study = experiment("fashion-remedies")
     data = load(study.data, folder).first(study.train_samples)
     arm = study.arm("baseline")
-    training = changed(arm.training, epochs=epochs)
+    training = with_changes(arm.training, epochs=epochs)
 
     def undertow() -> float:
         part = Part(0, 0, arm.network, tuple(range(REPLICATES)))

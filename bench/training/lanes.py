@@ -18,9 +18,9 @@ from bench.training.limit.loop import built
 from undertow.data.dataset import load
 from undertow.engine.common import stages
 from undertow.engine.common.batches import samples
-from undertow.engine.lanes.layout import padded
+from undertow.engine.lanes.layout import pad_to_blocks
 from undertow.engine.lanes.native_library import library
-from undertow.engine.lanes.networks import Answers, Given, Lanes, Record
+from undertow.engine.lanes.networks import LaneAnswers, LaneInputs, LaneRecord, Lanes
 from undertow.spec.network import NetworkSpec
 from undertow.spec.training import TrainingSpec
 
@@ -46,17 +46,21 @@ def seconds(width: int, replicates: int, every: int) -> tuple[float, float]:
     spec = NetworkSpec(inputs=2, outputs=1, depth=10, width=width, activation="relu")
     training = TrainingSpec(optimizer="keras_adam", learning_rate=1e-4)
     seeds = list(range(replicates))
-    networks = stages.staged(spec, [spec] * replicates, seeds, torch.float32, 0, None)
+    networks = stages.make_stage(spec, [spec] * replicates, seeds, torch.float32, 0, None)
     lanes = Lanes(networks, training, 0, threads=1)
     squares = samples(DATA.train_inputs, DATA.train_targets, torch.float32).squares.numpy()
-    given = Given(DATA, squares, 2)
+    given = LaneInputs(DATA, squares, 2)
     random = np.random.default_rng(0)
-    orders = padded(np.stack([random.permutation(200) for _ in seeds]).astype(np.int32))[None]
+    orders = pad_to_blocks(np.stack([random.permutation(200) for _ in seeds]).astype(np.int32))[
+        None
+    ]
     best = float("inf")
     for epoch in range(1, EPOCHS + 1):
         steps = range(STEPS * epoch + 10, STEPS * (epoch + 1) + 10)
-        record = Record(lanes, steps, STEPS, last=0, every=every)
-        test = Answers(lanes, DATA.test_inputs[:1], 1)  # what is measured beside: nearly nothing
+        record = LaneRecord(lanes, steps, STEPS, last=0, every=every)
+        test = LaneAnswers(
+            lanes, DATA.test_inputs[:1], 1
+        )  # what is measured beside: nearly nothing
         start = time.perf_counter()
         lanes.train(given, orders, record, test, 0, STEPS)
         best = min(best, time.perf_counter() - start)

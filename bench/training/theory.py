@@ -12,10 +12,10 @@ import statistics
 import time
 
 from undertow.data.dataset import Data
-from undertow.data.toy import made
+from undertow.data.toy import make_samples
 from undertow.experiments.presets import PRESETS
 from undertow.spec.trial import Trial
-from undertow.studies.expected import expected
+from undertow.studies.expected import predict_arm
 
 ASKED = 0.3  # seconds
 
@@ -28,7 +28,7 @@ def main() -> None:
     slowest = 0.0
     for each in PRESETS:
         for name, trial in (("", each.trial), *each.twists):
-            data = made(trial.data)
+            data = make_samples(trial.data)
             took = statistics.median(seconds(trial, data) for _ in range(rounds))
             slowest = max(slowest, took)
             print(f"{each.number:2d} {each.name + ' ' + name:45.45s} {took:8.3f} s")
@@ -38,7 +38,7 @@ def main() -> None:
 def seconds(trial: Trial, data: Data) -> float:
     """Time one prediction."""
     start = time.perf_counter()
-    expected(trial.network, trial.training, data)
+    predict_arm(trial.network, trial.training, data)
     return time.perf_counter() - start
 
 

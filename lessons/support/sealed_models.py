@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from undertow.data.toy import made
+from undertow.data.toy import make_samples
 from undertow.diagnosis.diagnose import diagnose
 from undertow.spec.toy import ToySpec
 from undertow.trace.record import Trace
@@ -72,7 +72,7 @@ def network(name: str) -> nn.Sequential:
 
 def samples(name: str) -> tuple[torch.Tensor, torch.Tensor]:
     """Return a model's inputs and targets: two moons."""
-    data = made(ToySpec(standardised=True, offset=_opened(name).get("offset", 0.0)))
+    data = make_samples(ToySpec(standardised=True, offset=_opened(name).get("offset", 0.0)))
     targets = torch.from_numpy(data.train_targets).float()[:, None]
     return torch.from_numpy(data.train_inputs), targets
 

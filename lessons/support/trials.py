@@ -8,19 +8,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from undertow.data.dataset import Data
-from undertow.data.toy import made
+from undertow.data.toy import make_samples
 from undertow.experiments.presets import preset
-from undertow.spec.checked import changed
+from undertow.spec.checked import with_changes
 from undertow.spec.network import NetworkSpec
 from undertow.spec.toy import ToySpec
 from undertow.spec.training import TrainingSpec
 from undertow.spec.trial import Trial
 from undertow.statistics.bands import median
-from undertow.studies.expected import expected
+from undertow.studies.expected import predict_arm
 from undertow.studies.trial import first_step, train_trial
 from undertow.trace import readings
 from undertow.trace.record import Trace
-from undertow.verbs.arms import diagnosed_and_explained
+from undertow.verbs.arms import diagnose_and_explain
 
 FEATURES = 64
 
@@ -37,9 +37,9 @@ class Measured(NamedTuple):
 @lru_cache(maxsize=128)
 def measured(trial: Trial, *, gaussian: bool = False) -> Measured:
     """Measure a trial's first step, on its own data or on Gaussian inputs of many features."""
-    data = gaussians(trial.network.inputs) if gaussian else made(trial.data)
+    data = gaussians(trial.network.inputs) if gaussian else make_samples(trial.data)
     trace = first_step(trial, data)
-    _, budgets = diagnosed_and_explained({"": trace})
+    _, budgets = diagnose_and_explain({"": trace})
     foretold = profile_of_theory(trace)
     return Measured(
         trace,
@@ -70,7 +70,7 @@ def gaussians(features: int, samples: int = 256) -> Data:
 def stack(depth: int, gain: float) -> Trial:
     """Return preset Silence at another depth, its weights multiplied."""
     trial = preset("silence").trial
-    network = changed(trial.network, depth=depth, gain=gain)
+    network = with_changes(trial.network, depth=depth, gain=gain)
     return trial.model_copy(update={"network": network})
 
 
@@ -95,7 +95,7 @@ def plane(activation: str, depth: int) -> Trial:
 def edge(variance: float) -> Trial:
     """Return preset Edge of chaos at a weight variance."""
     trial = preset("edge of chaos").trial
-    network = changed(trial.network, gain=round(variance**0.5, 6))
+    network = with_changes(trial.network, gain=round(variance**0.5, 6))
     return trial.model_copy(update={"network": network})
 
 
@@ -152,8 +152,8 @@ def healthy_theory(depth: int, width: int, batch: int) -> dict[str, Any]:
         activation="relu",
         initialisation="he_normal",
     )
-    data = made(ToySpec(standardised=True))
-    return expected(network, TrainingSpec(batch_size=batch), data) or {}
+    data = make_samples(ToySpec(standardised=True))
+    return predict_arm(network, TrainingSpec(batch_size=batch), data) or {}
 
 
 PAIRS = 20
@@ -175,14 +175,16 @@ def seeds_trial(seed: int = 0) -> Trial:
 
 def _accuracies(seed: int) -> np.ndarray:
     trial = seeds_trial(seed)
-    return 100 * readings.test_accuracy(train_trial(trial, made(trial.data))).astype(np.float64)
+    return 100 * readings.test_accuracy(train_trial(trial, make_samples(trial.data))).astype(
+        np.float64
+    )
 
 
 def optimizer_alone() -> float:
     """Return by how many decades any layer's first gradient moves when Adam replaces SGD."""
     trial = preset("silence").trial
     pair = [
-        first_step(trial.model_copy(update={"training": training}), made(trial.data))
+        first_step(trial.model_copy(update={"training": training}), make_samples(trial.data))
         for training in (
             TrainingSpec(optimizer="sgd", learning_rate=1e-2),
             TrainingSpec(optimizer="adam", learning_rate=1e-3),

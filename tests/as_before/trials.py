@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 import numpy as np
 
 from undertow.app.pages.playground.url import read, write
-from undertow.data.toy import made
+from undertow.data.toy import make_samples
 from undertow.experiments.presets import PRESETS, preset
 from undertow.spec.trial import Trial
 from undertow.studies.trial import first_step
@@ -51,7 +51,7 @@ def presets() -> dict[str, str]:
 def measured(address: str) -> dict[str, Any]:
     """Return the numbers of the first step, of the first two replicates."""
     found = trial(address)
-    arrays = first_step(found, made(found.data)).dataset
+    arrays = first_step(found, make_samples(found.data)).dataset
     return {
         name: np.asarray(arrays[name].values[:2], np.float64).squeeze().tolist()
         for name in MEASURED

@@ -12,7 +12,7 @@ import undertow as ut
 from tests.diagnosis.traces import FLAT, broken_from, chain, made, row, slide
 from undertow.diagnosis.rule import SEVERITIES
 from undertow.diagnosis.rules import RULES
-from undertow.diagnosis.thresholds import DEFAULT, Thresholds, described
+from undertow.diagnosis.thresholds import DEFAULT, Thresholds, describe
 from undertow.errors import TraceError
 from undertow.remedies.remedy import ADVICE
 from undertow.trace.record import Trace
@@ -174,13 +174,13 @@ def test_thresholds_change_the_verdict():
 
 
 def test_each_threshold_is_described():
-    rows = described()
+    rows = describe()
     assert len(rows) == len({each.name for each in rows}) == len(Thresholds.model_fields)
     for each in rows:
         assert each.unit
         assert len(each.reason) >= 9
         assert each.value == getattr(DEFAULT, each.name, getattr(DEFAULT, f"{each.name}_", None))
-    assert described(Thresholds(vanishing=-7.5))[0].value == -7.5
+    assert describe(Thresholds(vanishing=-7.5))[0].value == -7.5
 
 
 def test_a_first_step_alone_leaves_steep_losses_open_by_the_majority_of_replicates():

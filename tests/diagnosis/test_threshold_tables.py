@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from undertow.diagnosis import rules, threshold_tables
-from undertow.diagnosis.thresholds import Thresholds, described
+from undertow.diagnosis.thresholds import Thresholds, describe
 from undertow.errors import UndertowError
 from undertow.remedies.remedy import ADVICE
 
@@ -35,10 +35,10 @@ def test_a_page_has_its_title_and_sections_and_today_s_thresholds(code: str):
     assert [line[3:] for line in lines if line.startswith("## ")] == SECTIONS
     assert all(section(code, title).strip() for title in SECTIONS)
     wanted = threshold_tables.blocks()[code]
-    assert threshold_tables.between(page(code)) == wanted, (
+    assert threshold_tables.block_of(page(code)) == wanted, (
         "type  python -m undertow.diagnosis.threshold_tables"
     )
-    assert threshold_tables.between(section(code, SECTIONS[0])) == wanted
+    assert threshold_tables.block_of(section(code, SECTIONS[0])) == wanted
 
 
 def test_there_are_pages_of_rules_only():
@@ -50,7 +50,7 @@ def test_every_threshold_is_on_a_page():
     """A threshold that neither a rule nor the verdict reads would promise what is not done."""
     used = {name for rule in rules.RULES for name in threshold_tables.uses(rule)}
     of_the_verdict = {"doubtful"}
-    assert used | of_the_verdict == {each.name for each in described()}
+    assert used | of_the_verdict == {each.name for each in describe()}
     assert not used & of_the_verdict
 
 
@@ -82,8 +82,8 @@ def test_links_lead_to_pages():
 
 
 def test_the_room_s_page_has_all_thresholds():
-    assert threshold_tables.between((DOCS / "diagnosis.md").read_text()) == threshold_tables.table(
-        described()
+    assert threshold_tables.block_of((DOCS / "diagnosis.md").read_text()) == threshold_tables.table(
+        describe()
     )
 
 
@@ -99,7 +99,7 @@ def test_the_program_writes_the_blocks_and_nothing_else(tmp_path: Path):
     originals = [*(DOCS / "rules").glob("*.md"), DOCS / "diagnosis.md"]
     for path in originals:
         copy = tmp_path / "docs" / path.relative_to(DOCS)
-        copy.write_text(threshold_tables.written(path.read_text(), "old"))
+        copy.write_text(threshold_tables.with_block(path.read_text(), "old"))
     threshold_tables.main(tmp_path / "docs")
     for path in originals:
         assert (tmp_path / "docs" / path.relative_to(DOCS)).read_text() == path.read_text()
@@ -113,7 +113,7 @@ def test_a_page_without_markers_is_refused():
         2 * (threshold_tables.BEGIN + threshold_tables.END),
     ):
         with pytest.raises(UndertowError, match="a page has one"):
-            threshold_tables.written(text, "block")
+            threshold_tables.with_block(text, "block")
 
 
 def test_elsewhere_the_program_says_where_to_start_it(tmp_path: Path):

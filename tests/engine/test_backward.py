@@ -13,7 +13,7 @@ from tests.engine.plain_torch import PlainNetwork, plain_loss
 from undertow.engine.common.losses import derivative
 from undertow.engine.common.normalisation import running_statistics
 from undertow.engine.common.parameters import initial_parameters
-from undertow.engine.torch.buffers import Pass, passes
+from undertow.engine.torch.buffers import Pass, step_buffers
 from undertow.engine.torch.forward_backward import backward, forward
 from undertow.spec.names import ACTIVATIONS, GRADIENTS, LOSSES, NORMALISATIONS
 from undertow.spec.network import NetworkSpec
@@ -49,7 +49,7 @@ def specs(draw: st.DrawFn) -> tuple[NetworkSpec, TrainingSpec]:
 def by_hand(spec: NetworkSpec, training: TrainingSpec, inputs: Tensor, targets: Tensor) -> Pass:
     parameters = initial_parameters(spec, SEEDS, torch.float64)
     running = running_statistics(spec, len(SEEDS), torch.float64)
-    at = passes(spec, len(SEEDS), inputs.shape[1], torch.float64).each[0]
+    at = step_buffers(spec, len(SEEDS), inputs.shape[1], torch.float64).each[0]
     forward(spec, parameters, running, inputs.mT, at, training=True)
     derivative(training.loss, at.logits, targets, at.last_delta)
     backward(spec, parameters, inputs.mT, at)

@@ -13,7 +13,7 @@ import torch
 from undertow.engine.common.losses import derivative
 from undertow.engine.common.normalisation import running_statistics
 from undertow.engine.common.parameters import initial_parameters
-from undertow.engine.torch.buffers import passes
+from undertow.engine.torch.buffers import step_buffers
 from undertow.engine.torch.forward_backward import backward, forward
 from undertow.spec.network import NetworkSpec
 
@@ -34,7 +34,7 @@ def products_and_deltas(activation: str, initialisation: str) -> tuple[torch.Ten
     random = torch.Generator().manual_seed(0)
     inputs = torch.randn(3, 6, 16, generator=random, dtype=torch.float64)
     targets = torch.randint(4, (3, 16), generator=random)
-    at = passes(spec, 3, 16, torch.float64).each[0]
+    at = step_buffers(spec, 3, 16, torch.float64).each[0]
     running = running_statistics(spec, 3, torch.float64)
     forward(spec, parameters, running, inputs, at, training=True)
     derivative("cross_entropy", at.logits, targets, at.last_delta)

@@ -10,7 +10,7 @@ from tests.engine.plain_torch import engine_training, plain_training
 from undertow.data.dataset import load
 from undertow.engine import choice
 from undertow.experiments import experiment
-from undertow.spec.checked import changed
+from undertow.spec.checked import with_changes
 from undertow.spec.network import NetworkSpec
 from undertow.spec.training import TrainingSpec
 from undertow.trace import readings
@@ -37,7 +37,7 @@ def traced(spec: NetworkSpec, training: TrainingSpec, seeds=SEEDS, dtype=torch.f
 @pytest.mark.parametrize("name", ARMS)
 def test_everything_recorded_of_the_first_step_is_true(name: str) -> None:
     arm = EXPERIMENT.arm(name)
-    training = changed(arm.training, epochs=1)
+    training = with_changes(arm.training, epochs=1)
     found = engine_training(arm.network, training, MOONS, SEEDS).arrays
     evaluated = {"test_loss", "test_accuracy", "predicted_share"}
     for place in (0, 7, 19):
@@ -60,9 +60,9 @@ def test_everything_recorded_of_the_first_step_is_true(name: str) -> None:
 
 def test_the_comparison_with_the_truth_can_fail() -> None:
     arm = EXPERIMENT.arm("relu")
-    training = changed(arm.training, epochs=1)
+    training = with_changes(arm.training, epochs=1)
     found = engine_training(arm.network, training, MOONS, SEEDS).arrays
-    wider = changed(arm.network, gain=1.0002)
+    wider = with_changes(arm.network, gain=1.0002)
     _, truth = plain_training(wider, training, MOONS, SEEDS[7], torch.float64)
     for variable in ("grad_norm", "delta_norm", "weight_norm", "preactivation_rms"):
         with pytest.raises(AssertionError):
@@ -74,7 +74,7 @@ def test_the_comparison_with_the_truth_can_fail() -> None:
 )
 def test_the_first_layers_first_gradient_has_its_known_size(arm, low, high) -> None:
     chosen = EXPERIMENT.arm(arm)
-    trace = traced(chosen.network, changed(chosen.training, epochs=1))
+    trace = traced(chosen.network, with_changes(chosen.training, epochs=1))
     assert low < np.median(readings.first_gradient(trace)) < high
 
 

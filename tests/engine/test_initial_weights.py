@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from undertow.engine.common.initial_weights import initial_weights
 from undertow.engine.common.parameters import initial_parameters, split, weight_blocks
 from undertow.engine.common.random_streams import STREAMS, batch_orders, generator
-from undertow.spec.checked import changed
+from undertow.spec.checked import with_changes
 from undertow.spec.names import INITIALISATIONS
 from undertow.spec.network import NetworkSpec
 
@@ -35,7 +35,7 @@ many_seeds = st.lists(st.integers(0, 2**31 - 1), min_size=1, max_size=6, unique=
 @cache
 def layers(name: str, seed: int = 3, **values) -> list[tuple[np.ndarray, np.ndarray]]:
     """The layers of a wide network, in float64; their shapes differ in both directions."""
-    spec = changed(WIDE, initialisation=name, **values)
+    spec = with_changes(WIDE, initialisation=name, **values)
     drawn = initial_weights(spec, seed)
     assert [weights.shape for weights, _ in drawn] == [*spec.layer_shapes]
     assert {part.dtype for layer in drawn for part in layer} == {np.dtype(np.float32)}
@@ -46,7 +46,7 @@ def layers(name: str, seed: int = 3, **values) -> list[tuple[np.ndarray, np.ndar
 @given(seeds=many_seeds, data=st.data(), name=st.sampled_from(NAMES))
 def test_a_replicate_never_depends_on_its_neighbours(seeds: list[int], data, name: str) -> None:
     """Whatever the subset, whatever the order."""
-    spec = changed(SMALL, initialisation=name, normalisation="batch")
+    spec = with_changes(SMALL, initialisation=name, normalisation="batch")
     chosen = data.draw(st.permutations(seeds))[: data.draw(st.integers(1, len(seeds)))]
     whole = initial_parameters(spec, seeds, torch.float32)
     part = initial_parameters(spec, list(chosen), torch.float32)
@@ -157,7 +157,7 @@ def test_orthogonal_weights_keep_lengths() -> None:
 
 def test_orthogonal_draws_favour_no_direction() -> None:
     """Without the correction of signs the diagonal of a QR factor has one sign."""
-    spec = changed(SMALL, inputs=4, width=4, initialisation="orthogonal")
+    spec = with_changes(SMALL, inputs=4, width=4, initialisation="orthogonal")
     first = np.array([initial_weights(spec, seed)[0][0] for seed in range(400)])
     assert np.abs(first.mean(0)).max() < 5 * 0.5 / sqrt(400)
 
@@ -184,14 +184,14 @@ def test_schemes_that_differ_in_scale_share_their_draw(scheme: str, kind: str) -
 
 
 def test_layers_of_one_network_are_drawn_apart() -> None:
-    spec = changed(SMALL, depth=12, width=30)
+    spec = with_changes(SMALL, depth=12, width=30)
     square = [weights.ravel() for weights, _ in initial_weights(spec, 0)[1:-1]]
     off_diagonal = np.corrcoef(square) - np.eye(len(square))
     assert np.abs(off_diagonal).max() < 5 / sqrt(900)
 
 
 def test_the_buffer_holds_each_number_once_and_blocks_see_the_weights() -> None:
-    for spec in (SMALL, changed(SMALL, inputs=5, outputs=5, normalisation="layer")):
+    for spec in (SMALL, with_changes(SMALL, inputs=5, outputs=5, normalisation="layer")):
         parameters = initial_parameters(spec, [4, 7], torch.float32)
         assert parameters.flat.numel() == 2 * spec.parameters
         numbered = split(torch.arange(parameters.flat.numel()).float(), spec, 2)

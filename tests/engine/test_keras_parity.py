@@ -17,16 +17,16 @@ from undertow.engine.common.initial_weights import initial_weights
 from undertow.engine.common.losses import derivative, losses
 from undertow.engine.common.normalisation import running_statistics
 from undertow.engine.common.parameters import initial_parameters
-from undertow.engine.torch.buffers import passes
+from undertow.engine.torch.buffers import step_buffers
 from undertow.engine.torch.forward_backward import backward, forward
 from undertow.experiments import experiment
-from undertow.spec.checked import changed
+from undertow.spec.checked import with_changes
 from undertow.spec.network import NetworkSpec
 from undertow.spec.training import TrainingSpec
 
 MOONS = load("moons")
 NETWORK = experiment("moons").arm("sigmoid").network
-TRAINING = changed(experiment("moons").arm("sigmoid").training, epochs=3)
+TRAINING = with_changes(experiment("moons").arm("sigmoid").training, epochs=3)
 SEEDS, PLACE = [0, 1, 2, 3], 2
 ACTIVATIONS = ("sigmoid", "relu", "tanh")
 
@@ -52,7 +52,7 @@ def published(keras, activation: str, seed: int):
             dense(1, activation="sigmoid"),
         ]
     )
-    spec = changed(NETWORK, activation=activation)
+    spec = with_changes(NETWORK, activation=activation)
     model.set_weights([*chain.from_iterable(initial_weights(spec, seed))])
     model.compile(optimizer=keras.optimizers.Adam(learning_rate=1e-3), loss="binary_crossentropy")
     return model
@@ -68,7 +68,7 @@ def test_the_published_model_is_ours(keras) -> None:
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_loss_and_every_gradient_are_keras(keras, activation: str) -> None:
-    spec = changed(NETWORK, activation=activation)
+    spec = with_changes(NETWORK, activation=activation)
     inputs, targets = next(plain_batches(TRAINING, MOONS, SEEDS[PLACE], torch.float32))[0]
     model = published(keras, activation, SEEDS[PLACE])
     theirs = keras.ops.mean(
@@ -78,7 +78,7 @@ def test_loss_and_every_gradient_are_keras(keras, activation: str) -> None:
 
     parameters = initial_parameters(spec, SEEDS, torch.float32)
     running = running_statistics(spec, len(SEEDS), torch.float32)
-    at = passes(spec, len(SEEDS), len(targets), torch.float32).each[0]
+    at = step_buffers(spec, len(SEEDS), len(targets), torch.float32).each[0]
     batch = inputs.T.expand(len(SEEDS), -1, -1)
     answers = targets.expand(len(SEEDS), -1)
     logits = forward(spec, parameters, running, batch, at, training=True)
@@ -102,7 +102,7 @@ def test_a_training_of_21_steps_is_keras(keras, activation: str) -> None:
 
     The first sigmoid layers' gradients are 1e-7 here, and Keras's epsilon rules their steps.
     """
-    spec = changed(NETWORK, activation=activation)
+    spec = with_changes(NETWORK, activation=activation)
     losses, differences, changes = trained_in_keras(keras, spec, TRAINING)
     np.testing.assert_allclose(*losses, rtol=1e-5)
     assert differences.max() < 1e-6
@@ -111,7 +111,7 @@ def test_a_training_of_21_steps_is_keras(keras, activation: str) -> None:
 
 def test_torch_adam_with_keras_epsilon_is_not_keras(keras) -> None:
     """The comparison can fail, and with the form of Adam most easily taken for Keras's."""
-    torch_adam = changed(TRAINING, optimizer="adam")
+    torch_adam = with_changes(TRAINING, optimizer="adam")
     assert torch_adam.epsilon == 1e-7
     _, _, changes = trained_in_keras(keras, NETWORK, torch_adam)
     assert changes[0] > 1

@@ -15,9 +15,9 @@ from tests.engine.plain_torch import PlainNetwork, plain_loss, three_classes
 from undertow.data.dataset import Data, load
 from undertow.engine.common import stages
 from undertow.engine.common.batches import samples
-from undertow.engine.lanes.layout import out_of_lanes, padded
-from undertow.engine.lanes.networks import Answers, Given, Lanes, Record
-from undertow.spec.checked import changed
+from undertow.engine.lanes.layout import from_lanes, pad_to_blocks
+from undertow.engine.lanes.networks import LaneAnswers, LaneInputs, LaneRecord, Lanes
+from undertow.spec.checked import with_changes
 from undertow.spec.names import ACTIVATIONS, NORMALISATIONS
 from undertow.spec.network import NetworkSpec
 from undertow.spec.training import TrainingSpec
@@ -56,17 +56,17 @@ def network(activation: str, **changes) -> NetworkSpec:
 
 def in_lanes(spec: NetworkSpec, training: TrainingSpec, data: Data) -> Step:
     """One step; the first moment is the gradient, times 1 - beta1 of Adam."""
-    made = stages.staged(spec, [spec], [SEED], torch.float32, 0, None)
+    made = stages.make_stage(spec, [spec], [SEED], torch.float32, 0, None)
     lanes = Lanes(made, training, 0, threads=1)
-    record, test = Record(lanes, range(1, 2), 1, 1, 1), Answers(lanes, data.test_inputs, 1)
+    record, test = LaneRecord(lanes, range(1, 2), 1, 1, 1), LaneAnswers(lanes, data.test_inputs, 1)
     squares = samples(data.train_inputs, data.train_targets, torch.float32).squares
-    orders = padded(np.arange(BATCH, dtype=np.int32)[None])[None]
-    lanes.train(Given(data, squares.numpy(), max(2, spec.outputs)), orders, record, test, 0, 1)
+    orders = pad_to_blocks(np.arange(BATCH, dtype=np.int32)[None])[None]
+    lanes.train(LaneInputs(data, squares.numpy(), max(2, spec.outputs)), orders, record, test, 0, 1)
     measured = record.chunks(1)[0].arrays
     gradients = []
     moment, start = lanes.moments[0], 0
     if moment.size:
-        flat = torch.from_numpy(out_of_lanes(moment, 1)[0])
+        flat = torch.from_numpy(from_lanes(moment, 1)[0])
         flat = flat / (1 - training.beta1) if training.optimizer != "sgd" else flat
         for leaf in made.parameters.leaves:
             gradients.append(flat[start : start + leaf.numel()])
@@ -163,7 +163,7 @@ def test_one_step_is_autograds(width: int, normalisation: str) -> None:
         spec = network(
             activation, width=width, normalisation=normalisation, **shape, **SKIPS[skips]
         )
-        plain = changed(SGD, loss=loss)
+        plain = with_changes(SGD, loss=loss)
         true = by_autograd(spec, plain, data)
         allowed = ENOUGH
         if width == 2:
@@ -190,4 +190,4 @@ def test_the_comparison_can_fail(wrong) -> None:
     training = TrainingSpec(loss="cross_entropy", batch_size=BATCH, optimizer="adam")
     true = by_autograd(spec, training, data)
     assert not faults(in_lanes(spec, training, data), true, training)
-    assert faults(in_lanes(changed(spec, **wrong), training, data), true, training)
+    assert faults(in_lanes(with_changes(spec, **wrong), training, data), true, training)

@@ -14,7 +14,7 @@ from undertow.engine import choice
 from undertow.engine.common.threads import torch_threads
 from undertow.engine.lanes import native_library, supports, train
 from undertow.errors import SpecError, UnknownName
-from undertow.spec.checked import changed
+from undertow.spec.checked import with_changes
 from undertow.spec.network import NetworkSpec
 from undertow.spec.training import TrainingSpec
 from undertow.trace.record import Chunk
@@ -22,26 +22,26 @@ from undertow.trace.record import Chunk
 MOONS, THREE = load("moons"), three_classes()
 NET = NetworkSpec(inputs=2, outputs=1, depth=10, width=10, activation="tanh")
 SGD = TrainingSpec(optimizer="sgd", learning_rate=0.05, epochs=9)  # 63 steps
-CLASSES = changed(SGD, loss="cross_entropy", batch_size=13)
+CLASSES = with_changes(SGD, loss="cross_entropy", batch_size=13)
 SEEDS = list(range(11))  # whole blocks, and three that fill up another
 ARMS = {
     "tanh": (NET, SGD, MOONS),
-    "sigmoid": (changed(NET, activation="sigmoid"), SGD, MOONS),
-    "relu": (changed(NET, activation="relu"), SGD, MOONS),
-    "momentum": (NET, changed(SGD, momentum=0.9, learning_rate=5e-3), MOONS),
-    "clipped": (changed(NET, gain=2.0), changed(SGD, clip=0.05), MOONS),
-    "unit": (changed(NET, gradient="unit"), changed(SGD, learning_rate=1e-3), MOONS),
+    "sigmoid": (with_changes(NET, activation="sigmoid"), SGD, MOONS),
+    "relu": (with_changes(NET, activation="relu"), SGD, MOONS),
+    "momentum": (NET, with_changes(SGD, momentum=0.9, learning_rate=5e-3), MOONS),
+    "clipped": (with_changes(NET, gain=2.0), with_changes(SGD, clip=0.05), MOONS),
+    "unit": (with_changes(NET, gradient="unit"), with_changes(SGD, learning_rate=1e-3), MOONS),
     "standardised": (
-        changed(NET, gradient="standardised"),
-        changed(SGD, learning_rate=1e-4),
+        with_changes(NET, gradient="standardised"),
+        with_changes(SGD, learning_rate=1e-4),
         MOONS,
     ),
-    "skips": (changed(NET, skips="identity", branch_scale=0.3), SGD, MOONS),
-    "batch norm": (changed(NET, depth=3, normalisation="batch"), SGD, MOONS),
-    "classes": (changed(NET, depth=4, width=33, inputs=5, outputs=3), CLASSES, THREE),
+    "skips": (with_changes(NET, skips="identity", branch_scale=0.3), SGD, MOONS),
+    "batch norm": (with_changes(NET, depth=3, normalisation="batch"), SGD, MOONS),
+    "classes": (with_changes(NET, depth=4, width=33, inputs=5, outputs=3), CLASSES, THREE),
     "stages": (
-        changed(NET, depth=4),
-        changed(SGD, stages=((2, 0), (4, 2)), epochs=5),
+        with_changes(NET, depth=4),
+        with_changes(SGD, stages=((2, 0), (4, 2)), epochs=5),
         MOONS,
     ),
 }
@@ -61,7 +61,7 @@ def test_sixty_steps_end_at_the_same_parameters(arm) -> None:
 
 def test_that_comparison_can_fail() -> None:
     found = engine_training(NET, SGD, MOONS, SEEDS, engine="lanes")
-    other = changed(SGD, learning_rate=0.0501)
+    other = with_changes(SGD, learning_rate=0.0501)
     expected = engine_training(NET, other, MOONS, SEEDS, engine="torch")
     with pytest.raises(AssertionError):
         torch.testing.assert_close(
@@ -114,7 +114,7 @@ def bits(trained: Trained, place: int) -> list[np.ndarray]:
 def test_a_replicate_has_its_own_bits(arm: str) -> None:
     """Whatever its neighbours, block, lane and thread, and however many steps a call takes."""
     spec, how, data = ARMS[arm]
-    how = changed(how, epochs=4)
+    how = with_changes(how, epochs=4)
     alone = engine_training(spec, how, data, [7], engine="lanes")
     among = engine_training(spec, how, data, [*range(20, 29), 7, 3], engine="lanes")
     with torch_threads(3):
@@ -150,8 +150,8 @@ def test_no_chunk_knows_how_many_epochs_its_call_took(
 @pytest.mark.usefixtures("instruction_set")
 def test_a_diverged_neighbour_changes_no_bit() -> None:
     """Norms are summed again where a float gives out, but only in the lanes that need it."""
-    wild = changed(NET, gain=1e4, activation="relu")
-    calm = changed(NET, activation="relu")
+    wild = with_changes(NET, gain=1e4, activation="relu")
+    calm = with_changes(NET, activation="relu")
     both = trained(calm, SGD, MOONS, [1, 2], "lanes", drawn_from=[calm, wild])
     alone = trained(calm, SGD, MOONS, [1, 4], "lanes", drawn_from=[calm, calm])
     for one, other in zip(both[0], alone[0], strict=True):
@@ -165,12 +165,12 @@ def test_a_diverged_neighbour_changes_no_bit() -> None:
 @pytest.mark.usefixtures("instruction_set")
 def test_what_is_not_finite_spreads_as_in_torch(activation: str, poison: float) -> None:
     """One sample is poisoned; the step that meets it is the first that is not finite."""
-    spec = changed(NET, depth=3, activation=activation)
+    spec = with_changes(NET, depth=3, activation=activation)
     assert_not_finite_alike(*(poisoned(spec, poison, 17, name) for name in ("lanes", "torch")))
 
 
 def test_that_comparison_sees_a_step_too_early_and_another_kind() -> None:
-    spec = changed(NET, depth=3, activation="relu")
+    spec = with_changes(NET, depth=3, activation="relu")
     inf = poisoned(spec, np.inf, 17, "lanes")
     for other in (poisoned(spec, np.inf, 18, "torch"), poisoned(spec, np.nan, 17, "torch")):
         with pytest.raises(AssertionError):
@@ -181,7 +181,7 @@ def poisoned(spec: NetworkSpec, poison: float, sample: int, name: str) -> list[C
     inputs = MOONS.train_inputs.copy()
     inputs[sample, 1] = poison
     data = replace(MOONS, train_inputs=inputs)
-    return trained(spec, changed(SGD, epochs=2), data, SEEDS, name)[0]
+    return trained(spec, with_changes(SGD, epochs=2), data, SEEDS, name)[0]
 
 
 def assert_not_finite_alike(ours: list[Chunk], theirs: list[Chunk]) -> None:
@@ -196,8 +196,8 @@ def assert_not_finite_alike(ours: list[Chunk], theirs: list[Chunk]) -> None:
 @pytest.mark.parametrize(("activation", "gain"), [("sigmoid", 1.0), ("linear", 1e3)])
 @pytest.mark.usefixtures("instruction_set")
 def test_norms_hold_over_forty_decades(activation: str, gain: float) -> None:
-    spec = changed(NET, depth=36 if gain == 1.0 else 8, activation=activation, gain=gain)
-    how = changed(SGD, epochs=1, learning_rate=1e-30)
+    spec = with_changes(NET, depth=36 if gain == 1.0 else 8, activation=activation, gain=gain)
+    how = with_changes(SGD, epochs=1, learning_rate=1e-30)
     found = trained(spec, how, MOONS, SEEDS, "lanes")[0][0].arrays
     expected: list[Chunk] = []
     choice.train(spec, how, MOONS, SEEDS, expected.append, dtype=torch.float64)
@@ -221,31 +221,31 @@ def test_norms_hold_over_forty_decades(activation: str, gain: float) -> None:
 )
 def test_what_lanes_do_not_train_is_said(wrong, said: str) -> None:
     with pytest.raises(SpecError) as error:
-        choice.chosen(changed(NET, **wrong), 8, "lanes")
+        choice.choose_engine(with_changes(NET, **wrong), 8, "lanes")
     assert str(error.value) == said
-    assert choice.chosen(changed(NET, **wrong), 8) == "torch"
+    assert choice.choose_engine(with_changes(NET, **wrong), 8) == "torch"
 
 
 def test_a_few_large_networks_leave_lanes_idle_and_go_to_torch() -> None:
-    large = changed(NET, width=128)
-    assert [choice.chosen(large, replicates) for replicates in (1, 4, 5)] == ["torch"] * 2 + [
-        "lanes"
-    ]
-    assert choice.chosen(large, 1, "lanes") == "lanes"
-    assert choice.chosen(NET, 1) == "lanes"
+    large = with_changes(NET, width=128)
+    assert [choice.choose_engine(large, replicates) for replicates in (1, 4, 5)] == [
+        "torch"
+    ] * 2 + ["lanes"]
+    assert choice.choose_engine(large, 1, "lanes") == "lanes"
+    assert choice.choose_engine(NET, 1) == "lanes"
 
 
 def test_an_unknown_engine_is_refused() -> None:
     with pytest.raises(UnknownName, match="engine 'lane'"):
-        choice.chosen(NET, 8, "lane")
+        choice.choose_engine(NET, 8, "lane")
 
 
 def test_without_a_library_torch_trains(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supports, "library", lambda: None)
-    monkeypatch.setattr(native_library, "loaded", lambda _: None)
-    assert choice.chosen(NET, 8) == "torch"
+    monkeypatch.setattr(native_library, "load", lambda _: None)
+    assert choice.choose_engine(NET, 8) == "torch"
     with pytest.raises(SpecError, match="install undertow again where there is a C"):
-        choice.chosen(NET, 8, "lanes")
+        choice.choose_engine(NET, 8, "lanes")
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from undertow.engine.common.stages import stages
 from undertow.engine.lanes import train as training_in_lanes
 from undertow.engine.torch import train
 from undertow.errors import SpecError
-from undertow.spec.checked import changed
+from undertow.spec.checked import with_changes
 from undertow.spec.network import NetworkSpec
 from undertow.spec.training import TrainingSpec
 
@@ -37,19 +37,19 @@ SPEC = NetworkSpec(
 TRAINING = TrainingSpec(
     optimizer="sgd", learning_rate=0.1, batch_size=25, epochs=2, loss="cross_entropy"
 )
-GROWN = changed(TRAINING, stages=((2, 0), (4, 2), (5, 0)))
+GROWN = with_changes(TRAINING, stages=((2, 0), (4, 2), (5, 0)))
 SEEDS, PLACE = [4, 9, 2], 1
 ENGINES = ("torch", "lanes")
 
 
 def by_hand(seed: int) -> tuple[list[nn.Linear], list[list[float]], list[float]]:
     """Train layer by layer with nn.Linear; return layers, gradient norms and losses."""
-    order = plain_batches(changed(TRAINING, epochs=6), DATA, seed, torch.float64)
+    order = plain_batches(with_changes(TRAINING, epochs=6), DATA, seed, torch.float64)
     hidden: list[nn.Linear] = []
     linears: list[nn.Linear] = []
     norms, losses = [], []
     for stage, (depth, frozen) in enumerate(GROWN.stages):
-        fresh = initial_weights(changed(SPEC, depth=depth), seed, stage)
+        fresh = initial_weights(with_changes(SPEC, depth=depth), seed, stage)
         for place, (weights, biases) in enumerate(fresh):
             if place >= len(hidden):
                 linear = nn.Linear(*weights.shape, dtype=torch.float64)
@@ -93,7 +93,7 @@ def test_layer_wise_training_is_the_plain_one() -> None:
 @pytest.mark.parametrize("every", [3, 7, 1000])
 def test_recording_fewer_steps_changes_none_of_them(every: int, name: str) -> None:
     """Also where an unrecorded step falls between those that wait to be measured."""
-    training = changed(GROWN, batch_size=4)
+    training = with_changes(GROWN, batch_size=4)
     all_, some = [], []
     choice.train(SPEC, training, DATA, SEEDS, all_.append, engine=name)
     choice.train(SPEC, training, DATA, SEEDS, some.append, every=every, engine=name)
@@ -109,7 +109,7 @@ def test_recording_fewer_steps_changes_none_of_them(every: int, name: str) -> No
 @pytest.mark.parametrize("name", ENGINES)
 def test_frozen_layers_keep_every_bit(name: str) -> None:
     ends: list[torch.Tensor] = []
-    make = train.staged
+    make = train.make_stage
 
     def spied(*arguments):
         networks = make(*arguments)
@@ -117,9 +117,9 @@ def test_frozen_layers_keep_every_bit(name: str) -> None:
         return networks
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "staged", spied)
-        patch.setattr(training_in_lanes, "staged", spied)
-        grown = changed(GROWN, stages=((2, 0), (5, 2)))
+        patch.setattr(train, "make_stage", spied)
+        patch.setattr(training_in_lanes, "make_stage", spied)
+        grown = with_changes(GROWN, stages=((2, 0), (5, 2)))
         choice.train(SPEC, grown, DATA, SEEDS, lambda _: None, engine=name)
     first, second = ends
     for size, start in ((len(SEEDS) * 5 * 7, 0), (len(SEEDS) * 7 * 7, len(SEEDS) * 5 * 7)):
@@ -139,19 +139,19 @@ def test_a_trace_of_stages_counts_steps_and_epochs_on() -> None:
 @pytest.mark.parametrize("limit", [1e-3, 0.05, 1e3])
 @pytest.mark.parametrize("normalisation", ["none", "batch"])
 def test_clipping_is_torchs(limit: float, normalisation: str) -> None:
-    spec = changed(SPEC, normalisation=normalisation, head_initialisation=None)
-    training = changed(TRAINING, clip=limit, epochs=5, momentum=0.9)
+    spec = with_changes(SPEC, normalisation=normalisation, head_initialisation=None)
+    training = with_changes(TRAINING, clip=limit, epochs=5, momentum=0.9)
     found = engine_training(spec, training, DATA, SEEDS, torch.float64)
     _, truth = plain_training(spec, training, DATA, SEEDS[PLACE], torch.float64)
     for name in ("grad_norm", "update_norm", "loss", "delta_norm"):
         np.testing.assert_allclose(found.arrays[name][PLACE], truth[name], rtol=1e-6, err_msg=name)
-    unclipped = changed(training, clip=None)
+    unclipped = with_changes(training, clip=None)
     _, other = plain_training(spec, unclipped, DATA, SEEDS[PLACE], torch.float64)
     assert np.allclose(other["update_norm"], truth["update_norm"]) == (limit == 1e3)
 
 
 def test_a_head_of_its_own_changes_nothing_below_it() -> None:
-    plain = initial_weights(changed(SPEC, head_initialisation=None), 3)
+    plain = initial_weights(with_changes(SPEC, head_initialisation=None), 3)
     headed = initial_weights(SPEC, 3)
     for (ours, _), (theirs, _) in zip(plain[:-1], headed[:-1], strict=True):
         assert np.array_equal(ours, theirs)
@@ -161,7 +161,7 @@ def test_a_head_of_its_own_changes_nothing_below_it() -> None:
 
 def test_centred_weights_take_off_a_sigmoids_mean() -> None:
     """From its middle, 1/2 at every unit, a network of such layers gives 0: it is odd."""
-    spec = changed(SPEC, initialisation="centred_normal(16)", head_initialisation=None)
+    spec = with_changes(SPEC, initialisation="centred_normal(16)", head_initialisation=None)
     network = PlainNetwork(spec, 0, torch.float64)
     inputs = torch.from_numpy(np.random.default_rng(0).standard_normal((6, 5)))
     torch.testing.assert_close(network(-inputs), -network(inputs), rtol=0, atol=1e-5)
@@ -180,11 +180,11 @@ def test_centred_weights_take_off_a_sigmoids_mean() -> None:
 )
 def test_stages_that_cannot_be_are_refused(wrong, message: str) -> None:
     with pytest.raises(SpecError, match=message):
-        changed(TRAINING, **wrong)
+        with_changes(TRAINING, **wrong)
 
 
 def test_stages_must_end_with_the_whole_network() -> None:
     with pytest.raises(SpecError, match=r"the network has 5 hidden .* for example \(5, 0\)"):
-        stages(SPEC, changed(TRAINING, stages=((2, 0), (4, 2))))
+        stages(SPEC, with_changes(TRAINING, stages=((2, 0), (4, 2))))
     with pytest.raises(SpecError, match="leave the skips out"):
-        stages(changed(SPEC, skips=((1, 2),)), GROWN)
+        stages(with_changes(SPEC, skips=((1, 2),)), GROWN)

@@ -28,7 +28,7 @@ from tests.engine.plain_torch import (
 from undertow.data.dataset import Data, load
 from undertow.engine.common.initial_weights import initial_weights
 from undertow.engine.common.random_streams import generator
-from undertow.spec.checked import changed
+from undertow.spec.checked import with_changes
 from undertow.spec.names import ACTIVATIONS
 from undertow.spec.network import NetworkSpec
 from undertow.spec.training import TrainingSpec
@@ -42,7 +42,7 @@ EXACT, ROUND_OFF = 1e-7, 1e-4
 MOONS = load("moons")
 THREE = three_classes()
 BINARY = TrainingSpec(optimizer="sgd", learning_rate=0.1, batch_size=32, epochs=3)
-CLASSES = changed(BINARY, loss="cross_entropy", batch_size=25, epochs=5)
+CLASSES = with_changes(BINARY, loss="cross_entropy", batch_size=25, epochs=5)
 MOMENTUM = {"optimizer": "sgd", "learning_rate": 0.05, "momentum": 0.9}
 ADAM = {"optimizer": "adam", "learning_rate": 1e-3}
 KERAS_ADAM = {"optimizer": "keras_adam", "learning_rate": 1e-3, "epsilon": 1e-7}
@@ -133,8 +133,8 @@ def own_error(
 @pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
 @pytest.mark.parametrize("flow", FLOWS.values(), ids=FLOWS)
 def test_every_flow_and_optimizer_is_the_plain_one_in_float64(flow, optimizer) -> None:
-    spec = changed(SMALL, inputs=5, outputs=3, **flow)
-    compare(spec, changed(CLASSES, **optimizer), THREE, torch.float64, EXACT)
+    spec = with_changes(SMALL, inputs=5, outputs=3, **flow)
+    compare(spec, with_changes(CLASSES, **optimizer), THREE, torch.float64, EXACT)
 
 
 # Not BatchNorm with Adam: the gradient of a bias before BatchNorm is 0 but for round-off, of which
@@ -149,7 +149,7 @@ def test_every_flow_and_optimizer_is_the_plain_one_in_float64(flow, optimizer) -
     ],
 )
 def test_every_flow_and_optimizer_is_the_plain_one_to_round_off(flow, optimizer, engine) -> None:
-    spec, training = changed(SMALL, **flow), changed(BINARY, **optimizer)
+    spec, training = with_changes(SMALL, **flow), with_changes(BINARY, **optimizer)
     compare(spec, training, MOONS, torch.float32, ROUND_OFF, engine)
 
 
@@ -158,14 +158,14 @@ def test_every_flow_and_optimizer_is_the_plain_one_to_round_off(flow, optimizer,
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_every_activation_is_the_plain_one(activation: str, task, engine: str) -> None:
     data, training, shape = task
-    spec = changed(SMALL, activation=activation, **shape)
-    compare(spec, changed(training, **MOMENTUM), data, torch.float32, ROUND_OFF, engine)
+    spec = with_changes(SMALL, activation=activation, **shape)
+    compare(spec, with_changes(training, **MOMENTUM), data, torch.float32, ROUND_OFF, engine)
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 89, 90, 500])
 def test_any_batch_size_is_the_plain_one(batch_size: int) -> None:
-    spec = changed(SMALL, inputs=5, outputs=3)
-    training = changed(CLASSES, batch_size=batch_size, epochs=max(1, min(20, batch_size)))
+    spec = with_changes(SMALL, inputs=5, outputs=3)
+    training = with_changes(CLASSES, batch_size=batch_size, epochs=max(1, min(20, batch_size)))
     compare(spec, training, THREE, torch.float64, EXACT)
 
 
@@ -175,7 +175,7 @@ def test_a_large_test_set_is_measured_whole() -> None:
     large = replace(
         THREE, test_inputs=THREE.test_inputs[places], test_targets=THREE.test_targets[places]
     )
-    compare(changed(SMALL, inputs=5, outputs=3), CLASSES, large, torch.float64, EXACT)
+    compare(with_changes(SMALL, inputs=5, outputs=3), CLASSES, large, torch.float64, EXACT)
 
 
 @pytest.mark.parametrize("flow", FLOWS.values(), ids=FLOWS)
@@ -186,7 +186,7 @@ def test_a_large_test_set_is_answered_alike_whatever_the_neighbours(flow) -> Non
         test_inputs=np.tile(MOONS.test_inputs, (40, 1)) + np.linspace(0, 1, 2000)[:, None],
         test_targets=np.tile(MOONS.test_targets, 40),
     )
-    spec = changed(SMALL, width=64, **flow)
+    spec = with_changes(SMALL, width=64, **flow)
     among = engine_training(spec, BINARY, large, SEEDS, torch.float64)
     alone = engine_training(spec, BINARY, large, SEEDS[:1], torch.float64)
     np.testing.assert_allclose(
@@ -197,7 +197,7 @@ def test_a_large_test_set_is_answered_alike_whatever_the_neighbours(flow) -> Non
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("flow", FLOWS.values(), ids=FLOWS)
 def test_a_replicate_is_what_it_is_alone(flow, engine: str) -> None:
-    spec, training = changed(SMALL, **flow), changed(BINARY, **MOMENTUM)
+    spec, training = with_changes(SMALL, **flow), with_changes(BINARY, **MOMENTUM)
     among = engine_training(spec, training, MOONS, SEEDS, engine=engine)
     backwards = engine_training(spec, training, MOONS, SEEDS[::-1], engine=engine)
     for place in CHOSEN:
@@ -212,7 +212,7 @@ def test_a_replicate_is_what_it_is_alone(flow, engine: str) -> None:
 def test_moons_net_against_a_loop_written_out() -> None:
     """The shortest program a reader would write for the same 21 steps."""
     spec = NetworkSpec(inputs=2, outputs=1, depth=10, width=10, activation="relu")
-    training = changed(BINARY, **ADAM)
+    training = with_changes(BINARY, **ADAM)
     found = engine_training(spec, training, MOONS, SEEDS)
     linears = [nn.Linear(*shape) for shape in spec.layer_shapes]
     for linear, (weights, biases) in zip(linears, initial_weights(spec, 13), strict=True):
@@ -256,11 +256,11 @@ def test_moons_net_against_a_loop_written_out() -> None:
     ids=str,
 )
 def test_these_comparisons_can_fail(wrong) -> None:
-    training = changed(BINARY, **MOMENTUM)
+    training = with_changes(BINARY, **MOMENTUM)
     found = engine_training(SMALL, training, MOONS, SEEDS)
     network, truth = plain_training(
-        changed(SMALL, **wrong.get("network", {})),
-        changed(training, **wrong.get("training", {})),
+        with_changes(SMALL, **wrong.get("network", {})),
+        with_changes(training, **wrong.get("training", {})),
         MOONS,
         wrong.get("seed", 13),
     )
@@ -269,7 +269,7 @@ def test_these_comparisons_can_fail(wrong) -> None:
 
 
 def test_the_comparison_of_parameters_can_fail() -> None:
-    spec = changed(SMALL, normalisation="batch")
+    spec = with_changes(SMALL, normalisation="batch")
     found = engine_training(spec, BINARY, MOONS, SEEDS)
     network, truth = plain_training(spec, BINARY, MOONS, 13)
     assert_alike(found, 13, network, truth, ROUND_OFF)

@@ -13,9 +13,9 @@ import undertow as ut
 from undertow.data.dataset import load
 from undertow.engine import choice
 from undertow.executors import jobs as task
-from undertow.executors.jobs import Job, Part, joined
+from undertow.executors.jobs import Job, Part, join_jobs
 from undertow.experiments import experiment
-from undertow.spec.checked import changed
+from undertow.spec.checked import with_changes
 from undertow.spec.network import NetworkSpec
 from undertow.spec.training import TrainingSpec
 from undertow.studies import study
@@ -27,10 +27,10 @@ NETWORK = NetworkSpec(inputs=2, outputs=1, depth=4, width=10, activation="relu")
 TRAINING = TrainingSpec(epochs=3, learning_rate=1e-2)
 ARMS = (
     Arm("glorot", NETWORK, TRAINING, ""),
-    Arm("he", changed(NETWORK, initialisation="he_normal"), TRAINING, ""),
-    Arm("tanh", changed(NETWORK, activation="tanh"), TRAINING, ""),
-    Arm("large", changed(NETWORK, initialisation="normal(0.5)", gain=1.5), TRAINING, ""),
-    Arm("slow", NETWORK, changed(TRAINING, learning_rate=1e-3), ""),
+    Arm("he", with_changes(NETWORK, initialisation="he_normal"), TRAINING, ""),
+    Arm("tanh", with_changes(NETWORK, activation="tanh"), TRAINING, ""),
+    Arm("large", with_changes(NETWORK, initialisation="normal(0.5)", gain=1.5), TRAINING, ""),
+    Arm("slow", NETWORK, with_changes(TRAINING, learning_rate=1e-3), ""),
 )
 EXPERIMENT = experiment("moons")._replace(arms=ARMS, claims=())
 
@@ -47,38 +47,38 @@ def runs_of(passes: list[Job]) -> list[list[int]]:
 
 
 def test_arms_that_differ_in_their_first_weights_are_joined():
-    assert runs_of(joined(tasks(*ARMS))) == [[0, 1, 3], [2], [4]]
+    assert runs_of(join_jobs(tasks(*ARMS))) == [[0, 1, 3], [2], [4]]
 
 
 def test_a_pass_holds_no_more_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch):
     alike = [ARMS[0]] * 5
     monkeypatch.setattr(task, "TOGETHER", 6)
-    assert runs_of(joined(tasks(*alike))) == [[0, 1], [2, 3], [4]]
+    assert runs_of(join_jobs(tasks(*alike))) == [[0, 1], [2, 3], [4]]
     monkeypatch.setattr(task, "TOGETHER_PARAMETERS", 5 * NETWORK.parameters)
-    assert runs_of(joined(tasks(*alike))) == [[0], [1], [2], [3], [4]]
+    assert runs_of(join_jobs(tasks(*alike))) == [[0], [1], [2], [3], [4]]
 
 
 def test_shards_are_joined_with_those_that_begin_where_they_do():
     shards = [*tasks(*ARMS[:2]), *tasks(*ARMS[:2], first=3)]
-    assert runs_of(joined(shards)) == [[0, 1], [0, 1]]
-    assert [each.parts[0].first for each in joined(shards)] == [0, 3]
+    assert runs_of(join_jobs(shards)) == [[0, 1], [0, 1]]
+    assert [each.parts[0].first for each in join_jobs(shards)] == [0, 3]
 
 
 @settings(max_examples=20, deadline=None)
 @given(finished=st.sets(st.integers(0, 2)))
 def test_what_is_left_after_any_passes_is_joined_as_before(finished: set[int]):
     alike = [ARMS[0]] * 70  # of 20 networks each: six arms to a pass, four in the last
-    whole = joined(tasks(*alike, seeds=20))
+    whole = join_jobs(tasks(*alike, seeds=20))
     done = {part.run for place in finished for part in whole[place].parts}
     left = [each for each in tasks(*alike, seeds=20) if each.parts[0].run not in done]
-    assert runs_of(joined(left)) == [
+    assert runs_of(join_jobs(left)) == [
         runs for place, runs in enumerate(runs_of(whole)) if place not in finished
     ]
 
 
 @pytest.mark.parametrize("stages", [(), ((2, 0), (4, 2))])
 def test_an_arm_in_company_is_the_arm_alone(tmp_path: Path, stages):
-    arms = [arm._replace(training=changed(arm.training, stages=stages)) for arm in ARMS]
+    arms = [arm._replace(training=with_changes(arm.training, stages=stages)) for arm in ARMS]
     found = EXPERIMENT._replace(arms=tuple(arms))
     plan = study.plan(found, DATA, replicates=3)
     with ut.open(tmp_path / "runs.db", create=True) as store:
@@ -162,7 +162,7 @@ def test_the_shards_of_a_pass_are_finished_all_or_none(
 
 
 def test_first_weights_are_drawn_by_the_network_of_each(monkeypatch: pytest.MonkeyPatch):
-    drawn = [changed(NETWORK, initialisation="normal(3)"), NETWORK]
+    drawn = [with_changes(NETWORK, initialisation="normal(3)"), NETWORK]
     chunks = []
     choice.train(NETWORK, TRAINING, DATA, [7, 7], chunks.append, drawn_from=drawn)
     ratio = chunks[0].arrays["weight_norm"][0, 0] / chunks[0].arrays["weight_norm"][1, 0]

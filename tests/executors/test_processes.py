@@ -83,7 +83,7 @@ class Stubborn(RuntimeError):
     ],
 )
 def test_an_error_that_cannot_travel_sends_its_words(error, kind, words: str):
-    sent = processes.sendable(error)
+    sent = processes.as_sendable(error)
     assert isinstance(pickle.loads(pickle.dumps(sent)), kind)
     assert str(sent).startswith(words)
 
@@ -95,7 +95,7 @@ def test_a_lost_result_is_an_error_and_no_endless_wait(monkeypatch: pytest.Monke
         Job((Part(number, 0, each.arm.network, (0,)),), each.arm.training)
         for number, each in enumerate(plan)
     ]
-    monkeypatch.setattr(processes, "arrived", lambda *_: iter(()))
+    monkeypatch.setattr(processes, "receive_results", lambda *_: iter(()))
     monkeypatch.setattr(train_job, "train_job", lambda *_: None)
     with pytest.raises(UndertowError, match="a training process ended without its results"):
         processes.train_jobs(tasks, DATA, lambda *_: None, workers=2)

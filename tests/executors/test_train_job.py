@@ -16,7 +16,7 @@ from undertow.engine import choice
 from undertow.engine.common.threads import torch_threads
 from undertow.executors import train_job
 from undertow.executors.jobs import Job, Part, Shard
-from undertow.spec.checked import changed
+from undertow.spec.checked import with_changes
 from undertow.spec.network import NetworkSpec
 from undertow.spec.training import TrainingSpec
 from undertow.trace.record import Chunk
@@ -24,7 +24,7 @@ from undertow.trace.record import Chunk
 DATA = load("moons")
 NETWORK = NetworkSpec(inputs=2, outputs=1, depth=4, width=12, activation="tanh")
 BRIEF = TrainingSpec(epochs=3, learning_rate=1e-2)
-WIDE = changed(NETWORK, initialisation="normal(0.5)")
+WIDE = with_changes(NETWORK, initialisation="normal(0.5)")
 TASK = Job(
     (Part(0, 0, NETWORK, (3, 4, 5)), Part(1, 0, WIDE, (3, 4))),
     BRIEF,
@@ -74,11 +74,13 @@ def alone(task: Job) -> tuple[list[list[Chunk]], list[dict[str, np.ndarray]]]:
     [
         TASK,
         Job(
-            (Part(0, 0, changed(NETWORK, normalisation="batch"), (1, 0, 2)),), BRIEF, engine="torch"
+            (Part(0, 0, with_changes(NETWORK, normalisation="batch"), (1, 0, 2)),),
+            BRIEF,
+            engine="torch",
         ),
         Job(
             (Part(0, 0, NETWORK, (1, 0, 2)),),
-            changed(BRIEF, stages=((2, 0), (4, 1)), optimizer="adam"),
+            with_changes(BRIEF, stages=((2, 0), (4, 1)), optimizer="adam"),
             engine="torch",
         ),
     ],
@@ -179,7 +181,7 @@ def test_an_interruption_ends_all_at_once():
         received.append(result)
         signal.raise_signal(signal.SIGINT)
 
-    task = TASK._replace(training=changed(BRIEF, epochs=10_000))
+    task = TASK._replace(training=with_changes(BRIEF, epochs=10_000))
     with pytest.raises(KeyboardInterrupt):
         train_job.train_job(task, DATA, interrupted)
     assert len(received) == 1

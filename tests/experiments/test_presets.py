@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from undertow.data.toy import made
+from undertow.data.toy import make_samples
 from undertow.diagnosis.diagnose import diagnose
 from undertow.errors import UnknownName
 from undertow.experiments.presets import PRESETS, preset
-from undertow.remedies.on_trial import can_treat, treated
+from undertow.remedies.on_trial import applies_to_trial, apply_to_trial
 from undertow.spec.trial import Trial
 from undertow.statistics.bands import median
 from undertow.studies.trial import first_step, train_trial
@@ -28,7 +28,7 @@ def root(trace):
 
 @pytest.mark.parametrize("each", PRESETS, ids=lambda each: each.name)
 def test_the_first_step_shows_what_is_claimed(each):
-    trace = first_step(each.trial, made(each.trial.data))
+    trace = first_step(each.trial, make_samples(each.trial.data))
     if each.number in TOTALS:
         assert median(readings.total_dex(trace)) == pytest.approx(TOTALS[each.number], abs=0.6)
     if each.number in AT_ONCE:
@@ -37,7 +37,7 @@ def test_the_first_step_shows_what_is_claimed(each):
 
 @pytest.mark.parametrize("each", PRESETS, ids=lambda each: each.name)
 def test_training_ends_with_the_verdict_announced(each):
-    trace = train_trial(each.trial, made(each.trial.data))
+    trace = train_trial(each.trial, make_samples(each.trial.data))
     assert root(trace) == each.code
     stuck = int(readings.is_stuck(trace).sum())
     if each.number in STUCK:
@@ -45,13 +45,13 @@ def test_training_ends_with_the_verdict_announced(each):
 
 
 def course(trial: Trial):
-    trace = train_trial(trial, made(trial.data))
+    trace = train_trial(trial, make_samples(trial.data))
     return trace, int(readings.is_stuck(trace).sum()), median(readings.test_accuracy(trace))
 
 
 def test_silence_is_cured_by_what_is_advised_first():
     trial = preset("silence").trial
-    trace, stuck, accuracy = course(treated("batch-norm", trial))
+    trace, stuck, accuracy = course(apply_to_trial("batch-norm", trial))
     assert (root(trace), stuck) == (None, 0)
     assert accuracy > 0.9
 
@@ -74,8 +74,8 @@ def test_too_normal_is_due_to_the_normalisation_and_skips_help():
 
 def test_the_edge_of_chaos_is_level_at_the_critical_variance_and_tilts_beyond():
     critical, chaotic = (trial for _, trial in preset("edge of chaos").twists)
-    assert abs(median(readings.total_dex(first_step(critical, made(critical.data))))) < 0.7
-    assert median(readings.total_dex(first_step(chaotic, made(chaotic.data)))) > 2
+    assert abs(median(readings.total_dex(first_step(critical, make_samples(critical.data))))) < 0.7
+    assert median(readings.total_dex(first_step(chaotic, make_samples(chaotic.data)))) > 2
 
 
 def test_killed_units_are_killed_by_the_step():
@@ -119,7 +119,7 @@ def test_the_seat_belt_saves_the_training():
 
 def test_most_of_born_dead_answer_the_same_to_every_input():
     dead = preset("born dead").trial
-    trace = first_step(dead, made(dead.data))
+    trace = first_step(dead, make_samples(dead.data))
     # A network whose last hidden layers are dead for the whole batch hands no gradient down.
     silent = (trace.dataset["delta_norm"].values[:, 0, 0] == 0).mean()
     assert silent > 0.8
@@ -127,8 +127,8 @@ def test_most_of_born_dead_answer_the_same_to_every_input():
 
 @pytest.mark.parametrize("each", PRESETS, ids=lambda each: each.name)
 def test_something_that_is_advised_can_be_applied(each):
-    found = diagnose(train_trial(each.trial, made(each.trial.data))).root_cause
-    assert any(can_treat(name, each.trial) for name in found.remedies)
+    found = diagnose(train_trial(each.trial, make_samples(each.trial.data))).root_cause
+    assert any(applies_to_trial(name, each.trial) for name in found.remedies)
 
 
 def test_every_twist_is_another_trial():

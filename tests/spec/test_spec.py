@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from undertow.errors import SpecError, UnknownName
-from undertow.spec.checked import changed
+from undertow.spec.checked import with_changes
 from undertow.spec.names import (
     ACTIVATIONS,
     INITIALISATIONS,
@@ -152,7 +152,7 @@ def refusal(kind: type, values: dict[str, Any]) -> str:
 def test_a_network_that_cannot_be_is_refused_in_one_line(values, message: str) -> None:
     assert refusal(NetworkSpec, NETWORK | values) == message
     with pytest.raises(SpecError, match=r"^[^\n]+$"):
-        changed(NetworkSpec(**NETWORK), **values)
+        with_changes(NetworkSpec(**NETWORK), **values)
 
 
 @pytest.mark.parametrize(("text", "message"), REFUSED_INITIALISATIONS)
@@ -269,14 +269,14 @@ def test_a_specification_survives_the_round_trip(spec: NetworkSpec | TrainingSpe
     assert kind(**spec.model_dump()) == spec
     assert kind(**json.loads(json.dumps(spec.model_dump(mode="json")))) == spec
     assert kind.model_validate_json(spec.model_dump_json()) == spec
-    assert changed(spec) == spec
-    assert hash(changed(spec)) == hash(spec)
+    assert with_changes(spec) == spec
+    assert hash(with_changes(spec)) == hash(spec)
 
 
 @settings(max_examples=50, deadline=None)
 @given(spec=networks(), depth=st.integers(1, 30))
 def test_parameters_are_those_of_the_shapes(spec: NetworkSpec, depth: int) -> None:
-    deeper = changed(spec, depth=depth, skips=())
+    deeper = with_changes(spec, depth=depth, skips=())
     count = sum(rows * columns + columns for rows, columns in deeper.layer_shapes)
     normalised = 2 * deeper.width * depth if deeper.normalisation in ("batch", "layer") else 0
     assert deeper.parameters == count + normalised

@@ -94,8 +94,8 @@ def test_no_steps():
 
 
 def test_counted():
-    middles, shares = bands.counted(np.ones((3, 5, 80)), edge=10.0)
+    middles, shares = bands.sum_histograms(np.ones((3, 5, 80)), edge=10.0)
     assert middles[0] == -9.875
     assert middles[-1] == 9.875
     assert shares.sum() == pytest.approx(1.0)
-    assert bands.counted(np.zeros((1, 4)), edge=1.0)[1].sum() == 0
+    assert bands.sum_histograms(np.zeros((1, 4)), edge=1.0)[1].sum() == 0

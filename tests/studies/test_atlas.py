@@ -9,10 +9,10 @@ import undertow as ut
 from undertow.data.dataset import load
 from undertow.engine import choice
 from undertow.errors import SpecError, UnknownName
-from undertow.spec.checked import changed
+from undertow.spec.checked import with_changes
 from undertow.studies import atlas
 
-SHORT = changed(atlas.TRAINING, epochs=3)
+SHORT = with_changes(atlas.TRAINING, epochs=3)
 MOONS = load("moons")
 
 

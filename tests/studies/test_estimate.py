@@ -8,7 +8,7 @@ from undertow.data.dataset import load
 from undertow.executors.jobs import Job, Part
 from undertow.executors.processes import seconds_of
 from undertow.experiments import experiment
-from undertow.spec.checked import changed
+from undertow.spec.checked import with_changes
 from undertow.studies import estimate, study
 
 MOONS, DATA = experiment("moons"), load("moons")
@@ -44,7 +44,9 @@ def test_each_kind_of_network_is_timed_once(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(estimate, "step_seconds", lambda task, _: timed.append(task) or 0.1)
     first = tasks(9000)[0]
     other, deeper = (
-        first._replace(parts=(first.parts[0]._replace(network=changed(first.network, **change)),))
+        first._replace(
+            parts=(first.parts[0]._replace(network=with_changes(first.network, **change)),)
+        )
         for change in ({"initialisation": "he_normal"}, {"depth": 3})
     )
     estimate.seconds_left([first, other, deeper], DATA, 1)
@@ -57,5 +59,5 @@ def test_a_step_is_timed_for_real() -> None:
 
 def test_stages_count_as_many_times() -> None:
     (task,) = tasks(3)
-    grown = task._replace(training=changed(task.training, stages=((2, 0), (10, 2))))
+    grown = task._replace(training=with_changes(task.training, stages=((2, 0), (10, 2))))
     assert grown.steps(DATA) == 2 * task.steps(DATA) == 2 * 3 * 7

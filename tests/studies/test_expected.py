@@ -12,9 +12,9 @@ from undertow.data.dataset import load
 from undertow.experiments import experiment
 from undertow.show import summary_text
 from undertow.show.figures.profile import THEORY_SAYS, profile
-from undertow.spec.checked import changed
+from undertow.spec.checked import with_changes
 from undertow.studies import study, summary
-from undertow.studies.expected import disagreement, expected
+from undertow.studies.expected import disagreement, predict_arm
 from undertow.trace.record import Trace
 
 MOONS, DATA = experiment("moons"), load("moons")
@@ -81,6 +81,6 @@ def test_a_run_without_it_is_as_it_was(outcomes):
 
 def test_nothing_is_expected_where_theory_has_nothing_to_say():
     arm = MOONS.arm("sigmoid")
-    assert expected(changed(arm.network, gradient="unit"), arm.training, DATA) is None
-    staged = changed(arm.training, stages=((2, 0), (10, 2)))
-    assert expected(arm.network, staged, DATA) is None
+    assert predict_arm(with_changes(arm.network, gradient="unit"), arm.training, DATA) is None
+    staged = with_changes(arm.training, stages=((2, 0), (10, 2)))
+    assert predict_arm(arm.network, staged, DATA) is None

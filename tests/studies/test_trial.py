@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from undertow.data.dataset import load
-from undertow.data.toy import made, read_table
+from undertow.data.toy import make_samples, read_table
 from undertow.errors import DataError, SpecError, UnknownName
 from undertow.experiments.presets import PRESETS, preset
 from undertow.explanation.budget import budget
-from undertow.remedies.on_trial import TREATMENTS, can_treat, treated
+from undertow.remedies.on_trial import ON_TRIAL, applies_to_trial, apply_to_trial
 from undertow.spec.network import NetworkSpec
 from undertow.spec.toy import ToySpec
 from undertow.spec.training import TrainingSpec
@@ -29,7 +29,7 @@ def small(**changes):
 
 @pytest.mark.parametrize("each", PRESETS, ids=lambda each: each.name)
 def test_the_first_step_is_bit_for_bit_that_of_the_training(each):
-    data = made(each.trial.data)
+    data = make_samples(each.trial.data)
     once, whole = first_step(each.trial, data), train_trial(each.trial, data)
     for name in ("grad_norm", "delta_norm", "update_norm", "loss"):
         first = once.dataset[name].values[:, 0]
@@ -44,7 +44,7 @@ def test_pictures_on_the_way_are_beginnings_of_the_whole():
     pictures = []
     trial = small()
     whole = train_trial(
-        trial, made(trial.data), lambda epoch, make: pictures.append((epoch, make()))
+        trial, make_samples(trial.data), lambda epoch, make: pictures.append((epoch, make()))
     )
     assert [epoch for epoch, _ in pictures] == [1, 2, 3]
     for epoch, picture in pictures:
@@ -67,13 +67,13 @@ def test_stopping_stops_before_the_next_steps():
 
     trial = small()
     with pytest.raises(TrialStopped):
-        train_trial(trial, made(trial.data), stop=stop)
+        train_trial(trial, make_samples(trial.data), stop=stop)
     assert len(asked) == 3
 
 
 def test_a_first_step_holds_a_budget_that_closes():
     trial = preset("silence").trial
-    way = from_artefacts(first_step(trial, made(trial.data)).artefacts)
+    way = from_artefacts(first_step(trial, make_samples(trial.data)).artefacts)
     assert way is not None
     found = budget(way).document()
     assert found["terms"]["ceiling"] == pytest.approx(-9 * np.log10(4), abs=1e-6)
@@ -81,7 +81,7 @@ def test_a_first_step_holds_a_budget_that_closes():
 
 
 def test_the_default_moons_are_those_of_the_experiment():
-    ours, theirs = made(ToySpec()), load("moons")
+    ours, theirs = make_samples(ToySpec()), load("moons")
     assert np.array_equal(ours.train_inputs, theirs.train_inputs)
     assert np.array_equal(ours.test_targets, theirs.test_targets)
 
@@ -97,7 +97,7 @@ def test_standardised_data_have_the_mean_and_deviation_asked_for(shape, samples,
     spec = ToySpec(
         shape=shape, samples=samples, noise=0.1, standardised=True, scale=scale, offset=offset
     )
-    data = made(spec)
+    data = make_samples(spec)
     assert np.allclose(data.train_inputs.mean(0), offset, atol=1e-3 * max(scale, 1))
     assert np.allclose(data.train_inputs.std(0), scale, rtol=1e-3, atol=1e-3 * abs(offset) * 1e-3)
     assert len(data.train_targets) + len(data.test_targets) == samples
@@ -150,21 +150,21 @@ def test_too_many_seeds_are_refused():
         small(replicates=65)
 
 
-@pytest.mark.parametrize("remedy", TREATMENTS)
+@pytest.mark.parametrize("remedy", ON_TRIAL)
 def test_a_treatment_changes_the_trial_and_keeps_seeds_and_samples(remedy):
     trial = small(data=ToySpec(scale=100.0), training=TrainingSpec(epochs=3, batch_size=4))
-    after = treated(remedy, trial)
+    after = apply_to_trial(remedy, trial)
     assert after != trial
     assert after.seeds == trial.seeds
     assert (after.data.shape, after.data.seed) == (trial.data.shape, trial.data.seed)
-    assert can_treat(remedy, trial)
-    assert treated(remedy, after).network == after.network or remedy == "wider"
+    assert applies_to_trial(remedy, trial)
+    assert apply_to_trial(remedy, after).network == after.network or remedy == "wider"
 
 
 def test_what_cannot_be_applied_says_what_can():
     with pytest.raises(SpecError, match="remedy 'reattach' cannot be applied here: batch-norm"):
-        treated("reattach", small())
-    assert not can_treat("standardise-inputs", small(data=ToySpec(standardised=True)))
+        apply_to_trial("reattach", small())
+    assert not applies_to_trial("standardise-inputs", small(data=ToySpec(standardised=True)))
 
 
 def test_an_unknown_shape_is_an_unknown_name():

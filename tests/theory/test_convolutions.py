@@ -7,7 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from undertow.theory.batch.convolutions import Taps, flattened, read, returned
+from undertow.theory.batch.convolutions import (
+    Taps,
+    average_over_taps,
+    flattening_taps,
+    scatter_to_taps,
+)
 
 
 @st.composite
@@ -44,15 +49,15 @@ def test_read_and_returned_are_products_of_matrices(case):
     below, above = taps[0].shape[1], taps[0].shape[0]
     kernel, delta = rng.standard_normal((below, below)), rng.standard_normal((above, above))
     expected = sum(tap @ kernel @ tap.T for tap in taps) / len(taps)
-    assert read(kernel, reading) == pytest.approx(expected, abs=1e-12)
+    assert average_over_taps(kernel, reading) == pytest.approx(expected, abs=1e-12)
     sent = sum(tap.T @ delta @ tap for tap in taps) / len(taps)
-    assert returned(delta, reading) == pytest.approx(sent, abs=1e-12)
+    assert scatter_to_taps(delta, reading) == pytest.approx(sent, abs=1e-12)
 
 
 def test_without_positions_nothing_happens():
     kernel = np.arange(4.0).reshape(2, 2)
-    assert read(kernel, None) is kernel
-    assert returned(kernel, None) is kernel
+    assert average_over_taps(kernel, None) is kernel
+    assert scatter_to_taps(kernel, None) is kernel
 
 
 def test_a_flattened_picture_is_the_mean_over_positions_of_itself():
@@ -60,4 +65,6 @@ def test_a_flattened_picture_is_the_mean_over_positions_of_itself():
     x = rng.standard_normal((3, 7, 4))  # channels, samples, positions
     kernel = np.einsum("cap,cbq->apbq", x, x).reshape(28, 28) / 3
     features = np.moveaxis(x, 1, 0).reshape(7, -1)
-    assert read(kernel, flattened(4)) == pytest.approx(features @ features.T / 12)
+    assert average_over_taps(kernel, flattening_taps(4)) == pytest.approx(
+        features @ features.T / 12
+    )

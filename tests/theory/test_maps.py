@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from undertow import errors
 from undertow.activations.activation import ACTIVATIONS, find
-from undertow.theory.finite_width.sampled_networks import wander
+from undertow.theory.finite_width.sampled_networks import sample_networks
 from undertow.theory.gaussian.moments import moments
 from undertow.theory.signal.maps import (
     correlation_map,
@@ -189,7 +189,9 @@ def finite_width_dex(name, sw2, sb2, width=10, depth=10):
     """What the root mean square of drawn networks lies above the product of infinite width."""
     q, _ = variance_profile(name, depth, sw2, sb2, start=sw2 + sb2)
     layers = np.ones(depth)
-    drawn, _ = wander(find(name), moments(name, q), q, width * layers, sw2 * layers, sb2 * layers)
+    drawn, _ = sample_networks(
+        find(name), moments(name, q), q, width * layers, sw2 * layers, sb2 * layers
+    )
     first, last = np.log10(np.mean(np.exp(drawn[:, [0, -1]]), 0))
     return 0.5 * (first - last)
 

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import ks_2samp
 
 from undertow.activations.activation import find
-from undertow.theory.finite_width.sampled_networks import wander
+from undertow.theory.finite_width.sampled_networks import sample_networks
 from undertow.theory.finite_width.scatter import finite_width
 from undertow.theory.gaussian.moments import moments
 from undertow.theory.signal.maps import variance_profile
@@ -54,7 +54,7 @@ def both(request):
     depth = len(widths)
     sw2, sb2 = np.full(depth, weight), np.full(depth, bias)
     q, _ = variance_profile(name, depth, weight, bias, start=1.5)
-    drawn = wander(find(name), moments(name, q), q, np.array(widths), sw2, sb2)
+    drawn = sample_networks(find(name), moments(name, q), q, np.array(widths), sw2, sb2)
     return drawn, networks(name, widths, sw2, sb2, q)
 
 
@@ -84,7 +84,7 @@ def test_a_band_of_twice_its_sd_holds_95_of_100():
 
 def test_dead_networks_are_left_out():
     q = np.ones(4)
-    drawn, _ = wander(find("relu"), moments("relu", q), q, np.full(4, 2), 2 * q, 0 * q)
+    drawn, _ = sample_networks(find("relu"), moments("relu", q), q, np.full(4, 2), 2 * q, 0 * q)
     assert len(drawn) == pytest.approx(2_000 * 0.75**4, rel=0.1)
     assert np.isfinite(drawn).all()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from undertow.spec.checked import changed
+from undertow.spec.checked import with_changes
 from undertow.studies import atlas
 from undertow.verbs import atlas as trainability
 
@@ -37,7 +37,7 @@ def test_what_cannot_be_is_one_line_and_leaves_no_store(tmp_path, words, said):
 def small(monkeypatch):
     monkeypatch.setattr(atlas, "DEPTHS", (2, 4))
     monkeypatch.setattr(atlas, "VARIANCES", 3)
-    monkeypatch.setattr(atlas, "TRAINING", changed(atlas.TRAINING, epochs=2))
+    monkeypatch.setattr(atlas, "TRAINING", with_changes(atlas.TRAINING, epochs=2))
     monkeypatch.setattr(
         atlas.run, "__kwdefaults__", {**atlas.run.__kwdefaults__, "training": atlas.TRAINING}
     )

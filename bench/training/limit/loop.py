@@ -16,7 +16,7 @@ import torch
 from undertow.data.dataset import load
 from undertow.engine.common.parameters import initial_parameters
 from undertow.engine.common.random_streams import batch_orders, generator
-from undertow.engine.lanes.layout import aligned, in_lanes
+from undertow.engine.lanes.layout import aligned_zeros, to_lanes
 from undertow.experiments import experiment
 
 FLAGS = ["-std=c++17", "-O3", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC"]
@@ -40,15 +40,15 @@ def trained(arm: str, epochs: int, replicates: int) -> tuple[float, np.ndarray]:
     seeds = list(range(replicates))
     leaves = initial_parameters(spec, seeds, torch.float32).leaves
     rows = torch.cat([leaf.reshape(replicates, -1) for leaf in leaves], 1).numpy()
-    parameters = in_lanes(rows)
+    parameters = to_lanes(rows)
     orders = [generator(seed, "order") for seed in seeds]
     every = np.stack([batch_orders(orders, 200) for _ in range(epochs)]).astype(np.int32)
     inputs, targets = DATA.train_inputs, DATA.train_targets.astype(np.int32)
-    record = aligned((epochs * EPOCH, lib.limit_record(), LANES))
+    record = aligned_zeros((epochs * EPOCH, lib.limit_record(), LANES))
     first = []
     start = time.perf_counter()
     for block in range(replicates // LANES):
-        moments = aligned((2, lib.limit_size(), LANES))
+        moments = aligned_zeros((2, lib.limit_size(), LANES))
         own = np.ascontiguousarray(every[:, block * LANES : (block + 1) * LANES])
         lib.limit_train(
             int(spec.activation == "sigmoid"),

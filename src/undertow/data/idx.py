@@ -187,10 +187,10 @@ def checksum(array: Bytes) -> str:
     return digest.hexdigest()
 
 
-def wanted(name: str) -> str:
+def expected_files(name: str) -> str:
     """The files of a data set, as a message lists them.
 
-    >>> wanted("mnist")[:50]
+    >>> expected_files("mnist")[:50]
     'train-images-idx3-ubyte, train-labels-idx1-ubyte, '
     """
     return f"{', '.join(FILES)} of {name}, gzipped or not,"
@@ -220,7 +220,7 @@ def _paths(folder: Path, name: str) -> dict[str, Path]:
         entries = {entry.name for entry in folder.iterdir()}
     except FileNotFoundError:
         raise DataError(
-            f"there is no folder {folder}: make it and put {wanted(name)} there"
+            f"there is no folder {folder}: make it and put {expected_files(name)} there"
         ) from None
     except NotADirectoryError:
         raise DataError(f"{folder} is a file, not a folder: type  --data {folder.parent}") from None

@@ -50,9 +50,9 @@ def images(name: str, folder: str | os.PathLike[str] | None = None) -> Images:
         raise UnknownName("data set", name, CHECKSUMS)
     train_images, train_labels, test_images, test_labels = _read(name, folder)
     return (
-        _scaled(train_images),
+        _scale(train_images),
         train_labels.astype(np.int64),
-        _scaled(test_images),
+        _scale(test_images),
         test_labels.astype(np.int64),
     )
 
@@ -100,5 +100,5 @@ def _read(name: str, folder: str | os.PathLike[str] | None) -> Split:
         raise DataError(f"{error} (UNDERTOW_DATA names this folder)") from None
 
 
-def _scaled(pixels: Bytes) -> Pixels:
+def _scale(pixels: Bytes) -> Pixels:
     return np.divide(pixels.reshape(len(pixels), -1), 255, dtype=np.float32)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from undertow.data.idx import FILES, Bytes, Split, fault, wanted
+from undertow.data.idx import FILES, Bytes, Split, expected_files, fault
 from undertow.errors import DataError, UnknownName, needs
 
 # OpenML's name, and the size of the download in MB.
@@ -65,7 +65,7 @@ def read_openml(name: str) -> Split:
     for array, file in zip(split, FILES, strict=True):
         what = fault(array, name, file)
         if what is not None:
-            raise _refused(name, title, f"{file} {what}")
+            raise _refusal(name, title, f"{file} {what}")
     return split
 
 
@@ -80,15 +80,15 @@ def _fetch(name: str, title: str) -> tuple[Bytes, Bytes]:
     except (OSError, HTTPException, EOFError, ValueError, LookupError, zlib.error) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(
-            f"{title} did not come through OpenML ({reason}): put {wanted(name)} "
+            f"{title} did not come through OpenML ({reason}): put {expected_files(name)} "
             f"in a folder and type  --data DIR"
         ) from None
     try:
         images, labels = _bytes(bunch.data), _bytes(bunch.target)
     except (ValueError, TypeError, OverflowError) as error:
-        raise _refused(name, title, f"not whole numbers ({error})") from None
+        raise _refusal(name, title, f"not whole numbers ({error})") from None
     if images.shape != (70_000, 784) or labels.shape != (70_000,):
-        raise _refused(name, title, f"images {images.shape}, labels {labels.shape}")
+        raise _refusal(name, title, f"images {images.shape}, labels {labels.shape}")
     return images, labels
 
 
@@ -97,9 +97,9 @@ def _bytes(values: Any) -> Bytes:
         return np.asarray(values).astype(np.uint8, order="C")
 
 
-def _refused(name: str, title: str, what: str) -> DataError:
+def _refusal(name: str, title: str, what: str) -> DataError:
     cache = Path(needs("sklearn.datasets", "lab").get_data_home(), "openml")
     return DataError(
         f"{title} came through OpenML, but not as published: {what}; delete {cache} and run "
-        f"again, or put {wanted(name)} in a folder and type  --data DIR"
+        f"again, or put {expected_files(name)} in a folder and type  --data DIR"
     )

@@ -15,10 +15,10 @@ from undertow.spec.toy import FEWEST, MOST, ToySpec
 TESTED = 0.2
 
 
-def made(spec: ToySpec, table: str | None = None) -> Data:
+def make_samples(spec: ToySpec, table: str | None = None) -> Data:
     """Make the samples; `table` is the text of the user's file where the shape is `table`.
 
-    >>> made(ToySpec(shape="moons", samples=500)).train_inputs.shape
+    >>> make_samples(ToySpec(shape="moons", samples=500)).train_inputs.shape
     (400, 2)
 
     With 250 moons of noise .05 and seed 42 these are the samples of the experiment `moons`.
@@ -33,11 +33,11 @@ def made(spec: ToySpec, table: str | None = None) -> Data:
             raise DataError("no table yet: drop in a CSV file of two columns and a label")
         inputs, targets = read_table(table)
     else:
-        inputs, targets = _drawn(spec)
+        inputs, targets = _draw(spec)
     split = needs("sklearn.model_selection", "lab").train_test_split
     parts = split(inputs.astype(np.float32), targets, test_size=TESTED, random_state=42)
     train_inputs, test_inputs, train_targets, test_targets = parts
-    train_inputs, test_inputs = _scaled(spec, train_inputs, test_inputs)
+    train_inputs, test_inputs = _scale(spec, train_inputs, test_inputs)
     return Data(spec.shape, train_inputs, train_targets, test_inputs, test_targets)
 
 
@@ -85,7 +85,7 @@ def read_table(text: str) -> tuple[np.ndarray, np.ndarray]:
     return inputs, targets
 
 
-def _drawn(spec: ToySpec) -> tuple[np.ndarray, np.ndarray]:
+def _draw(spec: ToySpec) -> tuple[np.ndarray, np.ndarray]:
     datasets = needs("sklearn.datasets", "lab")
     count, noise, seed = spec.samples, spec.noise, spec.seed
     if spec.shape == "moons":
@@ -97,7 +97,7 @@ def _drawn(spec: ToySpec) -> tuple[np.ndarray, np.ndarray]:
     )
 
 
-def _scaled(spec: ToySpec, *sets: np.ndarray) -> list[np.ndarray]:
+def _scale(spec: ToySpec, *sets: np.ndarray) -> list[np.ndarray]:
     mean, deviation = sets[0].mean(0), sets[0].std(0)
     if spec.standardised:
         sets = tuple((inputs - mean) / np.where(deviation > 0, deviation, 1) for inputs in sets)

@@ -13,7 +13,7 @@ ODD = 1.0  # dex that a transition differs from the others
 ODD_SLOPE = 0.7  # dex that a layer's slope is below its neighbours'
 
 
-class Break(NamedTuple):
+class AbruptChange(NamedTuple):
     """A lasting change between two layers that follow each other, unlike the changes elsewhere.
 
     `dex` is its size; `excess` what it is larger than the other transitions' median; `culprit` the
@@ -25,7 +25,9 @@ class Break(NamedTuple):
     culprit: int
 
 
-def breaks(reading: Evidence, log_delta: np.ndarray, r: int, sign: int) -> list[Break]:
+def find_abrupt_changes(
+    reading: Evidence, log_delta: np.ndarray, r: int, sign: int
+) -> list[AbruptChange]:
     """List where a gradient is lost (`sign` -1) or gained (+1) at once, in replicate `r`.
 
     What a layer inside a residual branch lacks comes back behind it, so only a change that all
@@ -40,20 +42,22 @@ def breaks(reading: Evidence, log_delta: np.ndarray, r: int, sign: int) -> list[
     changes = np.minimum.accumulate(values[:-1]) - values[1:]
     usual = float(np.median(-np.diff(values)))
     return [
-        Break(float(changes[k]), float(changes[k]) - usual, _blame(reading, r, *places[k : k + 2]))
+        AbruptChange(
+            float(changes[k]), float(changes[k]) - usual, _blame(reading, r, *places[k : k + 2])
+        )
         for k in np.flatnonzero(changes - usual > ODD)
     ]
 
 
-def culprits(found: list[Break], total: float) -> list[Break]:
+def culprits(found: list[AbruptChange], total: float) -> list[AbruptChange]:
     """Return the breaks, if they make most of the total together."""
     return found if sum(each.excess for each in found) > MOST * abs(total) else []
 
 
-def words(found: list[Break], names: list[str]) -> str:
+def words(found: list[AbruptChange], names: list[str]) -> str:
     """Say how much of a total is due to each of a few layers.
 
-    >>> words([Break(3.0, 3.0, 1)], ["a", "b"])
+    >>> words([AbruptChange(3.0, 3.0, 1)], ["a", "b"])
     ", 3.0 of them at 'b'"
     """
     parts = [f"{each.dex:.1f} of them at '{names[each.culprit]}'" for each in found[:3]]

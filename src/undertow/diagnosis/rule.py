@@ -77,7 +77,7 @@ def nowhere(reading: Evidence) -> np.ndarray:
     return np.zeros((reading.replicates, reading.layers), bool)
 
 
-def found(
+def make_found(
     where: np.ndarray, layers: np.ndarray, at_start: np.ndarray | bool, evidence: str
 ) -> Found:
     """Make a Found; `at_start` may be one answer for all."""

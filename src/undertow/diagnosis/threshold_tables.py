@@ -14,7 +14,7 @@ from pathlib import Path
 
 from undertow.diagnosis.rule import Rule
 from undertow.diagnosis.rules import RULES
-from undertow.diagnosis.thresholds import DEFAULT, Described, Thresholds, described
+from undertow.diagnosis.thresholds import DEFAULT, Described, Thresholds, describe
 from undertow.errors import UndertowError
 
 BEGIN, END = "<!-- thresholds -->", "<!-- end -->"
@@ -41,7 +41,7 @@ def blocks(thresholds: Thresholds = DEFAULT) -> dict[str, str]:
     |---|---|---|---|
     | `off_critical` | 2.5 | dex | Predicted total dex, as loss or gain, of an initialisation. |
     """
-    rows = described(thresholds)
+    rows = describe(thresholds)
     return {
         rule.code: table(row for row in rows if row.name in used)
         for rule, used in ((rule, uses(rule)) for rule in RULES)
@@ -56,10 +56,10 @@ def table(rows: Iterable[Described]) -> str:
     return "\n".join(["| threshold | value | unit | why |", "|---|---|---|---|", *lines])
 
 
-def between(text: str) -> str:
+def block_of(text: str) -> str:
     """Return what stands between the markers of a page.
 
-    >>> between(f"How. {BEGIN}a{END} Why.")
+    >>> block_of(f"How. {BEGIN}a{END} Why.")
     'a'
     """
     if text.count(BEGIN) != 1 or text.count(END) != 1:
@@ -67,9 +67,9 @@ def between(text: str) -> str:
     return text.partition(BEGIN)[2].partition(END)[0].strip("\n")
 
 
-def written(text: str, block: str) -> str:
+def with_block(text: str, block: str) -> str:
     """Return a page with another block between its markers."""
-    between(text)
+    block_of(text)
     before, _, rest = text.partition(BEGIN)
     return f"{before}{BEGIN}\n{block}\n{END}{rest.partition(END)[2]}"
 
@@ -79,9 +79,9 @@ def main(docs: Path) -> None:
     if not (docs / "rules").is_dir():
         raise UndertowError(f"no folder {docs / 'rules'}: start it where docs/ is")
     pages = {docs / "rules" / f"{code}.md": block for code, block in blocks().items()}
-    pages[docs / "diagnosis.md"] = table(described())
+    pages[docs / "diagnosis.md"] = table(describe())
     for page, block in pages.items():
-        page.write_text(written(page.read_text(), block))
+        page.write_text(with_block(page.read_text(), block))
 
 
 if __name__ == "__main__":

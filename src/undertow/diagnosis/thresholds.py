@@ -2,7 +2,7 @@
 
 >>> DEFAULT.vanishing
 -4.0
->>> [each.unit for each in described()][:2]
+>>> [each.unit for each in describe()][:2]
 ['dex', 'dex']
 """
 
@@ -174,7 +174,7 @@ class Described(NamedTuple):
     reason: str
 
 
-def described(thresholds: Thresholds = DEFAULT) -> list[Described]:
+def describe(thresholds: Thresholds = DEFAULT) -> list[Described]:
     """List all thresholds with unit and reason."""
     found = []
     for name, field in Thresholds.model_fields.items():

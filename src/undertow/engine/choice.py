@@ -26,7 +26,7 @@ ENGINES = ("auto", "torch", "lanes")
 VERSIONS: dict[str, object] = {"torch": 2, "lanes": f"lanes {lanes.VERSION}"}
 
 
-def chosen(
+def choose_engine(
     spec: NetworkSpec,
     replicates: int,
     engine: str = "auto",
@@ -35,7 +35,7 @@ def chosen(
     """Name the engine that trains so many of a network: `torch` or `lanes`.
 
     >>> wide = NetworkSpec(inputs=2, outputs=1, depth=3, width=300, activation="tanh")
-    >>> chosen(wide, 100)
+    >>> choose_engine(wide, 100)
     'torch'
 
     Raises
@@ -80,7 +80,7 @@ def header(
         tuple(seeds),
         provenance(
             "trained",
-            engine=chosen(spec, len(seeds), engine),
+            engine=choose_engine(spec, len(seeds), engine),
             device="cpu",
             dtype="float32",
             batch_size=training.batch_size,
@@ -133,6 +133,6 @@ def train(
         "before_step": before_step,
         "after_epoch": after_epoch,
     }
-    if chosen(spec, len(seeds), engine, dtype) == "lanes":
+    if choose_engine(spec, len(seeds), engine, dtype) == "lanes":
         return lanes.train(*given, **with_)
     return torch_engine.train(*given, dtype=dtype, **with_)

@@ -85,7 +85,7 @@ def shape(network: NetworkSpec) -> NetworkSpec:
     return network.model_copy(update=drawn)
 
 
-def joined(tasks: Iterable[Job]) -> list[Job]:
+def join_jobs(tasks: Iterable[Job]) -> list[Job]:
     """Let tasks of one shape and one training share a pass, as far as there is room.
 
     Only shards that begin at the same replicate are joined: they finish together, so that what an
@@ -116,11 +116,11 @@ def side_by_side(results: Sequence[Chunk | Shard]) -> Chunk | Shard:
     if isinstance(first, Shard):
         dims = {name: artefact.dims for name, artefact in ARTEFACTS.items()}
         shards = [each for each in results if isinstance(each, Shard)]
-        artefacts = _joined([each.artefacts for each in shards], dims)
+        artefacts = _join_arrays([each.artefacts for each in shards], dims)
         return Shard(artefacts, sum(each.seconds for each in shards))
     dims = {name: variable.dims for name, variable in VARIABLES.items()}
     chunks = [each for each in results if isinstance(each, Chunk)]
-    return Chunk(first.steps, first.epochs, _joined([each.arrays for each in chunks], dims))
+    return Chunk(first.steps, first.epochs, _join_arrays([each.arrays for each in chunks], dims))
 
 
 def _fits(one: Job, other: Job) -> bool:
@@ -149,7 +149,7 @@ def _along(array: np.ndarray, dims: tuple[str, ...], rows: slice) -> np.ndarray:
     return array[(slice(None),) * dims.index("replicate") + (rows,)]
 
 
-def _joined(
+def _join_arrays(
     each: Sequence[Mapping[str, np.ndarray]], dims: Mapping[str, tuple[str, ...]]
 ) -> dict[str, np.ndarray]:
     return {

@@ -32,10 +32,10 @@ SEND_SECONDS = 0.25  # a message costs by its number of arrays; chunks travel to
 Receive = Callable[[Job, Chunk | Shard], None]
 
 
-def check(workers: int | None) -> None:
+def check_workers(workers: int | None) -> None:
     """Refuse fewer than one worker; None leaves the number to `train_jobs`.
 
-    >>> check(0)
+    >>> check_workers(0)
     Traceback (most recent call last):
     ...
     undertow.errors.SpecError: workers = 0: at least 1, for example --workers 2
@@ -53,7 +53,7 @@ def cores() -> int:
 
 def workers_for(tasks: Sequence[Job], data: Data, workers: int | None) -> int:
     """Return how many processes train: by default one a core, and one where the work is short."""
-    check(workers)
+    check_workers(workers)
     if workers is None and all(_in_lanes(task) for task in tasks):
         return 1  # which has a thread a core of its own
     if workers is None:
@@ -75,7 +75,7 @@ def seconds_of(tasks: Sequence[Job], data: Data) -> float:
 
 
 def _in_lanes(task: Job) -> bool:
-    return choice.chosen(task.network, len(task.seeds), task.engine) == "lanes"
+    return choice.choose_engine(task.network, len(task.seeds), task.engine) == "lanes"
 
 
 def train_jobs(
@@ -122,7 +122,7 @@ def train_jobs(
         receive(task, result)
 
     def take_arrived(*, wait: float) -> None:
-        for number, result in arrived(results, helpers, wait):
+        for number, result in receive_results(results, helpers, wait):
             take(tasks[number], result)
 
     def take_own(task: Job, result: Chunk | Shard) -> None:
@@ -154,7 +154,7 @@ def train_jobs(
             helper.join()
 
 
-def arrived(
+def receive_results(
     results: Any, helpers: Sequence[Any], wait: float
 ) -> Iterator[tuple[int, Chunk | Shard]]:
     """Yield what the helpers sent, each with its task's number; wait so long for the first."""
@@ -205,10 +205,10 @@ def _work(
         try:
             _train(tasks[number], data, collect)
         except Exception as error:
-            send((number, sendable(error)))
+            send((number, as_sendable(error)))
 
 
-def sendable(error: Exception) -> Exception:
+def as_sendable(error: Exception) -> Exception:
     """Return the error itself, or its words where it cannot travel between processes."""
     try:
         pickle.loads(pickle.dumps(error))

@@ -60,7 +60,7 @@ def train_job(task: Job, data: Data, receive: Callable[[Chunk | Shard], None]) -
 
 def each_by_itself(task: Job, data: Data) -> bool:
     """Tell whether there are cores to share, and networks large enough to. Lanes share blocks."""
-    if choice.chosen(task.network, len(task.seeds), task.engine) == "lanes":
+    if choice.choose_engine(task.network, len(task.seeds), task.engine) == "lanes":
         return False
     batch = min(task.training.batch_size, len(data.train_targets))
     large = task.network.depth > 1 and task.network.width**2 * batch >= LARGE

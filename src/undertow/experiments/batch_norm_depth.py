@@ -7,7 +7,7 @@ Batch normalisation without skips makes the gradient grow by sqrt(pi / (pi - 1))
 from __future__ import annotations
 
 from undertow.experiments.claims import c07_batch_norm
-from undertow.spec.checked import changed
+from undertow.spec.checked import with_changes
 from undertow.spec.network import NetworkSpec
 from undertow.spec.training import TrainingSpec
 from undertow.studies.experiment import Arm, Experiment
@@ -20,7 +20,7 @@ PLAIN = NetworkSpec(
     activation="relu",
     initialisation="he_normal",
 )
-NORMED = changed(PLAIN, normalisation="batch")
+NORMED = with_changes(PLAIN, normalisation="batch")
 SGD = TrainingSpec(
     optimizer="sgd", learning_rate=1e-2, batch_size=128, epochs=10, loss="cross_entropy"
 )
@@ -32,8 +32,8 @@ EXPERIMENT = Experiment(
     arms=(
         Arm("plain", PLAIN, SGD, "ReLU, He's weights"),
         Arm("batch-norm", NORMED, SGD, "batch normalisation before each ReLU"),
-        Arm("skip", changed(PLAIN, skips="identity"), SGD, "a skip around each layer"),
-        Arm("batch-norm-skip", changed(NORMED, skips="identity"), SGD, "both"),
+        Arm("skip", with_changes(PLAIN, skips="identity"), SGD, "a skip around each layer"),
+        Arm("batch-norm-skip", with_changes(NORMED, skips="identity"), SGD, "both"),
     ),
     baseline="plain",
     claims=(

@@ -7,7 +7,7 @@ weights are kept at both moments (docs/experiments/circles.md).
 from __future__ import annotations
 
 from undertow.experiments.claims import c02_printed_change, c08_small_derivatives, c12_outer_edges
-from undertow.spec.checked import changed
+from undertow.spec.checked import with_changes
 from undertow.spec.network import NetworkSpec
 from undertow.spec.training import TrainingSpec
 from undertow.studies.experiment import Arm, Experiment
@@ -21,11 +21,11 @@ EXPERIMENT = Experiment(
     data="circles",
     arms=(
         Arm("sigmoid", NETWORK, ADAM, "published"),
-        Arm("relu", changed(NETWORK, activation="relu"), ADAM, "published"),
-        Arm("tanh", changed(NETWORK, activation="tanh"), ADAM, "in the published notebook"),
+        Arm("relu", with_changes(NETWORK, activation="relu"), ADAM, "published"),
+        Arm("tanh", with_changes(NETWORK, activation="tanh"), ADAM, "in the published notebook"),
         Arm(
             "sigmoid-batch-norm",
-            changed(NETWORK, normalisation="batch"),
+            with_changes(NETWORK, normalisation="batch"),
             ADAM,
             "the cure that the README names",
         ),

@@ -16,7 +16,7 @@ from undertow.experiments.claims import (
     c14_outer_layers,
     c15_adam,
 )
-from undertow.spec.checked import changed
+from undertow.spec.checked import with_changes
 from undertow.spec.network import NetworkSpec
 from undertow.spec.training import TrainingSpec
 from undertow.studies.experiment import Arm, Experiment
@@ -29,12 +29,12 @@ NETWORK = NetworkSpec(
     activation="sigmoid",
     initialisation="torch_default",
 )
-SMALL = changed(NETWORK, initialisation="normal(0.05)")  # what most published arms also change
+SMALL = with_changes(NETWORK, initialisation="normal(0.05)")  # what most published arms also change
 SGD = TrainingSpec(
     optimizer="sgd", learning_rate=1e-2, batch_size=512, epochs=20, loss="cross_entropy"
 )
-ADAM = changed(SGD, optimizer="adam", learning_rate=1e-3)
-GROWN = changed(SGD, stages=((2, 0), (4, 2), (6, 4), (7, 0)))
+ADAM = with_changes(SGD, optimizer="adam", learning_rate=1e-3)
+GROWN = with_changes(SGD, stages=((2, 0), (4, 2), (6, 4), (7, 0)))
 
 
 # Test accuracies in the published table, one network each after 100 epochs; `layer-wise` after the
@@ -54,7 +54,7 @@ PUBLISHED_ACCURACY = {
 
 
 def _network(base: NetworkSpec, name: str, note: str, **changes: Any) -> Arm:
-    return Arm(name, changed(base, **changes), SGD, note)
+    return Arm(name, with_changes(base, **changes), SGD, note)
 
 
 PUBLISHED = (
@@ -83,7 +83,7 @@ PUBLISHED = (
     ),
     Arm(
         "layer-wise",
-        changed(SMALL, head_initialisation="torch_default"),
+        with_changes(SMALL, head_initialisation="torch_default"),
         GROWN,
         "published: 2 layers, then 2 more twice, the lower ones frozen, then all 7",
     ),
@@ -123,7 +123,7 @@ OURS = (
         skips="identity",
         branch_scale=1 / sqrt(7),
     ),
-    Arm("gradient-clip", NETWORK, changed(SGD, clip=1.0), "gradients clipped to a norm of 1"),
+    Arm("gradient-clip", NETWORK, with_changes(SGD, clip=1.0), "gradients clipped to a norm of 1"),
     _network(
         NETWORK,
         "gradient-unit",

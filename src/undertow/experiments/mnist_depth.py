@@ -7,14 +7,14 @@ ReLU, and tanh, are ours, each to decide a claim (docs/experiments/mnist-depth.m
 from __future__ import annotations
 
 from undertow.experiments.claims import c05_relu_explodes, c06_shallow, c14_exponential
-from undertow.spec.checked import changed
+from undertow.spec.checked import with_changes
 from undertow.spec.network import NetworkSpec
 from undertow.spec.training import TrainingSpec
 from undertow.studies.experiment import Arm, Experiment
 
 SHALLOW = NetworkSpec(inputs=784, outputs=10, depth=5, width=64, activation="sigmoid")
-DEEP = changed(SHALLOW, depth=20)
-RELU = changed(DEEP, activation="relu")
+DEEP = with_changes(SHALLOW, depth=20)
+RELU = with_changes(DEEP, activation="relu")
 ADAM = TrainingSpec(
     optimizer="keras_adam", learning_rate=1e-3, batch_size=128, epochs=5, loss="cross_entropy"
 )
@@ -27,17 +27,17 @@ EXPERIMENT = Experiment(
     arms=(
         Arm("sigmoid-5", SHALLOW, ADAM, "published"),
         Arm("sigmoid-20", DEEP, ADAM, "published"),
-        Arm("relu-5", changed(SHALLOW, activation="relu"), ADAM, "published"),
+        Arm("relu-5", with_changes(SHALLOW, activation="relu"), ADAM, "published"),
         Arm("relu-20", RELU, ADAM, "published; Glorot's weights"),
-        Arm("relu-20-he", changed(RELU, initialisation="he_normal"), ADAM, "He's weights"),
+        Arm("relu-20-he", with_changes(RELU, initialisation="he_normal"), ADAM, "He's weights"),
         Arm(
             "relu-20-above-he",
-            changed(RELU, initialisation="he_normal", gain=ABOVE_HE),
+            with_changes(RELU, initialisation="he_normal", gain=ABOVE_HE),
             ADAM,
             f"{ABOVE_HE:g} times He's weights",
         ),
-        Arm("tanh-5", changed(SHALLOW, activation="tanh"), ADAM, "tanh in place of sigmoid"),
-        Arm("tanh-20", changed(DEEP, activation="tanh"), ADAM, "tanh in place of sigmoid"),
+        Arm("tanh-5", with_changes(SHALLOW, activation="tanh"), ADAM, "tanh in place of sigmoid"),
+        Arm("tanh-20", with_changes(DEEP, activation="tanh"), ADAM, "tanh in place of sigmoid"),
     ),
     baseline="sigmoid-20",
     claims=(

@@ -15,17 +15,17 @@ from undertow.experiments.claims import (
     c12_outer_edges,
     c13_leaky,
 )
-from undertow.spec.checked import changed
+from undertow.spec.checked import with_changes
 from undertow.spec.network import NetworkSpec
 from undertow.spec.training import TrainingSpec
 from undertow.studies.experiment import Arm, Experiment
 
 NETWORK = NetworkSpec(inputs=2, outputs=1, depth=10, width=10, activation="sigmoid")
 ADAM = TrainingSpec(optimizer="keras_adam", learning_rate=1e-3, batch_size=32, epochs=100)
-SGD = changed(ADAM, optimizer="sgd", learning_rate=0.1)
-LARGE = changed(ADAM, learning_rate=0.1)
-RELU = changed(NETWORK, activation="relu")
-LEAKY = changed(NETWORK, activation="leaky_relu")
+SGD = with_changes(ADAM, optimizer="sgd", learning_rate=0.1)
+LARGE = with_changes(ADAM, learning_rate=0.1)
+RELU = with_changes(NETWORK, activation="relu")
+LEAKY = with_changes(NETWORK, activation="leaky_relu")
 
 EXPERIMENT = Experiment(
     name="moons",
@@ -34,15 +34,15 @@ EXPERIMENT = Experiment(
     arms=(
         Arm("sigmoid", NETWORK, ADAM, "published"),
         Arm("relu", RELU, ADAM, "published"),
-        Arm("tanh", changed(NETWORK, activation="tanh"), ADAM, "tanh in place of sigmoid"),
+        Arm("tanh", with_changes(NETWORK, activation="tanh"), ADAM, "tanh in place of sigmoid"),
         Arm("leaky-relu", LEAKY, ADAM, "leaky ReLU, slope 0.01, in place of ReLU"),
         Arm(
             "sigmoid-batch-norm",
-            changed(NETWORK, normalisation="batch"),
+            with_changes(NETWORK, normalisation="batch"),
             ADAM,
             "batch normalisation before each sigmoid",
         ),
-        Arm("sigmoid-shallow", changed(NETWORK, depth=2), ADAM, "2 hidden layers"),
+        Arm("sigmoid-shallow", with_changes(NETWORK, depth=2), ADAM, "2 hidden layers"),
         Arm("sigmoid-sgd", NETWORK, SGD, "plain SGD, learning rate 0.1, in place of Adam"),
         Arm("relu-sgd", RELU, SGD, "ReLU with plain SGD, learning rate 0.1"),
         Arm("relu-large-step", RELU, LARGE, "ReLU, learning rate 0.1: 100 times too large"),

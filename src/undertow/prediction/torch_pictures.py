@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from undertow.errors import SpecError
-from undertow.theory.batch.convolutions import Taps, flattened
+from undertow.theory.batch.convolutions import Taps, flattening_taps
 
 Array = NDArray[np.float64]
 PADDING = ("zeros", "circular")
@@ -83,7 +83,7 @@ def averaged(before: Picture, average: Any, *, flat: bool = False) -> Picture:
 
 def flat_reading(below: Picture) -> Taps:
     """Return how a Linear layer reads a flattened picture."""
-    return flattened(below.size[0] * below.size[1], below.pooled)
+    return flattening_taps(below.size[0] * below.size[1], below.pooled)
 
 
 def conv_reading(name: str, conv: nn.Conv2d, below: Picture) -> tuple[Taps, Picture]:

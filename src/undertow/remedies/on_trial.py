@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from undertow.errors import SpecError
-from undertow.spec.checked import changed
+from undertow.spec.checked import with_changes
 from undertow.spec.trial import Trial
 from undertow.theory.signal.critical import critical
 
 CENTRED = 16.0  # the weights' variance at which a centred sigmoid is critical: 1 / slope^2 at 0
 
 
-def treated(remedy: str, trial: Trial) -> Trial:
+def apply_to_trial(remedy: str, trial: Trial) -> Trial:
     """Apply a remedy that `undertow diagnose` names.
 
     >>> from undertow.experiments.presets import preset
-    >>> treated("batch-norm", preset("silence").trial).network.normalisation
+    >>> apply_to_trial("batch-norm", preset("silence").trial).network.normalisation
     'batch'
 
     Raises
@@ -24,28 +24,28 @@ def treated(remedy: str, trial: Trial) -> Trial:
     SpecError
         A remedy that changes what no trial has: the user's own code.
     """
-    if remedy not in TREATMENTS:
-        raise SpecError(f"remedy '{remedy}' cannot be applied here: {', '.join(TREATMENTS)} can")
-    return TREATMENTS[remedy](trial)
+    if remedy not in ON_TRIAL:
+        raise SpecError(f"remedy '{remedy}' cannot be applied here: {', '.join(ON_TRIAL)} can")
+    return ON_TRIAL[remedy](trial)
 
 
-def can_treat(remedy: str, trial: Trial) -> bool:
+def applies_to_trial(remedy: str, trial: Trial) -> bool:
     """Tell whether a remedy applies, and changes anything.
 
     >>> from undertow.experiments.presets import preset
     >>> trial = preset("silence").trial
-    >>> can_treat("batch-norm", trial), can_treat("wider", trial), can_treat("reattach", trial)
-    (True, True, False)
+    >>> [applies_to_trial(name, trial) for name in ("batch-norm", "wider", "reattach")]
+    [True, True, False]
     """
-    return remedy in TREATMENTS and TREATMENTS[remedy](trial) != trial
+    return remedy in ON_TRIAL and ON_TRIAL[remedy](trial) != trial
 
 
 def _network(trial: Trial, **changes: object) -> Trial:
-    return trial.model_copy(update={"network": changed(trial.network, **changes)})
+    return trial.model_copy(update={"network": with_changes(trial.network, **changes)})
 
 
 def _training(trial: Trial, **changes: object) -> Trial:
-    return trial.model_copy(update={"training": changed(trial.training, **changes)})
+    return trial.model_copy(update={"training": with_changes(trial.training, **changes)})
 
 
 def _critical(trial: Trial) -> Trial:
@@ -63,11 +63,11 @@ def _residual(trial: Trial) -> Trial:
 
 
 def _standardised(trial: Trial) -> Trial:
-    data = changed(trial.data, standardised=True, scale=1.0, offset=0.0)
+    data = with_changes(trial.data, standardised=True, scale=1.0, offset=0.0)
     return trial.model_copy(update={"data": data})
 
 
-TREATMENTS: dict[str, Callable[[Trial], Trial]] = {
+ON_TRIAL: dict[str, Callable[[Trial], Trial]] = {
     "batch-norm": lambda trial: _network(trial, normalisation="batch"),
     "layer-norm": lambda trial: _network(trial, normalisation="layer"),
     "residual-scaled": _residual,

@@ -14,18 +14,18 @@ from undertow.errors import SpecError
 Spec = TypeVar("Spec", bound=BaseModel)
 
 
-def changed(spec: Spec, **changes: Any) -> Spec:
+def with_changes(spec: Spec, **changes: Any) -> Spec:
     """Return `spec` with some values changed, validated again.
 
     >>> from undertow.spec.network import NetworkSpec
     >>> net = NetworkSpec(inputs=2, outputs=1, depth=10, width=10, activation="sigmoid")
-    >>> changed(net, depth=2).depth
+    >>> with_changes(net, depth=2).depth
     2
     """
     return type(spec)(**(spec.model_dump() | changes))
 
 
-def validated(build: Any, values: dict[str, Any]) -> None:
+def build_checked(build: Any, values: dict[str, Any]) -> None:
     """Let pydantic build a spec; what it refuses becomes one line."""
     try:
         build(**values)

@@ -78,7 +78,7 @@ def parse_initialisation(text: str) -> tuple[str, tuple[float, ...]]:
     return name, numbers
 
 
-def allowed(kind: str, name: str, names: tuple[str, ...]) -> str:
+def check_name(kind: str, name: str, names: tuple[str, ...]) -> str:
     """Return a name that is in the list; another is refused, with the nearest one offered."""
     if name not in names:
         raise UnknownName(kind, name, names)

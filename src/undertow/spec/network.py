@@ -16,12 +16,12 @@ from pydantic import (
 )
 
 from undertow.errors import SpecError
-from undertow.spec.checked import validated
+from undertow.spec.checked import build_checked
 from undertow.spec.names import (
     ACTIVATIONS,
     GRADIENTS,
     NORMALISATIONS,
-    allowed,
+    check_name,
     parse_initialisation,
 )
 
@@ -84,12 +84,12 @@ class NetworkSpec(BaseModel):
     gradient: str = "plain"
 
     def __init__(self, **values: Any) -> None:
-        validated(super().__init__, values)
+        build_checked(super().__init__, values)
 
     @field_validator("activation")
     @classmethod
     def _known_activation(cls, name: str) -> str:
-        return allowed("activation", name, ACTIVATIONS)
+        return check_name("activation", name, ACTIVATIONS)
 
     @field_validator("initialisation", "head_initialisation")
     @classmethod
@@ -101,12 +101,12 @@ class NetworkSpec(BaseModel):
     @field_validator("normalisation")
     @classmethod
     def _known_normalisation(cls, name: str) -> str:
-        return allowed("normalisation", name, NORMALISATIONS)
+        return check_name("normalisation", name, NORMALISATIONS)
 
     @field_validator("gradient")
     @classmethod
     def _known_gradient(cls, name: str) -> str:
-        return allowed("gradient", name, GRADIENTS)
+        return check_name("gradient", name, GRADIENTS)
 
     @model_validator(mode="before")
     @classmethod

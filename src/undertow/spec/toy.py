@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, field_validator
 
 from undertow.errors import UnknownName
-from undertow.spec.checked import validated
+from undertow.spec.checked import build_checked
 
 SHAPES = ("moons", "circles", "blobs", "table")
 
@@ -51,7 +51,7 @@ class ToySpec(BaseModel):
     offset: float = 0.0
 
     def __init__(self, **values: Any) -> None:
-        validated(super().__init__, values)
+        build_checked(super().__init__, values)
 
     @field_validator("shape")
     @classmethod

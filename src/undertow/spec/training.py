@@ -17,8 +17,8 @@ from pydantic import (
 )
 
 from undertow.errors import SpecError
-from undertow.spec.checked import validated
-from undertow.spec.names import OPTIMIZERS, allowed
+from undertow.spec.checked import build_checked
+from undertow.spec.names import OPTIMIZERS, check_name
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
@@ -67,7 +67,7 @@ class TrainingSpec(BaseModel):
     loss: Literal["binary_cross_entropy", "cross_entropy"] = "binary_cross_entropy"
 
     def __init__(self, **values: Any) -> None:
-        validated(super().__init__, values)
+        build_checked(super().__init__, values)
 
     @model_validator(mode="before")
     @classmethod
@@ -97,4 +97,4 @@ class TrainingSpec(BaseModel):
     @field_validator("optimizer")
     @classmethod
     def _known_optimizer(cls, name: str) -> str:
-        return allowed("optimizer", name, OPTIMIZERS)
+        return check_name("optimizer", name, OPTIMIZERS)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
-from undertow.spec.checked import validated
+from undertow.spec.checked import build_checked
 from undertow.spec.network import NetworkSpec
 from undertow.spec.toy import ToySpec
 from undertow.spec.training import TrainingSpec
@@ -42,7 +42,7 @@ class Trial(BaseModel):
     seed: NonNegativeInt = 0
 
     def __init__(self, **values: Any) -> None:
-        validated(super().__init__, values)
+        build_checked(super().__init__, values)
 
     @property
     def seeds(self) -> tuple[int, ...]:

@@ -109,10 +109,10 @@ def in_columns(
     )
 
 
-def counted(counts: ArrayLike, edge: float) -> tuple[np.ndarray, np.ndarray]:
+def sum_histograms(counts: ArrayLike, edge: float) -> tuple[np.ndarray, np.ndarray]:
     """Add up a histogram [..., bins] over all but its bins; return the middles and the shares.
 
-    >>> counted([[1, 1, 2, 0], [3, 1, 0, 0]], edge=2.0)
+    >>> sum_histograms([[1, 1, 2, 0], [3, 1, 0, 0]], edge=2.0)
     (array([-1.5, -0.5,  0.5,  1.5]), array([0.5 , 0.25, 0.25, 0.  ]))
     """
     array = np.asarray(counts, dtype=float)

@@ -206,6 +206,6 @@ def _key(row: AtlasRow, training: TrainingSpec, data: Data) -> str:
         "training": training.model_dump(mode="json"),
         "data": data.name,
         "schema": VERSION,
-        "engine": choice.VERSIONS[choice.chosen(row.networks[0], len(row.seeds))],
+        "engine": choice.VERSIONS[choice.choose_engine(row.networks[0], len(row.seeds))],
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

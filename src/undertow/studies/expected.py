@@ -25,12 +25,12 @@ KEPT = (
 )
 
 
-def expected(network: NetworkSpec, training: TrainingSpec, data: Data) -> dict[str, Any] | None:
+def predict_arm(network: NetworkSpec, training: TrainingSpec, data: Data) -> dict[str, Any] | None:
     """Predict a batch's norms, [layers] each, or None where the theory has nothing to say.
 
     >>> from undertow.data.dataset import load
     >>> spec = NetworkSpec(inputs=2, outputs=1, depth=3, width=10, activation="tanh")
-    >>> found = expected(spec, TrainingSpec(), load("moons"))
+    >>> found = predict_arm(spec, TrainingSpec(), load("moons"))
     >>> [round(norm, 2) for norm in found["grad_norm"]]
     [0.31, 0.4, 0.4, 0.29]
 

@@ -13,10 +13,10 @@ from undertow.engine import choice as engines
 from undertow.engine.common.stages import stages
 from undertow.engine.lanes.native_library import library
 from undertow.errors import SpecError
-from undertow.executors.jobs import TOGETHER, Job, Part, Shard, joined
+from undertow.executors.jobs import TOGETHER, Job, Part, Shard, join_jobs
 from undertow.executors.processes import train_jobs
-from undertow.spec.checked import changed
-from undertow.studies.expected import expected
+from undertow.spec.checked import with_changes
+from undertow.studies.expected import predict_arm
 from undertow.studies.experiment import Arm, Experiment
 from undertow.trace.anomalies import anomalies
 from undertow.trace.record import Chunk, Trace
@@ -124,11 +124,11 @@ def plan(
     planned = []
     for arm in chosen:
         if epochs is not None:
-            arm = arm._replace(training=changed(arm.training, epochs=epochs))
+            arm = arm._replace(training=with_changes(arm.training, epochs=epochs))
         stages(arm.network, arm.training)  # refuses what cannot be
         first = seed + FRESH * arm.placebo
         seeds = tuple(range(first, first + count))
-        used = engines.chosen(arm.network, count, engine)
+        used = engines.choose_engine(arm.network, count, engine)
         key = _key(experiment, arm, data, seeds, used)
         planned.append(Planned(experiment.name, arm, seeds, key, experiment.every, used))
     return planned
@@ -193,7 +193,7 @@ def _tasks(under_way: Sequence[_UnderWay]) -> list[Job]:
 
 def _passes(study: Iterable[tuple[Planned, list[tuple[int, tuple[int, ...]]]]]) -> list[Job]:
     """Return the passes that train these shards of each run."""
-    return joined(
+    return join_jobs(
         run.task(number, first, seeds)
         for number, (run, shards) in enumerate(study)
         for first, seeds in shards
@@ -283,7 +283,7 @@ class _UnderWay:
             arm=arm.name,
             note=arm.note,
             # The header of a run that is taken up again is there already.
-            predicted=expected(arm.network, arm.training, data) if new else None,
+            predicted=predict_arm(arm.network, arm.training, data) if new else None,
         )
         name = f"{planned.experiment} {arm.name}"
         return self.store.begin(self.run, planned.key, name, header)

@@ -10,9 +10,9 @@ from typing import Any
 
 from undertow.data.dataset import Data
 from undertow.engine import choice
-from undertow.spec.checked import changed
+from undertow.spec.checked import with_changes
 from undertow.spec.trial import Trial
-from undertow.studies.expected import expected
+from undertow.studies.expected import predict_arm
 from undertow.trace.anomalies import anomalies
 from undertow.trace.record import Chunk, Trace, build
 
@@ -27,14 +27,14 @@ def first_step(trial: Trial, data: Data) -> Trace:
     >>> from undertow.spec.network import NetworkSpec
     >>> net = NetworkSpec(inputs=2, outputs=1, depth=10, width=10, activation="sigmoid")
     >>> trial = Trial(network=net)
-    >>> from undertow.data.toy import made
-    >>> trace = first_step(trial, made(trial.data))
+    >>> from undertow.data.toy import make_samples
+    >>> trace = first_step(trial, make_samples(trial.data))
     >>> trace.dataset["delta_norm"].shape
     (8, 1, 11)
 
     Its numbers are, bit for bit, those of step 1 of `train_trial`: the same seeds, the same batch.
     """
-    once = trial.model_copy(update={"training": changed(trial.training, epochs=1)})
+    once = trial.model_copy(update={"training": with_changes(trial.training, epochs=1)})
     whole = train_trial(once, data)
     kept = ("gradient_path", "gradient_path_plan", "data_inputs", "data_targets", "data_test")
     return Trace(
@@ -69,7 +69,7 @@ def train_trial(
     """
     network, training = trial.network, trial.training
     header = choice.header(
-        network, training, data, trial.seeds, predicted=expected(network, training, data)
+        network, training, data, trial.seeds, predicted=predict_arm(network, training, data)
     )
     chunks: list[Chunk] = []
 

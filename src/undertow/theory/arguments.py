@@ -25,10 +25,10 @@ def at_least_zero(name: str, value: ArrayLike) -> NDArray[np.float64]:
     return array
 
 
-def whole(name: str, value: Any, smallest: int = 1) -> NDArray[np.int64]:
+def as_whole_numbers(name: str, value: Any, smallest: int = 1) -> NDArray[np.int64]:
     """Return `value` as whole numbers of `smallest` or more.
 
-    >>> whole("widths", [10, 10])
+    >>> as_whole_numbers("widths", [10, 10])
     array([10, 10])
     """
     array = _numbers(name, value)
@@ -40,10 +40,10 @@ def whole(name: str, value: Any, smallest: int = 1) -> NDArray[np.int64]:
     return array.astype(np.int64)
 
 
-def between(name: str, value: ArrayLike, low: float, high: float) -> NDArray[np.float64]:
+def as_between(name: str, value: ArrayLike, low: float, high: float) -> NDArray[np.float64]:
     """Return `value` as float64, every entry in [low, high].
 
-    >>> between("correlation", 0.5, -1, 1)
+    >>> as_between("correlation", 0.5, -1, 1)
     array(0.5)
     """
     array = _numbers(name, value)

@@ -12,7 +12,7 @@ from undertow.trace.record import Trace
 from undertow.verbs.explain import of_run, summed_up
 
 
-def diagnosed_and_explained(traces: Mapping[str, Trace]) -> tuple[dict[str, Any], dict[str, Any]]:
+def diagnose_and_explain(traces: Mapping[str, Trace]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the diagnosis of each arm, and the budget of each that keeps a probe."""
     from undertow.diagnosis.diagnose import diagnose as diagnosed
 

@@ -18,15 +18,15 @@ def diagnose_named(name: str, store: str, *, theory: bool) -> tuple[dict[str, An
 
     predicted = None
     if target.is_factory(name):
-        made = target.model(name)
+        made = target.make_model(name)
         needs("torch", "lab")
         from undertow.watching.torch.probe import probe
 
-        trace = target.guarded(name, lambda: probe(*made))
+        trace = target.call_user_code(name, lambda: probe(*made))
         if theory:
-            predicted = target.guarded(name, lambda: _predicted(made))
+            predicted = target.call_user_code(name, lambda: _predicted(made))
     else:
-        trace = target.run(name, store)
+        trace = target.read_run(name, store)
         if theory:
             raise SpecError("--theory is for MODULE:FACTORY: a run has no model to predict")
     found = diagnosed(trace, predicted)

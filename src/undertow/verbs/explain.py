@@ -58,10 +58,10 @@ def explain_named(name: str, store: str, picture: str | None = None) -> dict[str
     if picture:
         _check_picture(picture)
     if target.is_factory(name):
-        made = target.model(name)
-        found = target.guarded("the model", lambda: explain(*made))
+        made = target.make_model(name)
+        found = target.call_user_code("the model", lambda: explain(*made))
     else:
-        found = of_run(name, target.run(name, store))
+        found = of_run(name, target.read_run(name, store))
     document = summed_up(found)
     if picture:
         from undertow.show import png

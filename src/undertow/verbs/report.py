@@ -62,10 +62,10 @@ def report(names: Sequence[str], output: str, *, png: bool, store: str, command:
     if png:
         from undertow.show import png as pictures
         from undertow.show.report import page
-        from undertow.verbs.arms import diagnosed_and_explained
+        from undertow.verbs.arms import diagnose_and_explain
 
         traces = {label: trace for label, (_, trace) in runs.items()}
-        known = page.Insight(*diagnosed_and_explained(traces))
+        known = page.Insight(*diagnose_and_explain(traces))
         pictures.write(output, [*page.falls(known), *page.figures(document, traces)])
         return output
     write_report(output, document, runs, command)
@@ -107,7 +107,7 @@ def write_report(
     from undertow.experiments import experiment
     from undertow.show import summary_text as words
     from undertow.show.report import page
-    from undertow.verbs.arms import diagnosed_and_explained
+    from undertow.verbs.arms import diagnose_and_explain
 
     page.write(
         path,
@@ -117,7 +117,7 @@ def write_report(
         command=command,
         words=words.happened(document),
         insight=page.Insight(
-            *diagnosed_and_explained({arm: trace for arm, (_, trace) in runs.items()})
+            *diagnose_and_explain({arm: trace for arm, (_, trace) in runs.items()})
         ),
         again=again(document, {label: trace for label, (_, trace) in runs.items()}),
     )

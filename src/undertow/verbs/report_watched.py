@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from undertow.trace.record import Trace
-from undertow.verbs.arms import diagnosed_and_explained
+from undertow.verbs.arms import diagnose_and_explain
 
 
 def report(
@@ -32,7 +32,7 @@ def report(
 
         pictures.write(output, page.figures(document, traces))
         return output
-    diagnoses, budgets = diagnosed_and_explained(traces)
+    diagnoses, budgets = diagnose_and_explain(traces)
     page.write(
         output,
         document,

@@ -34,7 +34,7 @@ def run(
     experiment = find(name)
     needs("torch", "lab")
     from undertow.data.dataset import load
-    from undertow.executors.processes import check as check_workers
+    from undertow.executors.processes import check_workers as check_workers
     from undertow.studies import study
 
     check_workers(workers)

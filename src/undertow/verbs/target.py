@@ -34,7 +34,7 @@ def is_factory(target: str) -> bool:
     return ":" in target
 
 
-def model(target: str) -> Model:
+def make_model(target: str) -> Model:
     """Call the factory that `MODULE:FACTORY` names.
 
     Raises
@@ -61,13 +61,13 @@ def model(target: str) -> Model:
     return Model(*found)
 
 
-def run(target: str, store: str) -> Trace:
+def read_run(target: str, store: str) -> Trace:
     """Read a run by its id, or the beginning of it."""
     with open_store(store) as opened:
         return opened.trace(target)
 
 
-def guarded(name: str, call: Any) -> Any:
+def call_user_code(name: str, call: Any) -> Any:
     """Call the user's model; what goes wrong in it is one line, what it prints is for people."""
     try:
         with contextlib.redirect_stdout(sys.stderr):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.diagnosis.abrupt_changes import breaks, culprits, words
+from undertow.diagnosis.abrupt_changes import culprits, find_abrupt_changes, words
 from undertow.diagnosis.evidence import Evidence
 from undertow.diagnosis.rule import (
     NotApplicable,
@@ -12,7 +12,7 @@ from undertow.diagnosis.rule import (
     Outcome,
     Passed,
     Rule,
-    found,
+    make_found,
     middle,
     nowhere,
 )
@@ -41,7 +41,7 @@ def check(reading: Evidence) -> Outcome:
         evidence = evidence or said
     dex = middle(np.where(start, total, late), where)
     amount = f"{-dex:.1f} decades of delta are lost" if np.isfinite(dex) else "all of delta is lost"
-    return found(
+    return make_found(
         where,
         layers,
         start,
@@ -57,7 +57,7 @@ def _vanished(reading: Evidence, log_delta: np.ndarray, total: np.ndarray) -> np
         where |= _steep(reading, total) & _last_moves(reading)
         where |= (total < limits.vanishing_idle) & _below_band(reading, total)
     for r in np.flatnonzero(~where):
-        sizes = [each.dex for each in breaks(reading, log_delta, r, -1)]
+        sizes = [each.dex for each in find_abrupt_changes(reading, log_delta, r, -1)]
         where[r] = max(sizes, default=0.0) > limits.at_once and total[r] < -1.0
     # Of no gradient at all there is another rule; a total of -inf is an underflow.
     return where & ~np.isnan(total) & (np.isfinite(total) | reading.underflows)
@@ -105,7 +105,7 @@ def _layers(
 ) -> tuple[np.ndarray, str]:
     """Return the layers to name: the one that loses most of it, or all that starve."""
     marks = np.zeros(reading.layers, bool)
-    if blamed := culprits(breaks(reading, log_delta, r, -1), total):
+    if blamed := culprits(find_abrupt_changes(reading, log_delta, r, -1), total):
         marks[[each.culprit for each in blamed]] = True
         return marks, words(blamed, reading.names)
     places = np.flatnonzero(reading.hidden & ~np.isnan(log_delta[r]))

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.diagnosis.abrupt_changes import breaks, culprits, words
+from undertow.diagnosis.abrupt_changes import culprits, find_abrupt_changes, words
 from undertow.diagnosis.evidence import Evidence
-from undertow.diagnosis.rule import NotApplicable, Outcome, Passed, Rule, found, middle, nowhere
+from undertow.diagnosis.rule import (
+    NotApplicable,
+    Outcome,
+    Passed,
+    Rule,
+    make_found,
+    middle,
+    nowhere,
+)
 
 FLOODED = 1.0  # dex above the last hidden layer
 
@@ -22,14 +30,14 @@ def check(reading: Evidence) -> Outcome:
         where = (total > limits.exploding) | ((total > limits.exploding_idle) & suffers)
     where |= _both_ways(reading, total)
     for r in np.flatnonzero(~where):
-        sizes = [each.dex for each in breaks(reading, reading.log_delta, r, +1)]
+        sizes = [each.dex for each in find_abrupt_changes(reading, reading.log_delta, r, +1)]
         where[r] = max(sizes, default=0.0) > limits.at_once and total[r] > 1.0
     where &= np.isfinite(total)
     if not where.any():
         return Passed(f"total {middle(total, ~np.isnan(total)):+.1f} dex at the start")
     layers, at = nowhere(reading), ""
     for r in np.flatnonzero(where):
-        if blamed := culprits(breaks(reading, reading.log_delta, r, +1), total[r]):
+        if blamed := culprits(find_abrupt_changes(reading, reading.log_delta, r, +1), total[r]):
             layers[r, [each.culprit for each in blamed]] = True
             at = at or words(blamed, reading.names)
             continue
@@ -42,7 +50,7 @@ def check(reading: Evidence) -> Outcome:
     broken = reading.broke_at[where & (reading.broke_at > 0)]
     if broken.size:
         evidence += f"; the first NaN or Inf came at step {broken.min()}"
-    return found(where, layers, True, evidence)
+    return make_found(where, layers, True, evidence)
 
 
 def _both_ways(reading: Evidence, total: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from undertow.diagnosis.evidence import Evidence
-from undertow.diagnosis.rule import NotApplicable, Outcome, Passed, Rule, found
+from undertow.diagnosis.rule import NotApplicable, Outcome, Passed, Rule, make_found
 
 NEVER_FLAT = ("linear", "sigmoid", "tanh", "softsign", "erf", "softplus", "elu", "selu", "celu")
 FEWEST = 8  # samples: fewer rest a healthy unit too often; and units of a layer
@@ -34,7 +34,7 @@ def check(reading: Evidence) -> Outcome:
         f"{100 * worst.max():.0f} % of the units of '{reading.names[place]}' have slope 0 for the "
         "whole batch"
     )
-    return found(where, layers, (born & layers).any(1), evidence)
+    return make_found(where, layers, (born & layers).any(1), evidence)
 
 
 RULE = Rule("UT103", "dead units", "critical", ("dead_fraction",), check)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from undertow.diagnosis.evidence import FLAT_AT_BOTH_ENDS, Evidence
-from undertow.diagnosis.rule import NotApplicable, NotMeasured, Outcome, Passed, Rule, found
+from undertow.diagnosis.rule import NotApplicable, NotMeasured, Outcome, Passed, Rule, make_found
 
 RECURRENT = ("lstm", "gru", "rnn")
 
@@ -41,7 +41,7 @@ def check(reading: Evidence) -> Outcome:
     )
     with np.errstate(invalid="ignore"):
         at_birth = ((reading.birth("saturated_fraction") >= limit) & layers).any(1)
-    return found(where, layers, at_birth, evidence)
+    return make_found(where, layers, at_birth, evidence)
 
 
 def _gates(reading: Evidence) -> np.ndarray | None:
@@ -65,7 +65,7 @@ def _found_gates(reading: Evidence, gates: np.ndarray) -> Outcome:
         f"the weights of '{reading.names[place]}' give its gates a standard deviation of "
         f"{scale:.0f}, where they are flat from 4.4 on"
     )
-    return found(gates.any(1), gates, True, evidence)
+    return make_found(gates.any(1), gates, True, evidence)
 
 
 RULE = Rule("UT104", "saturated units", "critical", (), check)

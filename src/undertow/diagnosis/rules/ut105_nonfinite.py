@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from undertow.diagnosis.evidence import Evidence
-from undertow.diagnosis.rule import NotMeasured, Outcome, Passed, Rule, found, nowhere
+from undertow.diagnosis.rule import NotMeasured, Outcome, Passed, Rule, make_found, nowhere
 
 
 def check(reading: Evidence) -> Outcome:
@@ -24,7 +24,7 @@ def check(reading: Evidence) -> Outcome:
     step = int(broke[where].min())
     evidence = f"from step {step} on" + (f": {words[0]}" if words and words[0] else "")
     first = int(reading.steps[0])
-    return found(where, layers, broke <= first, evidence)
+    return make_found(where, layers, broke <= first, evidence)
 
 
 RULE = Rule("UT105", "non-finite values", "critical", (), check)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from undertow.diagnosis.evidence import Evidence, median
-from undertow.diagnosis.rule import Outcome, Passed, Rule, found, middle
+from undertow.diagnosis.rule import Outcome, Passed, Rule, make_found, middle
 
 
 def check(reading: Evidence) -> Outcome:
@@ -27,7 +27,7 @@ def check(reading: Evidence) -> Outcome:
         )
     share = middle(np.fmax(typical, begins), where)
     size = f"{100 * share:.0f} % of" if share < 10 else f"{share:.3g} times"
-    return found(where, layers, at_start, f"a step changes a weight by {size} its norm")
+    return make_found(where, layers, at_start, f"a step changes a weight by {size} its norm")
 
 
 RULE = Rule("UT106", "updates too large", "serious", ("update_norm", "weight_norm"), check)

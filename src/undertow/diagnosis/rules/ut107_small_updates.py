@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from undertow.diagnosis.evidence import Evidence, median
-from undertow.diagnosis.rule import Outcome, Passed, Rule, found, middle
+from undertow.diagnosis.rule import Outcome, Passed, Rule, make_found, middle
 
 FEW = 10  # steps
 
@@ -33,12 +33,12 @@ def check(reading: Evidence) -> Outcome:
         listed = ", ".join(f"'{name}'" for name in names[:3])
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         evidence = f"gradients come to {listed}{more}, but no optimizer moves them"
-        return found(where, left_out | (reading.matrix & small[:, None]), True, evidence)
+        return make_found(where, left_out | (reading.matrix & small[:, None]), True, evidence)
     share = middle(largest, where)
     moved = f"no weight changes by more than {share:.1g} of its norm a step"
     moved = moved if share > 0 else "no weight changes at all"
     evidence = f"{moved}, and in {reading.passed} steps the loss has not fallen"
-    return found(where, np.broadcast_to(reading.matrix, ratio.shape), True, evidence)
+    return make_found(where, np.broadcast_to(reading.matrix, ratio.shape), True, evidence)
 
 
 def _left_out(reading: Evidence) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from undertow.diagnosis.evidence import FLAT_AT_BOTH_ENDS, Evidence
-from undertow.diagnosis.rule import NotMeasured, Outcome, Passed, Rule, found
+from undertow.diagnosis.rule import NotMeasured, Outcome, Passed, Rule, make_found
 
 
 def check(reading: Evidence) -> Outcome:
@@ -35,7 +35,7 @@ def check(reading: Evidence) -> Outcome:
     listed = ", ".join(f"'{reading.names[place]}'" for place in places[:3])
     more = f" and {len(places) - 3} more" if len(places) > 3 else ""
     evidence = f"{listed}{more}: {'; '.join(sorted(kinds))}"
-    return found(where, never, True, evidence)
+    return make_found(where, never, True, evidence)
 
 
 def _flat_throughout(reading: Evidence) -> np.ndarray:

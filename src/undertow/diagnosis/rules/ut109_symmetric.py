@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from undertow.diagnosis.evidence import Evidence
-from undertow.diagnosis.rule import NotApplicable, Outcome, Passed, Rule, found
+from undertow.diagnosis.rule import NotApplicable, Outcome, Passed, Rule, make_found
 
 
 def check(reading: Evidence) -> Outcome:
@@ -32,7 +32,7 @@ def check(reading: Evidence) -> Outcome:
         f"{share:.0f} % of the units of '{reading.names[place]}' have weights of their own; equal "
         "units get equal gradients and stay equal"
     )
-    return found(where, layers, True, evidence)
+    return make_found(where, layers, True, evidence)
 
 
 RULE = Rule("UT109", "symmetric units", "critical", ("distinct_units",), check)

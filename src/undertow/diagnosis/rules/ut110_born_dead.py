@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from undertow.diagnosis.evidence import FLAT_AT_BOTH_ENDS, Evidence
-from undertow.diagnosis.rule import Outcome, Passed, Rule, found, nowhere
+from undertow.diagnosis.rule import Outcome, Passed, Rule, make_found, nowhere
 
 
 def check(reading: Evidence) -> Outcome:
@@ -30,7 +30,7 @@ def check(reading: Evidence) -> Outcome:
         if np.isfinite(value):
             spread = f"; the output's standard deviation over the batch is {value:.2g}"
     evidence = f"every unit of '{reading.names[place]}' is dead at the first step{spread}"
-    return found(where, layers, True, evidence)
+    return make_found(where, layers, True, evidence)
 
 
 RULE = Rule("UT110", "dead at birth", "critical", ("dead_fraction", "grad_norm"), check)

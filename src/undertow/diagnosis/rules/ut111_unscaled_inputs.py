@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from undertow.diagnosis.evidence import Evidence
-from undertow.diagnosis.rule import NotApplicable, Outcome, Passed, Rule, found, middle, nowhere
+from undertow.diagnosis.rule import (
+    NotApplicable,
+    Outcome,
+    Passed,
+    Rule,
+    make_found,
+    middle,
+    nowhere,
+)
 
 WHOLE_ROW = 0.3  # the norm of a row of inputs that is not small, however many of them are 0
 
@@ -29,7 +37,7 @@ def check(reading: Evidence) -> Outcome:
     layers = nowhere(reading)
     layers[:, first[0]] = True
     evidence = f"the inputs have a root mean square of {middle(size, where):.2g}"
-    return found(where, layers, True, evidence)
+    return make_found(where, layers, True, evidence)
 
 
 def _matters(reading: Evidence, first: int) -> np.ndarray:

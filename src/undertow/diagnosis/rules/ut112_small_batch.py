@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from undertow.diagnosis.evidence import Evidence
-from undertow.diagnosis.rule import NotApplicable, NotMeasured, Outcome, Passed, Rule, found
+from undertow.diagnosis.rule import NotApplicable, NotMeasured, Outcome, Passed, Rule, make_found
 
 
 def check(reading: Evidence) -> Outcome:
@@ -31,7 +31,7 @@ def check(reading: Evidence) -> Outcome:
         return Passed(f"a batch has {batch} samples")
     layers = np.zeros((reading.replicates, reading.layers), bool)
     layers[:, dense] = True
-    return found(where, layers, True, f"batch normalisation over {batch} samples")
+    return make_found(where, layers, True, f"batch normalisation over {batch} samples")
 
 
 def _after_convolution(reading: Evidence, place: int) -> bool:

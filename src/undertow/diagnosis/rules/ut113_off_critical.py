@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from undertow.diagnosis.evidence import Evidence
-from undertow.diagnosis.rule import NotMeasured, Outcome, Passed, Rule, found, nowhere
+from undertow.diagnosis.rule import NotMeasured, Outcome, Passed, Rule, make_found, nowhere
 
 AGREES = 0.5  # of the predicted dex has to be measured
 
@@ -32,7 +32,7 @@ def check(reading: Evidence) -> Outcome:
         f"theory expects delta to {way} {abs(total):.1f} decades with these initial weights; "
         f"measured {np.nanmedian(measured[where]):+.1f} dex"
     )
-    return found(where, layers, True, evidence)
+    return make_found(where, layers, True, evidence)
 
 
 RULE = Rule("UT113", "initialisation off critical", "critical", (), check)

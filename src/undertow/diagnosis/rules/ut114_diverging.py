@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from undertow.diagnosis.evidence import Evidence, median
-from undertow.diagnosis.rule import NotMeasured, Outcome, Passed, Rule, found, nowhere
+from undertow.diagnosis.rule import NotMeasured, Outcome, Passed, Rule, make_found, nowhere
 
 BLOWN = 100.0  # times its first size, a gradient before a NaN tells of steps that were too large
 
@@ -29,7 +29,7 @@ def check(reading: Evidence) -> Outcome:
     evidence = f"the loss grows to {size:.3g} times its first value"
     if broken.any():
         evidence += f", and is no number from step {reading.broke_at[broken].min()} on"
-    return found(where, nowhere(reading), False, evidence)
+    return make_found(where, nowhere(reading), False, evidence)
 
 
 def _grew(reading: Evidence) -> np.ndarray:

@@ -25,7 +25,7 @@ def set_column(chunk: Chunk, place: int, values: dict[str, Tensor]) -> None:
         arrays.setdefault(name, np.full(shape, np.nan, array.dtype))[:, place] = array
 
 
-def of_whole(chunk: Chunk, depth: int, whole: int) -> Chunk:
+def whole_artefacts(chunk: Chunk, depth: int, whole: int) -> Chunk:
     """Place the layers of a network of `depth` hidden layers among those of the whole one."""
     if depth == whole:
         return chunk
@@ -38,7 +38,7 @@ def of_whole(chunk: Chunk, depth: int, whole: int) -> Chunk:
     return Chunk(chunk.steps, chunk.epochs, arrays)
 
 
-def stacked(histograms: list[Tensor]) -> np.ndarray:
+def stack_histograms(histograms: list[Tensor]) -> np.ndarray:
     """Stack the first and the last step's histograms; a layer that was not there counted 0."""
     first, last = (found.numpy() for found in (histograms[0], histograms[-1]))
     whole = np.zeros_like(last)
@@ -46,7 +46,7 @@ def stacked(histograms: list[Tensor]) -> np.ndarray:
     return np.stack([whole, last])
 
 
-def of_first_layer(moments: Tensor) -> dict[str, np.ndarray]:
+def first_layer_artefacts(moments: Tensor) -> dict[str, np.ndarray]:
     """Return the change of the first weights [moments, R, in, out], and the weights if few."""
     start, end = moments[0], moments[-1]
     absolute = (end - start).abs()
@@ -58,11 +58,11 @@ def of_first_layer(moments: Tensor) -> dict[str, np.ndarray]:
     return artefacts
 
 
-def plane(data: Data, dtype: torch.dtype) -> Tensor | None:
+def plane_points(data: Data, dtype: torch.dtype) -> Tensor | None:
     """Return the points at which networks of two inputs are asked; None of other data.
 
     >>> from undertow.data.dataset import load
-    >>> plane(load("moons"), torch.float32).shape
+    >>> plane_points(load("moons"), torch.float32).shape
     torch.Size([3600, 2])
     """
     if data.train_inputs.shape[1] != 2:
@@ -73,7 +73,7 @@ def plane(data: Data, dtype: torch.dtype) -> Tensor | None:
     return torch.stack([x.reshape(-1), y.reshape(-1)], 1)
 
 
-def of_plane(data: Data, logits: Tensor) -> dict[str, np.ndarray]:
+def plane_artefacts(data: Data, logits: Tensor) -> dict[str, np.ndarray]:
     """Return the data of a two-dimensional experiment and each network's answer over the plane."""
     low, high = _corners(data)
     inputs = np.concatenate([data.train_inputs, data.test_inputs])

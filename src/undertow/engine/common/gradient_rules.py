@@ -13,11 +13,11 @@ STANDARD_EPSILON = 1e-6  # the published one
 CLIP_EPSILON = 1e-6  # PyTorch's, in clip_grad_norm_
 
 
-def carried(rule: str, arriving: Tensor) -> None:
+def transform_gradient(rule: str, arriving: Tensor) -> None:
     """Change dE/dx behind an activation, [R, width, batch], in place.
 
     >>> arriving = torch.tensor([[[3.0, 4.0]]])
-    >>> carried("unit", arriving)
+    >>> transform_gradient("unit", arriving)
     >>> arriving
     tensor([[[0.6000, 0.8000]]])
 
@@ -33,7 +33,7 @@ def carried(rule: str, arriving: Tensor) -> None:
         arriving.div_(torch.where(norms == 0, torch.ones_like(norms), norms)[:, None, None])
 
 
-def clipped(gradient: Parameters, limit: float, spec: NetworkSpec, replicates: int) -> Tensor:
+def clip_gradient(gradient: Parameters, limit: float, spec: NetworkSpec, replicates: int) -> Tensor:
     """Scale each network's gradient down to the norm `limit`, as `clip_grad_norm_` does; a copy.
 
     Pascanu, Mikolov and Bengio 2013, arXiv:1211.5063.

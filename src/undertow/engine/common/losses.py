@@ -35,11 +35,11 @@ def derivative(loss: str, logits: Tensor, targets: Tensor, out: Tensor) -> None:
     out.div_(out.shape[2])
 
 
-def classes(loss: str, logits: Tensor) -> Tensor:
+def predicted_classes(loss: str, logits: Tensor) -> Tensor:
     """Return the class each network gives each sample, [..., batch]."""
     return (logits[..., 0, :] > 0).long() if loss == BINARY else logits.argmax(-2)
 
 
-def right(loss: str, logits: Tensor, targets: Tensor) -> Tensor:
+def accuracy(loss: str, logits: Tensor, targets: Tensor) -> Tensor:
     """Share of each batch that is classified rightly, [...]."""
-    return (classes(loss, logits) == targets).to(logits.dtype).mean(-1)
+    return (predicted_classes(loss, logits) == targets).to(logits.dtype).mean(-1)

@@ -40,7 +40,7 @@ def rms(block: Tensor) -> Tensor:
     return (_root(block) / _entries(block) ** 0.5).to(block.dtype)
 
 
-def spread(block: Tensor) -> Tensor:
+def output_spread(block: Tensor) -> Tensor:
     """Mean over a of the standard deviation over b; `Tensor.std` takes twice as long."""
     centred = block - block.mean(-1, keepdim=True)
     return centred.square_().mean(-1).sqrt_().mean(-1)
@@ -59,7 +59,9 @@ def nonfinite(block: Tensor, norms: Tensor) -> Tensor:
     return zeros.ne_(zeros).sum(-1)
 
 
-def of_slopes(activation: TensorActivation, z: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def slope_statistics(
+    activation: TensorActivation, z: Tensor, x: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     """Return RMS slope, share of saturated (unit, sample) pairs, and share of dead units.
 
     `z` and `x` are [..., units, batch], before and after the activation.

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from undertow.engine.common.activations import ACTIVATIONS
-from undertow.engine.common.gradient_rules import carried
+from undertow.engine.common.gradient_rules import transform_gradient
 from undertow.engine.common.losses import derivative
 from undertow.engine.common.normalisation import KINDS
 from undertow.engine.common.parameters import Parameters
@@ -127,7 +127,7 @@ def _back(
         arriving = cross("other", "branch scale", arriving, arriving * spec.branch_scale)
     if spec.gradient != "plain":
         changed = arriving.clone()
-        carried(spec.gradient, changed)
+        transform_gradient(spec.gradient, changed)
         arriving = cross("other", f"gradient {spec.gradient}", arriving, changed)
     activation, here = ACTIVATIONS[spec.activation], layers[layer]
     slope = activation.slope(here.preactivation, here.activation)

@@ -10,13 +10,13 @@ FIRST_STEPS = 10  # always recorded
 HISTOGRAM_BINS, HISTOGRAM_EDGE = 80, 10.0
 
 
-Measured = dict[str, Tensor]  # [steps, layers, R], or [steps, R] for what has no layer
+Measurements = dict[str, Tensor]  # [steps, layers, R], or [steps, R] for what has no layer
 
 
-def recorded(step: int, every: int, steps_an_epoch: int) -> bool:
+def is_recorded(step: int, every: int, steps_an_epoch: int) -> bool:
     """Tell whether a step, counted from 1, is recorded.
 
-    >>> [step for step in range(1, 31) if recorded(step, every=7, steps_an_epoch=15)]
+    >>> [step for step in range(1, 31) if is_recorded(step, every=7, steps_an_epoch=15)]
     [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 14, 15, 21, 28, 30]
     """
     return step <= FIRST_STEPS or 0 in (step % every, step % steps_an_epoch)

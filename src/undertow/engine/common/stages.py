@@ -11,7 +11,7 @@ from undertow.engine.common.networks import Networks
 from undertow.engine.common.normalisation import running_statistics
 from undertow.engine.common.parameters import Parameters, initial_parameters
 from undertow.errors import SpecError
-from undertow.spec.checked import changed
+from undertow.spec.checked import with_changes
 from undertow.spec.network import NetworkSpec
 from undertow.spec.training import TrainingSpec
 
@@ -49,10 +49,10 @@ def stages(spec: NetworkSpec, training: TrainingSpec) -> list[Stage]:
         raise SpecError("stages: clipping would count frozen layers; leave clip or stages out")
     if spec.skips:
         raise SpecError("stages: a network with skips cannot be grown; leave the skips out")
-    return [Stage(changed(spec, depth=depth), frozen) for depth, frozen in training.stages]
+    return [Stage(with_changes(spec, depth=depth), frozen) for depth, frozen in training.stages]
 
 
-def staged(
+def make_stage(
     spec: NetworkSpec,
     drawn_from: Sequence[NetworkSpec],
     seeds: list[int],

@@ -101,11 +101,11 @@ def library() -> Any:
     >>> found is None or found.lanes_name() in (b"avx512", b"avx2", b"plain")
     True
     """
-    plain = loaded("plain")
-    if plain is None or _outdated(plain):
+    plain = load("plain")
+    if plain is None or _is_outdated(plain):
         return None
     best = plain.lanes_best().decode()
-    return plain if best == "plain" else loaded(best) or plain
+    return plain if best == "plain" else load(best) or plain
 
 
 def lanes() -> int:
@@ -119,25 +119,25 @@ def lanes() -> int:
 
 def absence() -> str:
     """Say why there is no library, and what to do about it."""
-    if loaded("plain") is None:
+    if load("plain") is None:
         return "its library is not built here: install undertow again where there is a C++ compiler"
     return "its library is older than its sources: install undertow again"
 
 
-def loaded(name: str) -> Any:
+def load(name: str) -> Any:
     """Load the library of this name; None where none was built, or for another machine."""
     # An editable install has its library where a whole one would be.
     for folder in (HERE, Path(sysconfig.get_path("platlib"), "undertow", "engine", "lanes")):
         path = folder / f"lanes-{name}{ENDING}"
         if path.exists():
             try:
-                return _described(ctypes.CDLL(str(path)))
+                return _describe(ctypes.CDLL(str(path)))
             except OSError:  # built for another machine
                 return None
     return None
 
 
-def _outdated(found: Any) -> bool:
+def _is_outdated(found: Any) -> bool:
     """Tell whether the sources beside a checkout's Python have changed since the library."""
     sources = sorted([*HERE.glob("native/*.h"), *HERE.glob("native/*.cpp")])
     digests = "".join(sha256(source.read_bytes()).hexdigest() for source in sources)
@@ -145,7 +145,7 @@ def _outdated(found: Any) -> bool:
     return bool(sources) and built != sha256(digests.encode()).hexdigest()
 
 
-def _described(found: Any) -> Any:
+def _describe(found: Any) -> Any:
     network, state = POINTER(Network), POINTER(State)
     space = [c_void_p, c_int64, c_int32]
     for text in (found.lanes_best, found.lanes_name, found.lanes_sources):

@@ -13,10 +13,10 @@ from torch import Tensor
 from undertow.data.dataset import Data
 from undertow.engine.common.losses import BINARY
 from undertow.engine.common.networks import Networks
-from undertow.engine.common.sampling import HISTOGRAM_BINS, recorded
+from undertow.engine.common.sampling import HISTOGRAM_BINS, is_recorded
 from undertow.engine.lanes import native_library as native
 from undertow.engine.lanes.layout import (
-    aligned,
+    aligned_zeros,
     keep_parameters,
     keep_running,
     parameters_in_lanes,
@@ -30,7 +30,7 @@ from undertow.trace.record import Chunk
 TOGETHER, TENSOR_SAMPLES = 64, 512  # samples answered together; the second as torch_engine has it
 
 
-class Given:
+class LaneInputs:
     """The samples to train on; `squares` has the mean square of each one's inputs."""
 
     def __init__(self, data: Data, squares: np.ndarray, classes: int) -> None:
@@ -47,12 +47,12 @@ class Given:
         self.structure = native.Samples(*(array.ctypes.data for array in self._arrays))
 
 
-class Record:
+class LaneRecord:
     """Room for what is measured of some epochs on end, of `steps` in all."""
 
     def __init__(self, lanes: Lanes, steps: range, an_epoch: int, last: int, every: int) -> None:
         spec, self._replicates = lanes.networks.spec, lanes.networks.replicates
-        chosen = [step for step in steps if recorded(step, every, an_epoch)]
+        chosen = [step for step in steps if is_recorded(step, every, an_epoch)]
         pages = [step for step in steps if step in (1, last)]
         self._steps = np.array(chosen)
         self._ends = np.arange(steps.start, steps.stop, an_epoch)[1:]  # of the epochs but the last
@@ -89,7 +89,7 @@ class Record:
         return [torch.from_numpy(page[: self._replicates]) for page in self._histogram]
 
 
-class Answers:
+class LaneAnswers:
     """What networks answer to `inputs` at the end of each of some epochs, once these were taken."""
 
     def __init__(self, lanes: Lanes, inputs: np.ndarray, epochs: int) -> None:
@@ -134,7 +134,7 @@ class Lanes:
         self.parameters = parameters_in_lanes(networks)
         moment = self.parameters.shape if training.optimizer != "sgd" else (0,)
         first = self.parameters.shape if training.momentum or moment != (0,) else (0,)
-        self.moments = aligned(first), aligned(moment)
+        self.moments = aligned_zeros(first), aligned_zeros(moment)
         self._running = [running_in_lanes(each, networks.replicates) for each in networks.running]
         blocks = len(self.parameters)
         arrays = (self.parameters, *self.moments, *self._running)
@@ -164,7 +164,7 @@ class Lanes:
             training.epsilon,
             OPTIMIZERS.index(training.optimizer),
         )
-        self._space = aligned((0,))
+        self._space = aligned_zeros((0,))
 
     @property
     def whole(self) -> int:
@@ -173,10 +173,10 @@ class Lanes:
 
     def train(
         self,
-        given: Given,
+        given: LaneInputs,
         orders: np.ndarray,
-        record: Record,
-        test: Answers,
+        record: LaneRecord,
+        test: LaneAnswers,
         start: int,
         count: int,
     ) -> None:
@@ -236,7 +236,7 @@ class Lanes:
     def _call(self, function: Callable[..., None], batch: int, *arguments: object) -> None:
         each = native.library().lanes_space(ctypes.byref(self._network), batch)
         if self._space.size < each * self.threads * native.lanes():
-            self._space = aligned((each * self.threads, native.lanes()))
+            self._space = aligned_zeros((each * self.threads, native.lanes()))
         memory = self._space.ctypes.data, each, self.threads
         function(ctypes.byref(self._network), *arguments, *memory)
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from undertow.engine.common.random_streams import batch_orders, generator
 from undertow.engine.lanes import native_library as native
-from undertow.engine.lanes.layout import padded
+from undertow.engine.lanes.layout import pad_to_blocks
 from undertow.engine.lanes.native_library import lanes
 
 # A function object of our own: ctypes.pythonapi's is every library's.
@@ -37,9 +37,9 @@ class Orders:
     def epochs(self, samples: int, epochs: int, threads: int = 1) -> np.ndarray:
         """Draw the next epochs: [epochs, R, samples] of int32, lanes left over like the last."""
         if as_numpy_shuffles():
-            return _drawn(self._generators, samples, epochs, threads)
+            return _draw(self._generators, samples, epochs, threads)
         each = [batch_orders(self._generators, samples) for _ in range(epochs)]
-        return np.stack([padded(order.astype(np.int32)) for order in each])
+        return np.stack([pad_to_blocks(order.astype(np.int32)) for order in each])
 
 
 @cache
@@ -51,12 +51,12 @@ def as_numpy_shuffles() -> bool:
     """
     ours, theirs = ([generator(seed, "order") for seed in range(lanes())] for _ in range(2))
     return all(
-        np.array_equal(_drawn(ours, samples, 1, threads=1)[0], batch_orders(theirs, samples))
+        np.array_equal(_draw(ours, samples, 1, threads=1)[0], batch_orders(theirs, samples))
         for samples in (1, 2, 99, 200, 5_000)
     )
 
 
-def _drawn(
+def _draw(
     generators: Sequence[np.random.Generator], samples: int, epochs: int, threads: int
 ) -> np.ndarray:
     pointers = np.array([_pointer(each) for each in generators], np.uintp)

@@ -15,20 +15,20 @@ from torch import Tensor
 
 from undertow.data.dataset import Data
 from undertow.engine.common.artefacts import (
-    of_first_layer,
-    of_plane,
-    of_whole,
-    plane,
+    first_layer_artefacts,
+    plane_artefacts,
+    plane_points,
     set_column,
-    stacked,
+    stack_histograms,
+    whole_artefacts,
 )
 from undertow.engine.common.batches import batch, samples
 from undertow.engine.common.path_factors import gradient_path
-from undertow.engine.common.scoring import answers
-from undertow.engine.common.stages import staged, stages
+from undertow.engine.common.scoring import score_answers
+from undertow.engine.common.stages import make_stage, stages
 from undertow.engine.common.threads import torch_threads
 from undertow.engine.lanes.native_library import LAYER_VARIABLES, STEP_VARIABLES
-from undertow.engine.lanes.networks import Answers, Given, Lanes, Record
+from undertow.engine.lanes.networks import LaneAnswers, LaneInputs, LaneRecord, Lanes
 from undertow.engine.lanes.sample_orders import Orders
 from undertow.spec.network import NetworkSpec
 from undertow.spec.training import TrainingSpec
@@ -64,10 +64,10 @@ def train(
     with torch_threads(1), torch.no_grad():
         whole = samples(data.train_inputs, data.train_targets, torch.float32)
         count = len(data.train_targets)
-        given = Given(data, whole.squares.numpy(), max(2, spec.outputs))
+        given = LaneInputs(data, whole.squares.numpy(), max(2, spec.outputs))
         test_inputs = np.ascontiguousarray(data.test_inputs, np.float32)
         test_targets = torch.from_numpy(data.test_targets)
-        points = plane(data, torch.float32)
+        points = plane_points(data, torch.float32)
         orders = Orders(seeds)
         an_epoch = math.ceil(count / training.batch_size)
         last = len(planned) * training.epochs * an_epoch
@@ -75,22 +75,22 @@ def train(
         crossed: dict[str, np.ndarray] = {}
         networks, done = None, 0  # epochs
         for number, stage in enumerate(planned):
-            networks = staged(stage.network, drawn_from, seeds, torch.float32, number, networks)
+            networks = make_stage(stage.network, drawn_from, seeds, torch.float32, number, networks)
             lanes = Lanes(networks, training, stage.frozen, threads)
             a_call, together = _steps_a_call(lanes), _epochs_together(lanes, data)
             distinct_at_birth = lanes.distinct_units()
             first_layer = first_layer or [lanes.first_weights()]
 
             def plane_now(lanes: Lanes = lanes) -> dict[str, np.ndarray]:
-                return {} if points is None else of_plane(data, lanes.logits(points.numpy()))
+                return {} if points is None else plane_artefacts(data, lanes.logits(points.numpy()))
 
             ends = done + training.epochs
             while done < ends:
                 epochs = 1 if after_epoch or done == 0 else min(together, ends - done)
                 order = orders.epochs(count, epochs, threads)
                 steps = range(done * an_epoch + 1, (done + epochs) * an_epoch + 1)
-                record = Record(lanes, steps, an_epoch, last, every)
-                test = Answers(lanes, test_inputs, epochs)
+                record = LaneRecord(lanes, steps, an_epoch, last, every)
+                test = LaneAnswers(lanes, test_inputs, epochs)
                 for start in range(0, len(steps), a_call):
                     before_step()
                     here = min(a_call, len(steps) - start)
@@ -110,23 +110,25 @@ def train(
                         )
                 done += epochs
                 for chunk in chunks:
-                    receive(of_whole(chunk, stage.network.depth, spec.depth))
+                    receive(whole_artefacts(chunk, stage.network.depth, spec.depth))
                 if after_epoch:
                     after_epoch(plane_now)
             lanes.keep()
         first_layer.append(lanes.first_weights())
         return {
-            **of_first_layer(torch.stack(first_layer)),
-            "preactivation_histogram": stacked(histograms),
+            **first_layer_artefacts(torch.stack(first_layer)),
+            "preactivation_histogram": stack_histograms(histograms),
             **crossed,
             **plane_now(),
         }
 
 
-def _set_tested(chunks: list[Chunk], training: TrainingSpec, test: Answers, truth: Tensor) -> None:
+def _set_tested(
+    chunks: list[Chunk], training: TrainingSpec, test: LaneAnswers, truth: Tensor
+) -> None:
     """Fill in, at the end of each epoch, how the networks did on the test set."""
     logits = test.logits
-    found = answers(training, logits.flatten(0, 1), truth)
+    found = score_answers(training, logits.flatten(0, 1), truth)
     for epoch, chunk in enumerate(chunks):
         tested = {name: value.view(logits.shape[:2])[epoch] for name, value in found.items()}
         set_column(chunk, -1, {"distinct_units": test.distinct_units[epoch], **tested})

@@ -18,7 +18,7 @@ from undertow.engine.common.parameters import Parameters, split
 from undertow.spec.network import NetworkSpec
 
 
-class LayerPass(NamedTuple):
+class LayerBuffers(NamedTuple):
     """One hidden layer's part of a pass, [R, width, batch]."""
 
     output: Tensor  # of the linear map
@@ -32,7 +32,7 @@ class LayerPass(NamedTuple):
 class Pass(NamedTuple):
     """One step's forward and backward pass; stacked tensors are [layers, R, width, batch]."""
 
-    layers: list[LayerPass]
+    layers: list[LayerBuffers]
     preactivations: Tensor
     activations: Tensor
     reads: Tensor
@@ -44,7 +44,7 @@ class Pass(NamedTuple):
     update: Parameters
 
 
-class Passes(NamedTuple):
+class StepBuffers(NamedTuple):
     """The passes of several steps, and what is measured of them together."""
 
     each: list[Pass]
@@ -56,7 +56,7 @@ class Passes(NamedTuple):
 KINDS = ("preactivation", "activation", "delta")
 
 
-def passes(
+def step_buffers(
     spec: NetworkSpec,
     replicates: int,
     batch: int,
@@ -64,13 +64,13 @@ def passes(
     steps: int = 1,
     *,
     scratch: bool = False,
-) -> Passes:
+) -> StepBuffers:
     """Make room for `steps` passes over batches of `batch` samples.
 
     With `scratch`, all layers share one layer's room: enough where only the logits are wanted.
 
     >>> spec = NetworkSpec(inputs=2, outputs=1, depth=3, width=10, activation="tanh")
-    >>> passes(spec, 5, 32, torch.float32, steps=2).hidden.shape
+    >>> step_buffers(spec, 5, 32, torch.float32, steps=2).hidden.shape
     torch.Size([3, 2, 3, 5, 10, 32])
     """
     shape = (spec.depth, replicates, spec.width, batch)
@@ -98,7 +98,7 @@ def passes(
                 split(update, spec, replicates),
             )
         )
-    return Passes(each, hidden, last, flats)
+    return StepBuffers(each, hidden, last, flats)
 
 
 def _empty(shape: tuple[int, ...], dtype: torch.dtype, scratch: bool) -> Tensor:
@@ -107,8 +107,10 @@ def _empty(shape: tuple[int, ...], dtype: torch.dtype, scratch: bool) -> Tensor:
     return room.expand(shape)
 
 
-def _layers(spec: NetworkSpec, *stacks: Tensor) -> list[LayerPass]:
+def _layers(spec: NetworkSpec, *stacks: Tensor) -> list[LayerBuffers]:
     return [
-        LayerPass(output, preactivation, *others, room(spec.normalisation, output, preactivation))
+        LayerBuffers(
+            output, preactivation, *others, room(spec.normalisation, output, preactivation)
+        )
         for output, preactivation, *others in zip(*stacks, strict=True)
     ]

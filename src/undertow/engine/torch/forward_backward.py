@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from undertow.engine.common.activations import ACTIVATIONS
-from undertow.engine.common.gradient_rules import carried
+from undertow.engine.common.gradient_rules import transform_gradient
 from undertow.engine.common.normalisation import Running, back, normalise
 from undertow.engine.common.parameters import Parameters
 from undertow.engine.torch.buffers import Pass
@@ -32,10 +32,10 @@ def forward(
 
     >>> from undertow.engine.common.normalisation import running_statistics
     >>> from undertow.engine.common.parameters import initial_parameters
-    >>> from undertow.engine.torch.buffers import passes
+    >>> from undertow.engine.torch.buffers import step_buffers
     >>> spec = NetworkSpec(inputs=2, outputs=1, depth=3, width=10, activation="tanh")
     >>> parameters = initial_parameters(spec, [0, 1, 2, 3, 4], torch.float32)
-    >>> at = passes(spec, 5, 32, torch.float32).each[0]
+    >>> at = step_buffers(spec, 5, 32, torch.float32).each[0]
     >>> running = running_statistics(spec, 5, torch.float32)
     >>> forward(spec, parameters, running, torch.zeros(5, 2, 32), at, training=True).shape
     torch.Size([5, 1, 32])
@@ -88,7 +88,7 @@ def backward(spec: NetworkSpec, parameters: Parameters, inputs: Tensor, at: Pass
                 skipped[start] = skipped.get(start, 0) + arriving
             arriving.mul_(spec.branch_scale)
         if spec.gradient != "plain":
-            carried(spec.gradient, arriving)
+            transform_gradient(spec.gradient, arriving)
         delta = activation.carry(arriving, here.preactivation, here.activation)
         if here.normed:
             back(spec.normalisation, parameters, at.gradient, layer, here.normed, delta)

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from undertow.engine.common import norms as measure
 from undertow.engine.common.activations import ACTIVATIONS
-from undertow.engine.common.losses import losses, right
+from undertow.engine.common.losses import accuracy, losses
 from undertow.engine.common.networks import Networks
 from undertow.engine.common.parameters import weight_blocks
-from undertow.engine.common.sampling import HISTOGRAM_BINS, HISTOGRAM_EDGE, Measured
-from undertow.engine.torch.buffers import KINDS, Passes
+from undertow.engine.common.sampling import HISTOGRAM_BINS, HISTOGRAM_EDGE, Measurements
+from undertow.engine.torch.buffers import KINDS, StepBuffers
 from undertow.spec.network import NetworkSpec
 from undertow.spec.training import TrainingSpec
 
@@ -28,13 +28,13 @@ def steps_together(spec: NetworkSpec, training: TrainingSpec, replicates: int) -
 
 
 @torch.no_grad()
-def measured(
+def measure_steps(
     networks: Networks,
     training: TrainingSpec,
-    passes: Passes,
+    passes: StepBuffers,
     targets: Sequence[Tensor],
     squares: Sequence[Tensor],
-) -> Measured:
+) -> Measurements:
     """Measure the first `len(targets)` steps of `passes`, each as it was before its update.
 
     `squares` has, for each step, the mean square of the inputs, [R], in float64.
@@ -46,7 +46,7 @@ def measured(
     of_blocks = [measure.norm(block) for block in blocks]
     norms = torch.cat(of_blocks, 2)
     hidden = dict(zip(KINDS, passes.hidden[:, :steps], strict=True))  # each lies in one piece
-    slope, saturated, dead = measure.of_slopes(
+    slope, saturated, dead = measure.slope_statistics(
         ACTIVATIONS[spec.activation], hidden["preactivation"], hidden["activation"]
     )
     sizes = {kind: measure.rms(values) for kind, values in hidden.items()}
@@ -77,9 +77,9 @@ def measured(
         ),
         **{name: torch.cat(parts, 1) for name, parts in of_layers.items()},
         "input_rms": torch.stack(list(squares)).sqrt().to(loss.dtype),
-        "output_spread": measure.spread(logits),
+        "output_spread": measure.output_spread(logits),
         "loss": loss,
-        "accuracy": right(training.loss, logits, truth),
+        "accuracy": accuracy(training.loss, logits, truth),
         "learning_rate": rate,
     }
 

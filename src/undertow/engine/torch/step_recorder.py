@@ -8,9 +8,9 @@ import torch
 
 from undertow.engine.common.batches import Batch
 from undertow.engine.common.networks import Networks
-from undertow.engine.common.sampling import Measured
-from undertow.engine.torch.buffers import Pass, Passes
-from undertow.engine.torch.measurements import measured
+from undertow.engine.common.sampling import Measurements
+from undertow.engine.torch.buffers import Pass, StepBuffers
+from undertow.engine.torch.measurements import measure_steps
 from undertow.spec.training import TrainingSpec
 
 
@@ -21,13 +21,13 @@ class StepRecorder:
     """
 
     def __init__(
-        self, networks: Networks, training: TrainingSpec, rooms: Callable[[int], Passes]
+        self, networks: Networks, training: TrainingSpec, rooms: Callable[[int], StepBuffers]
     ) -> None:
         self._networks, self._training, self._rooms = networks, training, rooms
-        self._parts: list[Measured] = []
+        self._parts: list[Measurements] = []
         self._steps: list[int] = []
         self._waiting: list[Batch] = []
-        self._passes: Passes | None = None
+        self._passes: StepBuffers | None = None
 
     def room(self, batch: Batch, step: int | None) -> Pass:
         """Return where to write a step; its number, or None where it is not recorded."""
@@ -41,7 +41,7 @@ class StepRecorder:
             self._steps.append(step)
         return at
 
-    def taken(self) -> tuple[Measured, list[int]]:
+    def taken(self) -> tuple[Measurements, list[int]]:
         """Return what was measured since the last time, and the steps' numbers."""
         self._measure()
         parts, steps = self._parts, self._steps
@@ -53,6 +53,6 @@ class StepRecorder:
             targets = [batch.targets for batch in self._waiting]
             squares = [batch.squares for batch in self._waiting]
             self._parts.append(
-                measured(self._networks, self._training, self._passes, targets, squares)
+                measure_steps(self._networks, self._training, self._passes, targets, squares)
             )
             self._waiting = []

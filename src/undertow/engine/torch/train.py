@@ -16,24 +16,24 @@ from torch import Tensor
 
 from undertow.data.dataset import Data
 from undertow.engine.common.artefacts import (
-    of_first_layer,
-    of_plane,
-    of_whole,
-    plane,
+    first_layer_artefacts,
+    plane_artefacts,
+    plane_points,
     set_column,
-    stacked,
+    stack_histograms,
+    whole_artefacts,
 )
 from undertow.engine.common.batches import Batch, Samples, batch, samples
-from undertow.engine.common.gradient_rules import clipped
+from undertow.engine.common.gradient_rules import clip_gradient
 from undertow.engine.common.losses import derivative
 from undertow.engine.common.networks import Networks
 from undertow.engine.common.path_factors import gradient_path
 from undertow.engine.common.random_streams import batch_orders, generator
-from undertow.engine.common.sampling import Measured, recorded
-from undertow.engine.common.scoring import answers
-from undertow.engine.common.stages import freeze, staged, stages
+from undertow.engine.common.sampling import Measurements, is_recorded
+from undertow.engine.common.scoring import score_answers
+from undertow.engine.common.stages import freeze, make_stage, stages
 from undertow.engine.common.threads import torch_threads
-from undertow.engine.torch.buffers import Pass, Passes, passes
+from undertow.engine.torch.buffers import Pass, StepBuffers, step_buffers
 from undertow.engine.torch.forward_backward import backward, forward
 from undertow.engine.torch.measurements import distinct_units, histogram, steps_together
 from undertow.engine.torch.optimizers import Change, optimizer
@@ -80,7 +80,7 @@ def train(
         histograms: list[Tensor] = []
         crossed: dict[str, np.ndarray] = {}
         for number, stage in enumerate(planned):
-            networks = staged(stage.network, drawn_from, seeds, dtype, number, networks)
+            networks = make_stage(stage.network, drawn_from, seeds, dtype, number, networks)
             parameters = networks.parameters
             change = optimizer(training, parameters.flat)
             recorder = StepRecorder(networks, training, _rooms(networks, training))
@@ -93,7 +93,7 @@ def train(
                 for places in order.split(training.batch_size, dim=1):
                     before_step()
                     step += 1
-                    wanted = recorded(step, every, steps_an_epoch)
+                    wanted = is_recorded(step, every, steps_an_epoch)
                     chosen = batch(train_set, places)
                     at = recorder.room(chosen, step if wanted else None)
                     if step == 1 and 1 < spec.depth == stage.network.depth:
@@ -108,25 +108,25 @@ def train(
                 if epoch == 1:
                     set_column(chunk, 0, {"distinct_units": distinct_at_birth})
                     first_layer.append(parameters.weights[0].mT.clone())
-                receive(of_whole(chunk, stage.network.depth, spec.depth))
+                receive(whole_artefacts(chunk, stage.network.depth, spec.depth))
                 if after_epoch:
                     after_epoch(partial(_plane_artefacts, networks, data, testing))
         assert networks is not None
         first_layer.append(networks.parameters.weights[0].mT.clone())
         return {
-            **of_first_layer(torch.stack(first_layer)),
-            "preactivation_histogram": stacked(histograms),
+            **first_layer_artefacts(torch.stack(first_layer)),
+            "preactivation_histogram": stack_histograms(histograms),
             **crossed,
             **_plane_artefacts(networks, data, testing),
         }
 
 
-def _rooms(networks: Networks, training: TrainingSpec | None) -> Callable[[int], Passes]:
+def _rooms(networks: Networks, training: TrainingSpec | None) -> Callable[[int], StepBuffers]:
     """Give the passes for a batch size, made once; without a training, for the logits alone."""
     spec, replicates, dtype = networks.spec, networks.replicates, networks.parameters.flat.dtype
     steps = steps_together(spec, training, replicates) if training else 1
     return cache(
-        lambda batch: passes(spec, replicates, batch, dtype, steps, scratch=training is None)
+        lambda batch: step_buffers(spec, replicates, batch, dtype, steps, scratch=training is None)
     )
 
 
@@ -147,7 +147,7 @@ def _step(
     backward(spec, parameters, batch.inputs, at)
     gradient = at.gradient.flat
     if training.clip is not None:
-        gradient = clipped(at.gradient, training.clip, spec, networks.replicates)
+        gradient = clip_gradient(at.gradient, training.clip, spec, networks.replicates)
     if record:
         at.weights.copy_(parameters.flat)
     change(gradient, at.update.flat)
@@ -156,15 +156,20 @@ def _step(
 
 
 def _evaluate(
-    networks: Networks, training: TrainingSpec, test_set: Samples, rooms: Callable[[int], Passes]
+    networks: Networks,
+    training: TrainingSpec,
+    test_set: Samples,
+    rooms: Callable[[int], StepBuffers],
 ) -> dict[str, Tensor]:
     """Measure what is measured once an epoch: the test set, [R], and equal units, [layers, R]."""
     logits = torch.cat(list(_logits(networks, test_set.inputs, rooms)), 2)
-    tested = answers(training, logits, test_set.targets)
+    tested = score_answers(training, logits, test_set.targets)
     return {"distinct_units": distinct_units(networks), **tested}
 
 
-def _logits(networks: Networks, inputs: Tensor, rooms: Callable[[int], Passes]) -> Iterator[Tensor]:
+def _logits(
+    networks: Networks, inputs: Tensor, rooms: Callable[[int], StepBuffers]
+) -> Iterator[Tensor]:
     """Yield logits [R, outputs, samples] of all networks on the same inputs [samples, features].
 
     In parts, because a pass over thousands of samples falls out of the cache. With a normalisation
@@ -181,19 +186,19 @@ def _logits(networks: Networks, inputs: Tensor, rooms: Callable[[int], Passes]) 
         yield forward(spec, parameters, running, shared, at, training=False).clone()
 
 
-def _chunk(measured: Measured, steps: list[int], epoch: int) -> Chunk:
+def _chunk(measured: Measurements, steps: list[int], epoch: int) -> Chunk:
     """Move an epoch's measurements to the host: here, once an epoch, and nowhere else."""
     arrays = {name: part.movedim(-1, 0).numpy() for name, part in measured.items()}
     return Chunk(np.asarray(steps), np.full(len(steps), epoch), arrays)
 
 
 def _plane_artefacts(
-    networks: Networks, data: Data, rooms: Callable[[int], Passes]
+    networks: Networks, data: Data, rooms: Callable[[int], StepBuffers]
 ) -> dict[str, np.ndarray]:
-    points = plane(data, networks.parameters.flat.dtype)
+    points = plane_points(data, networks.parameters.flat.dtype)
     if points is None:
         return {}
-    return of_plane(data, torch.cat(list(_logits(networks, points, rooms)), 2))
+    return plane_artefacts(data, torch.cat(list(_logits(networks, points, rooms)), 2))
 
 
 def _threads(spec: NetworkSpec, training: TrainingSpec) -> int:

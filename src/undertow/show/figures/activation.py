@@ -9,7 +9,7 @@ import numpy as np
 
 from undertow.show.figure import Kind, Traces, numbers, values
 from undertow.show.theme import MEASURED, PANEL, THEORY, alt, columns, finished, inline, style
-from undertow.statistics.bands import counted
+from undertow.statistics.bands import sum_histograms
 from undertow.statistics.values import mean_of
 
 EDGE = 10.0  # of the pre-activation histogram
@@ -145,7 +145,7 @@ _DASHES = [[1, 0], [7, 3], [2, 2], [8, 2, 2, 2]]
 
 def _histogram(arm: str, trace: Any) -> Any:
     name = _activation(trace)
-    middles, shares = counted(trace.artefacts["preactivation_histogram"][0], EDGE)
+    middles, shares = sum_histograms(trace.artefacts["preactivation_histogram"][0], EDGE)
     width = middles[1] - middles[0]
     tallest = max(shares.max(), 1e-300)
     bars = [

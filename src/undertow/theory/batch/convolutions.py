@@ -25,20 +25,20 @@ class Taps(NamedTuple):
     pooled: Array | None = None
 
 
-def flattened(positions: int, pooled: Array | None = None) -> Taps:
+def flattening_taps(positions: int, pooled: Array | None = None) -> Taps:
     """Return how a fully connected layer reads a picture: one position, which reads all.
 
-    >>> flattened(3).places.ravel()
+    >>> flattening_taps(3).places.ravel()
     array([0, 1, 2])
     """
     taps = positions if pooled is None else len(pooled)
     return Taps(positions, np.arange(taps)[:, None], pooled)
 
 
-def read(kernel: Array, reading: Taps | None) -> Array:
+def average_over_taps(kernel: Array, reading: Taps | None) -> Array:
     """Average a covariance of what is read over the taps of a layer.
 
-    >>> read(np.diag([1.0, 3.0]), flattened(2))
+    >>> average_over_taps(np.diag([1.0, 3.0]), flattening_taps(2))
     array([[2.]])
 
     Parameters
@@ -66,10 +66,10 @@ def read(kernel: Array, reading: Taps | None) -> Array:
     return _flat(np.asarray(shares) / len(reading.places))
 
 
-def returned(kernel: Array, reading: Taps | None) -> Array:
-    """Send a covariance of deltas back to the positions that were read: the adjoint of `read`.
+def scatter_to_taps(kernel: Array, reading: Taps | None) -> Array:
+    """Send a covariance of deltas back to what was read: the adjoint of `average_over_taps`.
 
-    >>> returned(np.array([[4.0]]), flattened(2))
+    >>> scatter_to_taps(np.array([[4.0]]), flattening_taps(2))
     array([[2., 0.],
            [0., 2.]])
 

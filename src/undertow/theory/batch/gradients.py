@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from undertow.activations.activation import Activation, find
 from undertow.errors import SpecError
-from undertow.theory.arguments import at_least_zero, whole
-from undertow.theory.batch.convolutions import Taps, read, returned
+from undertow.theory.arguments import as_whole_numbers, at_least_zero
+from undertow.theory.batch.convolutions import Taps, average_over_taps, scatter_to_taps
 from undertow.theory.batch.normalised_kernels import directions, normalised_delta, normalised_kernel
 from undertow.theory.batch.output_errors import output_error
 from undertow.theory.batch.skips import Sums
@@ -149,10 +149,10 @@ def batch_gradients(
     reading = list(readings or [None] * (depth + 1))
     forwards = Sums(keep=[start for starts in ends.values() for start in starts])
     value, pres, error = covariance(input_kernel), [], 0.0
-    slopes, activations, reads = [], [], [read(value, reading[0])]
+    slopes, activations, reads = [], [], [average_over_taps(value, reading[0])]
     turned = []
     for layer in range(depth):
-        pre = weight[layer] * read(value, reading[layer]) + bias[layer]
+        pre = weight[layer] * average_over_taps(value, reading[layer]) + bias[layer]
         pres.append(pre)
         turned.append(directions(pre, norms_[layer]))
         normed = normalised_kernel(pre, norms_[layer], turned[-1])
@@ -161,10 +161,10 @@ def batch_gradients(
         value = forwards.add(here, maps.value, maps.mean, ends.get(here, ()), scales[here])
         restored = _restored(maps.mean, taken_off)
         activations.append(maps.value + restored)
-        reads.append(read(value + restored, reading[here]))
+        reads.append(average_over_taps(value + restored, reading[here]))
         slopes.append(maps.slope)
         error = max(error, maps.error)
-    logits = weight[-1] * read(value, reading[-1]) + bias[-1]
+    logits = weight[-1] * average_over_taps(value, reading[-1]) + bias[-1]
     pres.append(logits)
     if error_kernel is None:
         outputs = int(widths_[-1])
@@ -188,7 +188,7 @@ def batch_gradients(
         if layer:
             if plain:
                 carried = weight[layer] * carried * slopes[layer - 1]
-            own = weight[layer] * returned(delta, reading[layer])
+            own = weight[layer] * scatter_to_taps(delta, reading[layer])
             arriving = backwards.add(layer, own, np.zeros(len(own)), starts.get(layer, ()))
             arriving = scales[layer] ** 2 * arriving
             delta = normalised_delta(
@@ -218,7 +218,7 @@ def _rms(kernels: list[Array]) -> Array:
 
 
 def _widths(widths: Sequence[int]) -> NDArray[np.int64]:
-    checked = whole("widths", widths)
+    checked = as_whole_numbers("widths", widths)
     if checked.ndim != 1 or checked.size < 2:
         raise SpecError(f"widths = {widths!r}: must be inputs, hidden ..., outputs: (2, 10, 10, 1)")
     return checked

@@ -21,7 +21,7 @@ TINY = 1e-300
 DEAD = -500.0  # ln of what only a sum of zeros is less than
 
 
-def wander(
+def sample_networks(
     phi: Activation,
     at: Moments,
     variance: Array,
@@ -34,7 +34,7 @@ def wander(
     >>> from undertow.activations.activation import find
     >>> from undertow.theory.gaussian.moments import moments
     >>> q, gelu = np.ones(5), find("gelu")
-    >>> delta, x = wander(gelu, moments(gelu, q), q, 10 + 0 * q, 2 * q, 0 * q)
+    >>> delta, x = sample_networks(gelu, moments(gelu, q), q, 10 + 0 * q, 2 * q, 0 * q)
     >>> delta.shape, bool(delta[:, 0].std() > x[:, 0].std())
     ((2000, 5), True)
 

@@ -18,8 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from undertow.activations.activation import Activation, find
 from undertow.errors import SpecError
-from undertow.theory.arguments import at_least_zero, whole
-from undertow.theory.finite_width.sampled_networks import wander
+from undertow.theory.arguments import as_whole_numbers, at_least_zero
+from undertow.theory.finite_width.sampled_networks import sample_networks
 from undertow.theory.gaussian.moments import gauss_legendre, moments
 
 Array = NDArray[np.float64]
@@ -112,7 +112,7 @@ def finite_width(
     if q.ndim != 1 or not q.size:
         raise SpecError("variance: must be [L], the pre-activation variance of each hidden layer")
     depth = q.size
-    n = np.broadcast_to(whole("widths", widths), (depth,)).astype(np.float64)
+    n = np.broadcast_to(as_whole_numbers("widths", widths), (depth,)).astype(np.float64)
     sw2 = np.broadcast_to(at_least_zero("weight_variance", weight_variance), (depth,))
     sb2 = np.broadcast_to(at_least_zero("bias_variance", bias_variance), (depth,))
     phi = find(activation)
@@ -152,7 +152,7 @@ def finite_width(
         drawn = caution is not None or (slope is None and n.sum() <= FEW_UNITS)
     scatter = [_shift_and_sd(kind, noise, means, slope is not None) for kind in kinds]
     if drawn:
-        draws = wander(phi, at, q, n, sw2, sb2)
+        draws = sample_networks(phi, at, q, n, sw2, sb2)
         if len(draws[0]) >= ENOUGH:
             scatter = _drawn(*draws)
         else:
@@ -194,7 +194,7 @@ def log_gain(negative_slope: float, width: int) -> tuple[float, float]:
     integrals of M over ln t, and those of ln Y, -0.5772 and pi^2 / 6, are taken off. Linear:
     digamma(n / 2) + ln(2 / n) and trigamma(n / 2).
     """
-    n, square = int(whole("width", width)), float(negative_slope) ** 2
+    n, square = int(as_whole_numbers("width", width)), float(negative_slope) ** 2
     # Panels of width 1; above 0 the integrand falls as exp(-u n / 2), and from 1 / a^2 on at last.
     reach = 90.0 - math.log(max(square, 1e-30))
     node, weight = gauss_legendre(16)

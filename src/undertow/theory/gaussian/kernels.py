@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from undertow.activations.activation import Activation, find
 from undertow.errors import SpecError
-from undertow.theory.arguments import at_least_zero, between
+from undertow.theory.arguments import as_between, at_least_zero
 from undertow.theory.gaussian.known import kernel_of
 from undertow.theory.gaussian.mehler import series
 from undertow.theory.gaussian.moments import moments
@@ -132,7 +132,7 @@ def pair_means(
     q1, q2, c = np.broadcast_arrays(
         at_least_zero("first_variance", first_variance),
         at_least_zero("second_variance", second_variance),
-        between("correlation", correlation, -1.0, 1.0),
+        as_between("correlation", correlation, -1.0, 1.0),
     )
     variances, index = np.unique(np.concatenate([q1.ravel(), q2.ravel()]), return_inverse=True)
     first, second = index.reshape(2, -1)

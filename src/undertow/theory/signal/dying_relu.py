@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from undertow.errors import SpecError
-from undertow.theory.arguments import between, whole
+from undertow.theory.arguments import as_between, as_whole_numbers
 
 
 def dead_at_birth(widths: Sequence[int] | int, depth: int | None = None) -> float:
@@ -37,11 +37,11 @@ def dead_at_birth(widths: Sequence[int] | int, depth: int | None = None) -> floa
     distribution: given a signal, each unit is off with chance 1/2. It is an upper bound for a set
     of inputs.
     """
-    n = whole("widths", widths)
+    n = as_whole_numbers("widths", widths)
     if n.ndim == 0:
         if depth is None:
             raise SpecError("dead_at_birth: give a width for each layer, or one width and depth=")
-        n = np.full(int(whole("depth", depth)), n)
+        n = np.full(int(as_whole_numbers("depth", depth)), n)
     return float(-np.expm1(np.sum(np.log1p(-(2.0 ** -n.astype(np.float64))))))
 
 
@@ -57,7 +57,7 @@ def dead_at_birth_on_a_line(width: int) -> float:
     active on each side, K on the first and N - K on the second, and each side with an active unit
     is lost with chance 2^-N, independently.
     """
-    n = int(whole("width", width))
+    n = int(as_whole_numbers("width", width))
     return 4.0**-n * (3.0 - 2.0 ** (1 - n))
 
 
@@ -67,7 +67,10 @@ def safe_width(depth: int, probability: float = 0.01) -> int:
     >>> safe_width(10), safe_width(100, probability=0.001)
     (10, 17)
     """
-    layers, chance = int(whole("depth", depth)), float(between("probability", probability, 0, 1))
+    layers, chance = (
+        int(as_whole_numbers("depth", depth)),
+        float(as_between("probability", probability, 0, 1)),
+    )
     if not 0 < chance < 1:
         raise SpecError(f"probability = {chance:g}: must lie between 0 and 1, for example 0.01")
     width = max(1, math.floor(math.log2(layers / chance)) - 1)

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from undertow.activations.activation import Activation, find
 from undertow.errors import SpecError
-from undertow.theory.arguments import at_least_zero, between, whole
+from undertow.theory.arguments import as_between, as_whole_numbers, at_least_zero
 from undertow.theory.gaussian.moments import moments
 
 Array = NDArray[np.float64]
@@ -102,7 +102,7 @@ def correlation_map(
     from undertow.theory.gaussian.kernels import pair_means
 
     sw2, sb2 = _variances(weight_variance, bias_variance)
-    c = between("correlation", correlation, -1.0, 1.0)
+    c = as_between("correlation", correlation, -1.0, 1.0)
     q = at_least_zero("variance", variance)
     if not q > 0:
         raise SpecError("variance = 0: two inputs of no variance have no correlation; type 1.0")
@@ -220,7 +220,7 @@ def variance_profile(
     -------
     variance, gain : array [depth]
     """
-    layers = int(whole("depth", depth))
+    layers = int(as_whole_numbers("depth", depth))
     sw2, sb2 = _variances(weight_variance, bias_variance)
     variance = np.empty(layers)
     variance[0] = at_least_zero("start", start)

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from undertow.activations.activation import Activation
 from undertow.errors import SpecError
-from undertow.theory.arguments import at_least_zero, between, whole
+from undertow.theory.arguments import as_between, as_whole_numbers, at_least_zero
 from undertow.theory.gaussian.closed_forms import two_slopes_kernel
 from undertow.theory.gaussian.moments import moments
 
@@ -47,7 +47,7 @@ def batch_norm_gain(activation: str | Activation, batch_size: int | None = None)
     gain = float(at.slope_square / at.variance)
     if batch_size is None:
         return gain
-    size = int(whole("batch_size", batch_size, smallest=4))
+    size = int(as_whole_numbers("batch_size", batch_size, smallest=4))
     return gain * (size - 2) / (size - 3)
 
 
@@ -113,7 +113,7 @@ def batch_norm_residual_profile(
     ((start + k L) / (start + k l))^p with p = E phi'^2 / Var phi, and not exponentially.
     """
     at = moments(activation, 1.0)
-    layers = np.arange(int(whole("blocks", blocks)))
+    layers = np.arange(int(as_whole_numbers("blocks", blocks)))
     sw2 = float(at_least_zero("weight_variance", weight_variance))
     stream = float(at_least_zero("start", start)) + sw2 * float(at.variance) * layers
     if not stream[0] > 0:
@@ -135,7 +135,7 @@ def pre_norm_profile(blocks: int, branch_gain: float = 1.0) -> Array:
     Xiong et al.: On layer normalization in the transformer architecture. ICML (2020),
     doi:10.48550/arXiv.2002.04745.
     """
-    layers = np.arange(int(whole("blocks", blocks)))
+    layers = np.arange(int(as_whole_numbers("blocks", blocks)))
     gains = residual_gain(branch_gain, 1.0 / np.sqrt(1.0 + layers))
     return np.append(np.cumprod(gains[::-1])[::-1], 1.0)
 
@@ -177,7 +177,7 @@ def isometry_variance(
     """
     at = moments(activation, variance)
     spread = float(at.slope_fourth / at.slope_square**2) - 1.0
-    return int(whole("depth", depth)) * (spread + (0.0 if orthogonal else 1.0))
+    return int(as_whole_numbers("depth", depth)) * (spread + (0.0 if orthogonal else 1.0))
 
 
 def leaky_correlation(correlation: ArrayLike, negative_slope: float) -> Array:
@@ -190,7 +190,7 @@ def leaky_correlation(correlation: ArrayLike, negative_slope: float) -> Array:
     -----
     c + (1 - a)^2 / (pi (1 + a^2)) (sqrt(1 - c^2) - c acos c).
     """
-    c = between("correlation", correlation, -1.0, 1.0)
+    c = as_between("correlation", correlation, -1.0, 1.0)
     one, a = np.ones_like(c), float(negative_slope)
     value, _ = two_slopes_kernel(one, one, c, a)
     return value * (2.0 / (1.0 + a**2))
@@ -228,11 +228,11 @@ def tailored_slope(
     Zhang, Botev, Martens: Deep learning without shortcuts: shaping the kernel with tailored
     rectifiers. ICLR (2022), doi:10.48550/arXiv.2203.08120.
     """
-    goal = float(between("target", target, 0.0, 1.0))
+    goal = float(as_between("target", target, 0.0, 1.0))
     if network is None:
         if depth is None:
             raise SpecError("tailored_slope: needs the depth of a plain chain, or a network")
-        layers = int(whole("depth", depth))
+        layers = int(as_whole_numbers("depth", depth))
 
         def chain(layer: Callable[[Array], Array]) -> Array:
             c = np.zeros(())

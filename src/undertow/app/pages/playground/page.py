@@ -15,7 +15,7 @@ from undertow.app.pages.playground.view import scene
 from undertow.data import toy
 from undertow.errors import UndertowError
 from undertow.experiments.presets import PRESETS
-from undertow.remedies.on_trial import TREATMENTS
+from undertow.remedies.on_trial import ON_TRIAL
 from undertow.remedies.remedy import ADVICE
 from undertow.show.layer_profile import View
 from undertow.spec.trial import Trial
@@ -84,7 +84,7 @@ def remedies(mo: Any, ask: Callable[..., None]) -> Any:
                 tooltip=ADVICE[name],
                 on_click=lambda _, name=name: ask("treat", name),
             )
-            for name in TREATMENTS
+            for name in ON_TRIAL
         }
     )
 
@@ -171,7 +171,9 @@ def draw(
     if fresh or subject != session.subject:
         session.asked, session.subject = request.number, subject
         moving = Request("train" if live and session.trial else "look")
-        begin(session, request if fresh else moving, trial, lambda spec: toy.made(spec, text))
+        begin(
+            session, request if fresh else moving, trial, lambda spec: toy.make_samples(spec, text)
+        )
     mo.Thread(target=_paint, args=(mo, session, view, remedies), daemon=True).start()
 
 

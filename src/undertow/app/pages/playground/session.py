@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from undertow.data.dataset import Data
 from undertow.errors import UndertowError
-from undertow.remedies.on_trial import treated
+from undertow.remedies.on_trial import apply_to_trial
 from undertow.spec.toy import ToySpec
 from undertow.spec.trial import Trial
 from undertow.studies import trial as trials
@@ -110,7 +110,7 @@ def _work(
             arms = {AS_IT_IS: _train(session, turn, {}, AS_IT_IS, trial, data)}
             session.trained = trial
         if request.what == "treat":
-            arm = treated(request.remedy, trial)
+            arm = apply_to_trial(request.remedy, trial)
             session.release()
             arms[request.remedy] = _train(session, turn, arms, request.remedy, arm, make(arm.data))
         session.publish(turn, arms)

@@ -8,7 +8,7 @@ from typing import Any
 
 from undertow.app.pages.kit import cards, widgets
 from undertow.app.pages.playground.session import AS_IT_IS, Picture
-from undertow.remedies.on_trial import can_treat
+from undertow.remedies.on_trial import applies_to_trial
 from undertow.remedies.remedy import ADVICE
 from undertow.show.figure import figure
 from undertow.show.figures.data import data as draw_data
@@ -17,7 +17,7 @@ from undertow.show.layer_profile import View
 from undertow.show.terminal import verdict
 from undertow.spec.trial import Trial
 from undertow.trace.record import Trace
-from undertow.verbs.arms import diagnosed_and_explained
+from undertow.verbs.arms import diagnose_and_explain
 
 MOST_REMEDIES = 4
 DATA_SIZE = (260, 170)
@@ -38,7 +38,7 @@ def scene(
         return widgets.message(mo, line, "problem")
     if line:
         line = f"{'paused after' if paused else 'training,'} {line}"
-    diagnoses, budgets = diagnosed_and_explained(traces)
+    diagnoses, budgets = diagnose_and_explain(traces)
     learning = _course(mo, traces)
     middle = mo.vstack(
         [
@@ -95,7 +95,7 @@ def _remedies(
     mo: Any, trial: Trial, document: Mapping[str, Any], buttons: Mapping[str, Any]
 ) -> Any:
     root = document["root_cause"]
-    names = [name for name in (root["remedies"] if root else ()) if can_treat(name, trial)]
+    names = [name for name in (root["remedies"] if root else ()) if applies_to_trial(name, trial)]
     if not names:
         return mo.Html("")
     shown = [buttons[name] for name in names[:MOST_REMEDIES]]

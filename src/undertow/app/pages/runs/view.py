@@ -19,7 +19,7 @@ from undertow.show.layer_profile import View
 from undertow.show.terminal import verdict
 from undertow.studies.expected import disagreement
 from undertow.trace.record import Trace
-from undertow.verbs.arms import diagnosed_and_explained
+from undertow.verbs.arms import diagnose_and_explain
 
 MOST_HAPPENINGS = 40  # rows of the table; all of them are in an export
 DELTA, GRADIENT = "delta_norm", "grad_norm"
@@ -37,7 +37,7 @@ def scene(mo: Any, runs: Sequence[Looked], view: View) -> Any:
     if not begun:
         waiting = "No step recorded yet: the picture comes with the first one."
         return mo.vstack([*(mo.Html(line) for line in lines), widgets.message(mo, waiting)])
-    diagnoses, budgets = diagnosed_and_explained(begun)
+    diagnoses, budgets = diagnose_and_explain(begun)
     main = [
         *(mo.Html(line) for line in lines),
         *_walk(mo, begun, view),
