@@ -139,13 +139,13 @@ def _(checks, exercise, found, mo, parts):
 
 
 @app.cell(hide_code=True)
-def _(mo, parts, preset, treated):
+def _(mo, parts, preset, apply_to_trial):
     silence, normal = preset("silence"), preset("too normal")
     parts.links(
         mo,
         [
             (silence.name, silence.trial),
-            ("with batch normalisation", treated("batch-norm", silence.trial)),
+            ("with batch normalisation", apply_to_trial("batch-norm", silence.trial)),
             (normal.name, normal.trial),
             *normal.twists,
         ],

@@ -14,7 +14,7 @@ from support.trials import Measured, profile_of_theory
 from undertow.show import layer_profile
 from undertow.show.figure import Figure, figure
 from undertow.show.figures.waterfall import causes
-from undertow.show.theme import BAND, INK, MEASURED, QUIET, THEORY, alt, finished, inline
+from undertow.show.theme import BAND, INK, MEASURED, QUIET, THEORY, alt, finish_chart, inline
 from undertow.trace import readings
 
 HEIGHT = 360
@@ -88,7 +88,7 @@ def waterfall(found: Measured, depth: int, guess: float | None) -> Figure:
         f"Layer 1 gets {layer_profile.in_words(10**found.total)} the delta of layer {depth}: "
         f"{found.total:+.1f} dex, of which {largest['name']} {largest['said']}"
     )
-    chart = finished(
+    chart = finish_chart(
         alt.layer(*layers).properties(height=32 * len(labels)),
         message,
         "Read downwards: each bar begins where the one above ends, and the black one is their sum, "
@@ -163,7 +163,7 @@ def depth_curve(
         f"{depth} {activation} layers: {found.total:+.2f} dex measured, {theory[depth - 1]:+.2f} "
         f"in theory; {'a line' if straight else 'no line: the gain itself moves'}"
     )
-    chart = finished(
+    chart = finish_chart(
         alt.layer(*shown).properties(height=HEIGHT),
         message,
         "Each point is a layer of the measured stack: by how many decades its delta is larger "
@@ -248,7 +248,7 @@ def profile(
     if guess is not None:
         side = {"align": "right", "dx": -14} if guess > sum(span) / 2 else {}
         shown.append(guess_mark({"dex": guess, "layer": 1}, x, y, **side))
-    chart = finished(
+    chart = finish_chart(
         alt.layer(*shown).properties(height=HEIGHT),
         title,
         "The gradient starts at the top, at the loss, and walks down to the input. Thick: the "

@@ -8,7 +8,17 @@ import numpy as np
 
 from support.figures import guess_mark
 from undertow.show.figure import Figure, figure
-from undertow.show.theme import BAND, INK, MEASURED, QUIET, REMEDY, THEORY, alt, finished, inline
+from undertow.show.theme import (
+    BAND,
+    INK,
+    MEASURED,
+    QUIET,
+    REMEDY,
+    THEORY,
+    alt,
+    finish_chart,
+    inline,
+)
 from undertow.statistics.intervals import welch_interval
 from undertow.trace import readings
 from undertow.trace.record import Trace
@@ -80,7 +90,7 @@ def seeds(baseline: np.ndarray, placebo: np.ndarray, count: int, guess: float | 
         else f"One of each, as in a published table: {difference:+.0f} points, from nothing"
     )
     everything = np.concatenate([baseline, placebo])
-    chart = finished(
+    chart = finish_chart(
         alt.layer(*shown).properties(height=320),
         message,
         "Each mark is a network, trained on the same data in the same way; only the seeds differ. "
@@ -126,7 +136,7 @@ def readings_of(
     loss = float(readings.values(trace, "loss")[0, step - 1])
     message = f"{name} at step {step}: loss {loss:.2f}"
     grid = alt.concat(*panels, columns=2, spacing=26)
-    chart = finished(
+    chart = finish_chart(
         grid,
         message,
         "Layers upwards from the input; all axes are powers of ten. Blue: this model; grey dashed: "

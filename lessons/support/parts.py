@@ -78,7 +78,7 @@ def figure(mo: Any, shown: Figure, *, fit: bool = True) -> Any:
 def links(mo: Any, trials: Iterable[tuple[str, Trial]]) -> Any:
     """Return links to trials in the playground."""
     shown = " · ".join(
-        f'<a href="{escape(PLAYGROUND + url.write(trial))}">{escape(words)}</a>'
+        f'<a href="{escape(PLAYGROUND + url.write_url(trial))}">{escape(words)}</a>'
         for words, trial in trials
     )
     return mo.Html(f'<p class="ut-claim">In the playground: {shown}</p>')

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from undertow.app.server.access import COOKIE, Door, new_token
+from undertow.app.server.access import COOKIE, AccessGuard, new_token
 
 
 async def inside(scope, receive, send):
@@ -35,27 +35,29 @@ HOME = {"host": "127.0.0.1:2718"}
 
 @pytest.mark.parametrize("host", ["127.0.0.1:2718", "localhost:2718", "localhost", "[::1]:2718"])
 def test_this_machine_is_let_in(host):
-    assert status(knock(Door(inside, None), {"host": host})) == 200
+    assert status(knock(AccessGuard(inside, None), {"host": host})) == 200
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "0.0.0.0"])
 def test_a_name_that_is_not_this_machines_is_turned_away(host):
-    assert status(knock(Door(inside, None), {"host": host})) == 403
+    assert status(knock(AccessGuard(inside, None), {"host": host})) == 403
 
 
 @pytest.mark.parametrize("kind", ["http", "websocket"])
 def test_another_pages_script_is_turned_away(kind):
     headers = HOME | {"origin": "http://evil.example"}
-    assert status(knock(Door(inside, None), headers, kind=kind)) in (403, 4403)
+    assert status(knock(AccessGuard(inside, None), headers, kind=kind)) in (403, 4403)
 
 
 def test_the_pages_own_script_is_let_in():
-    assert status(knock(Door(inside, None), HOME | {"origin": "http://127.0.0.1:2718"})) == 200
+    assert (
+        status(knock(AccessGuard(inside, None), HOME | {"origin": "http://127.0.0.1:2718"})) == 200
+    )
 
 
 @pytest.mark.parametrize("host", ["10.0.0.5:2718", "127.0.0.1:2718"])
 def test_without_the_token_nobody_is_let_in(host):
-    door = Door(inside, "secret")
+    door = AccessGuard(inside, "secret")
     for query, cookie in (("", ""), ("token=wrong", ""), ("", f"{COOKIE}=wrong"), ("token=", "")):
         sent = knock(door, {"host": host, "cookie": cookie}, query)
         assert status(sent) == 403
@@ -64,7 +66,7 @@ def test_without_the_token_nobody_is_let_in(host):
 
 
 def test_the_token_becomes_a_cookie_and_leaves_the_address():
-    door = Door(inside, "secret")
+    door = AccessGuard(inside, "secret")
     sent = knock(door, {"host": "10.0.0.5:2718"}, "depth=3&token=secret", path="/playground/")
     headers = dict(sent[0]["headers"])
     assert status(sent) == 303
@@ -75,7 +77,7 @@ def test_the_token_becomes_a_cookie_and_leaves_the_address():
 
 
 def test_the_token_leads_to_no_other_machine():
-    sent = knock(Door(inside, "s"), {"host": "10.0.0.5"}, "token=s", path="//evil.example/")
+    sent = knock(AccessGuard(inside, "s"), {"host": "10.0.0.5"}, "token=s", path="//evil.example/")
     assert dict(sent[0]["headers"])[b"location"] == b"/evil.example/"
 
 

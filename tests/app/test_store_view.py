@@ -51,18 +51,21 @@ def test_the_list_has_the_newest_first_and_the_last_steps(tmp_path):
             writer = begin(store, name)
             writer.append(0, chunk(steps))
             writer.finish()
-    assert [(row.run.id, row.step) for row in store_view.listed(path)] == [("two", 3), ("one", 2)]
+    assert [(row.run.id, row.step) for row in store_view.list_runs(path)] == [
+        ("two", 3),
+        ("one", 2),
+    ]
     assert store_view.contents(path) == (("one", "finished"), ("two", "finished"))
 
 
 def test_what_is_looked_at_is_named_or_the_newest(trained):
     path, (first, second) = trained
-    assert store_view.chosen(path, []) == [second]
-    assert store_view.chosen(path, [first[:9]]) == [first]
+    assert store_view.choose_runs(path, []) == [second]
+    assert store_view.choose_runs(path, [first[:9]]) == [first]
     with pytest.raises(RunMissing, match="run 'nothing' is not in the store"):
-        store_view.chosen(path, ["nothing"])
+        store_view.choose_runs(path, ["nothing"])
     with pytest.raises(StoreMissing):
-        store_view.chosen(path + "x", [])
+        store_view.choose_runs(path + "x", [])
 
 
 def test_the_state_tells_that_another_process_has_written_a_step(tmp_path):
@@ -91,7 +94,7 @@ def test_replicates_that_are_not_as_far_are_left_out_and_counted(tmp_path):
         writer.finish_shard(0, 2, 0.1, {"first_layer_change": np.ones((2, 2))})
         writer.append(2, chunk([1], value=5.0))
         writer.flush()
-        (found,) = store_view.looked(path, ["net"])
+        (found,) = store_view.read_runs(path, ["net"])
     assert found.behind == 3
     assert found.trace.dataset["seed"].values.tolist() == [0, 1]
     assert found.trace.artefacts["first_layer_change"].shape == (2, 2)
@@ -149,7 +152,7 @@ def test_a_damaged_run_is_one_line(tmp_path, damage):
         connection.execute(damage)
     connection.close()
     with pytest.raises(StoreForeign) as raised:
-        store_view.looked(str(path), ["net"])
+        store_view.read_runs(str(path), ["net"])
     assert "holds a damaged run" in str(raised.value)
     assert "\n" not in str(raised.value)
 
@@ -167,7 +170,7 @@ def test_settings_that_differ_come_first():
 
 def test_measured_is_held_against_predicted(trained):
     path, (run, _) = trained
-    (found,) = store_view.looked(path, [run])
+    (found,) = store_view.read_runs(path, [run])
     said = view.against_theory(found.trace)
     expected = found.trace.attributes["predicted"]["grad_norm"]
     norms = found.trace.dataset["grad_norm"].sel(step=1).values.astype(float)
@@ -182,7 +185,7 @@ LAYER_NAMES = [*(f"hidden_{place}" for place in range(1, 11)), "output"]
 
 def test_a_run_without_a_prediction_says_nothing_of_it(trained):
     path, (run, _) = trained
-    (found,) = store_view.looked(path, [run])
+    (found,) = store_view.read_runs(path, [run])
     attributes = {**found.trace.attributes, "predicted": None}
     bare = Trace(found.trace.dataset.assign_attrs(attributes))
     assert view.against_theory(bare) == ""
@@ -193,5 +196,5 @@ def test_a_page_can_be_put_together_of_every_run(trained):
 
     path, runs = trained
     for names in (runs, runs[:1]):
-        text = view.scene(mo, store_view.looked(path, names), view.View()).text
+        text = view.runs_view(mo, store_view.read_runs(path, names), view.View()).text
         assert "ut-verdict" in text

@@ -58,22 +58,22 @@ def trials(draw):
 @given(trial=trials())
 @settings(max_examples=150, deadline=None)
 def test_what_is_written_is_read_back(trial):
-    words = dict(parse_qsl(url.write(trial).removeprefix("?"), strict_parsing=False))
-    assert url.read(words) == trial
+    words = dict(parse_qsl(url.write_url(trial).removeprefix("?"), strict_parsing=False))
+    assert url.read_url(words) == trial
     assert words == url.words(trial)
 
 
 @pytest.mark.parametrize("each", PRESETS, ids=lambda each: each.name)
 def test_every_preset_and_twist_has_an_address(each):
     for trial in (each.trial, *(trial for _, trial in each.twists)):
-        assert url.read(url.words(trial)) == trial
+        assert url.read_url(url.words(trial)) == trial
 
 
 @given(words=st.dictionaries(st.sampled_from([*url.KEYS, "seeds", "nonsense"]), st.text()))
 @settings(max_examples=300, deadline=None)
 def test_any_address_is_read_or_refused_in_one_line(words):
     with contextlib.suppress(UndertowError), one_line():
-        url.read(words)
+        url.read_url(words)
 
 
 @contextlib.contextmanager
@@ -104,9 +104,9 @@ def one_line():
 )
 def test_what_is_wrong_is_named(words, said):
     with pytest.raises(SpecError) as caught:
-        url.read(words)
+        url.read_url(words)
     assert str(caught.value).startswith(said)
 
 
 def test_the_words_of_the_pages_own_machinery_are_passed_over():
-    assert url.read({"session_id": "s_1", "lock": "depth"}) == url.read({})
+    assert url.read_url({"session_id": "s_1", "lock": "depth"}) == url.read_url({})

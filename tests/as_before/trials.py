@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 
-from undertow.app.pages.playground.url import read, write
+from undertow.app.pages.playground.url import read_url, write_url
 from undertow.data.toy import make_samples
 from undertow.experiments.presets import PRESETS, preset
 from undertow.spec.trial import Trial
@@ -19,7 +19,7 @@ MEASURED = ("grad_norm", "delta_norm", "activation_rms", "loss")
 # The preset "too normal" is not among them: fifty normalised layers make of round-off, between two
 # instruction sets, a gradient that is other by half.
 THREE = {
-    "edge of chaos": write(preset("edge of chaos").trial),
+    "edge of chaos": write_url(preset("edge of chaos").trial),
     "normalised": "?samples=500&depth=8&width=16&act=relu&init=he_normal&norm=batch&opt=sgd&lr=0.01"
     "&batch=128&epochs=20",
     "every word": "?data=circles&samples=300&noise=0.1&data_seed=7&standardise=yes&scale=2"
@@ -30,21 +30,21 @@ THREE = {
 
 def trial(address: str) -> Trial:
     """Return the trial of an address."""
-    return read(dict(parse_qsl(address.removeprefix("?"), strict_parsing=len(address) > 1)))
+    return read_url(dict(parse_qsl(address.removeprefix("?"), strict_parsing=len(address) > 1)))
 
 
 def described(address: str) -> dict[str, Any]:
     """Describe an address: the trial it stands for, and the address of that trial."""
     found = trial(address)
-    return {"address": address, "trial": found.model_dump(mode="json"), "again": write(found)}
+    return {"address": address, "trial": found.model_dump(mode="json"), "again": write_url(found)}
 
 
 def presets() -> dict[str, str]:
     """Return the address of each preset and of each twist of one."""
     found = {}
     for each in PRESETS:
-        found[each.name] = write(each.trial)
-        found |= {f"{each.name}, {words}": write(twist) for words, twist in each.twists}
+        found[each.name] = write_url(each.trial)
+        found |= {f"{each.name}, {words}": write_url(twist) for words, twist in each.twists}
     return found
 
 

@@ -204,7 +204,7 @@ def test_the_whole_state_is_in_the_address(playground):
     found = {word: text for word, (text,) in parse_qs(urlsplit(page.url).query).items()}
     kept = {word: text for word, (text,) in parse_qs(words[1:]).items()} | {"depth": "8"}
     assert found.items() >= kept.items()
-    assert url.read(found).seeds == (3, 4, 5, 6)
+    assert url.read_url(found).seeds == (3, 4, 5, 6)
 
 
 def test_a_table_of_the_users_own(served, open_page, tmp_path):
@@ -245,7 +245,7 @@ def test_it_fits_a_phone(playground):
 
 @pytest.mark.parametrize("each", PRESETS, ids=lambda each: each.name)
 def test_a_preset_is_a_link_and_opens_on_its_claim(playground, each):
-    page, seen = playground(url.write(each.trial))
+    page, seen = playground(url.write_url(each.trial))
     expect(page.locator(".ut-claim")).to_contain_text(each.claim)
     expect(page.locator(".ut-problem")).to_have_count(0)
     assert seen.errors == []

@@ -103,7 +103,7 @@ def test_what_did_best_is_said_with_its_doubt(rows: list[dict[str, Any]], said: 
 def test_what_was_watched():
     watched = trace(1, source="watched", optimizers="Adam", batch_size=32)
     watched.dataset.attrs["steps"] = 90
-    assert brief.tried({}, {"net\x1b": watched}) == (
+    assert brief.what_was_tried({}, {"net\x1b": watched}) == (
         "The training of net\\x1b was watched in its own loop, with Adam and batches of 32: "
         "4 layers were measured in 6 of 90 steps."
     )

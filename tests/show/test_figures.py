@@ -9,13 +9,13 @@ from undertow.show.figures import KINDS
 from undertow.show.figures.activation import FUNCTIONS, functions, preactivations
 from undertow.show.figures.curves import accuracy, loss
 from undertow.show.figures.data import data
-from undertow.show.figures.decision_surface import middle_replicate, runs, surface
+from undertow.show.figures.decision_surface import decision_surface, middle_replicate, runs
 from undertow.show.figures.epochs import epochs
 from undertow.show.figures.heatmap import heatmap
 from undertow.show.figures.outcomes import stuck_dots, test_accuracy
 from undertow.show.figures.profile import deltas, gradients
 from undertow.show.figures.ranking import ranking
-from undertow.show.figures.weight_change import proxy
+from undertow.show.figures.weight_change import weight_change
 from undertow.show.figures.weights import weights
 from undertow.trace.record import Event
 
@@ -203,7 +203,7 @@ def test_the_accuracy_of_every_replicate_is_drawn():
 def test_the_proxy_stands_beside_the_gradient():
     left, right = (
         sorted(part, key=lambda row: row["arm"])
-        for part in proxy(ARMS).to_dict()["datasets"].values()
+        for part in weight_change(ARMS).to_dict()["datasets"].values()
     )
     for place, arm in enumerate("ab"):
         change = ARMS[arm].artefacts["first_layer_change"][0]
@@ -218,7 +218,7 @@ def test_the_proxys_title_names_what_it_turns_round():
 
     small = trace(changes={"grad_norm": still})
     small.artefacts["first_layer_change"][0] = 99.0  # pyright: ignore[reportIndexIssue]
-    title = " ".join(proxy({"deaf": small, "b": ARMS["b"]}).title.text)
+    title = " ".join(weight_change({"deaf": small, "b": ARMS["b"]}).title.text)
     assert title.startswith("Weight change is no gradient: deaf moves more than b on ")
 
 
@@ -233,7 +233,7 @@ def test_a_surface_is_that_of_the_middle_replicate():
     made = ARMS["a"]
     ends = array("a", "test_accuracy")[:, -1]
     assert ends[middle_replicate(made)] == np.median(ends)
-    drawn = rows(surface({"a": made}), "probability")
+    drawn = rows(decision_surface({"a": made}), "probability")
     grid = made.artefacts["decision_grid"][middle_replicate(made)]
     assert drawn == runs(grid, made.artefacts["decision_extent"])
 

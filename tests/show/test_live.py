@@ -266,7 +266,7 @@ def test_long_networks_keep_the_first_the_last_and_the_extreme():
 
 @given(st.lists(st.sampled_from([NAN, 1.0, 2.0, 3.0]), min_size=1, max_size=60), st.integers(3, 60))
 def test_condensing_keeps_to_its_rows(norms: list[float], rows: int):
-    places = live_table.condensed([{"grad_norm": norm} for norm in norms], rows)
+    places = live_table.choose_layers([{"grad_norm": norm} for norm in norms], rows)
     gaps = [after - before - 1 for before, after in pairwise([-1, *places, len(norms)])]
     assert len(places) + sum(gap > 0 for gap in gaps) <= rows
     assert 1 not in gaps  # a row that says "1 more" could be that one

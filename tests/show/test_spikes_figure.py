@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.show.hand_made_traces import rows, trace
-from undertow.show.figures.spikes import MOST, happenings, lane
+from undertow.show.figures.spikes import MOST, incidents, spikes_figure
 from undertow.trace.record import Event, Trace
 
 STEPS = 60
@@ -23,19 +23,19 @@ def spiked(height: float = 100.0, place: int = 40, layer: int = 1) -> Trace:
 def test_the_line_is_the_norm_of_all_layers_together():
     made = trace(epochs=STEPS, steps=1)
     whole = np.median(np.sqrt((made.dataset["grad_norm"].values ** 2).sum(-1)), 0)
-    drawn = rows(lane({"a": made}), "high")
+    drawn = rows(spikes_figure({"a": made}), "high")
     assert [row["step"] for row in drawn] == list(range(1, STEPS + 1))
     np.testing.assert_allclose([row["high"] for row in drawn], whole, rtol=1e-6)
 
 
 def test_a_spike_has_its_step_its_layer_and_its_size():
-    (found,) = happenings(spiked())
+    (found,) = incidents(spiked())
     layers = spiked().dataset["layer"].values
     assert (found.what, found.step, found.layer) == ("spike", 41, str(layers[1]))
     usual = np.sqrt(len(layers))
     assert found.dex == pytest.approx(np.log10(np.sqrt(100**2 + len(layers) - 1) / usual))
     assert found.detail == "most at this layer: +2.0 dex"
-    title = " ".join(lane({"a": spiked()}).title.text)
+    title = " ".join(spikes_figure({"a": spiked()}).title.text)
     assert title.startswith("1 spike at step 41, 50 times the usual")
 
 
@@ -45,7 +45,7 @@ def test_of_a_long_run_the_spike_is_still_drawn():
         norms[:, 4_321] = 1e3
 
     long = trace(epochs=10_000, steps=1, changes={"grad_norm": change})
-    drawn = rows(lane({"a": long}), "high")
+    drawn = rows(spikes_figure({"a": long}), "high")
     assert len(drawn) == 300
     assert max(row["high"] for row in drawn) == pytest.approx(1e3 * 2)  # of four layers alike
 
@@ -53,7 +53,7 @@ def test_of_a_long_run_the_spike_is_still_drawn():
 def test_events_stand_among_the_spikes_in_the_order_of_their_steps():
     made = spiked()
     events = (Event("clipped", 3, None, 0, "factor 0.25"), Event("skipped", 50, None, 0, ""))
-    found = happenings(Trace(made.dataset, events, made.artefacts))
+    found = incidents(Trace(made.dataset, events, made.artefacts))
     assert [(each.what, each.step) for each in found] == [
         ("clipped", 3),
         ("spike", 41),
@@ -65,7 +65,7 @@ def test_events_stand_among_the_spikes_in_the_order_of_their_steps():
 def test_no_more_marks_than_a_lane_can_show_and_spikes_before_events():
     made = spiked()
     events = tuple(Event("clipped", step, None, 0, "") for step in range(1, STEPS + 1)) * 3
-    marks = rows(lane({"a": Trace(made.dataset, events, made.artefacts)}), "what")
+    marks = rows(spikes_figure({"a": Trace(made.dataset, events, made.artefacts)}), "what")
     assert len(marks) == MOST
     assert marks[0]["what"] == "spike"
 
@@ -78,7 +78,7 @@ def test_a_gradient_that_is_no_number_is_said_and_leaves_a_gap():
         counts[:, 50:] = 3.0
 
     made = trace(epochs=STEPS, steps=1, changes={"grad_norm": broken, "nonfinite": counted})
-    drawn = lane({"a": made})
+    drawn = spikes_figure({"a": made})
     assert max(row["step"] for row in rows(drawn, "high")) == 50
     assert " ".join(drawn.title.text) == "No finite gradient at 10 of 60 recorded steps"
 
@@ -89,6 +89,6 @@ def test_a_layer_that_was_not_there_counts_as_nothing():
         norms[:, :30, 0] = np.nan
 
     made = trace(epochs=STEPS, steps=1, changes={"grad_norm": absent})
-    heights = [row["high"] for row in rows(lane({"a": made}), "high")]
+    heights = [row["high"] for row in rows(spikes_figure({"a": made}), "high")]
     assert heights[0] == pytest.approx(np.sqrt(12))
     assert heights[-1] == pytest.approx(4.0)

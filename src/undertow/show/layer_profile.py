@@ -12,7 +12,7 @@ import numpy as np
 
 from undertow.show.axes import scientific, time_axis
 from undertow.show.figure import Traces, values
-from undertow.show.special_values import GLYPHS, diverged, kind, underflowed_layers
+from undertow.show.special_values import GLYPHS, is_diverged, underflowed_layers, value_kind
 from undertow.statistics.bands import COLUMNS, band, in_columns, median
 from undertow.trace import readings
 from undertow.trace.record import Trace
@@ -108,12 +108,14 @@ def profile(trace: Trace, view: View) -> tuple[Rows, Rows]:
         for layer, value in enumerate(row.tolist(), start=1)
         if 0 < value < np.inf
     ]
-    broken, under = diverged(trace)[-1], underflowed_layers(trace)
+    broken, under = is_diverged(trace)[-1], underflowed_layers(trace)
     median = []
     for layer, (name, value) in enumerate(
         zip(trace.dataset["layer"].values, band(now).median.tolist(), strict=True), start=1
     ):
-        what = kind(value, underflowed=bool(under[layer - 1]), diverged=bool(broken[layer - 1]))
+        what = value_kind(
+            value, underflowed=bool(under[layer - 1]), diverged=bool(broken[layer - 1])
+        )
         dex = round(_dex(value), 3) if what == "finite" else None
         median.append(
             {
@@ -135,13 +137,15 @@ def cells(trace: Trace, view: View) -> tuple[Rows, Rows]:
     _, times = time_axis(trace)
     columns = max(FEWEST_COLUMNS, min(COLUMNS, MOST_CELLS // norms.shape[2]))
     reduced = in_columns(band(norms).median, times, columns, decades=True)
-    broken = in_columns(diverged(trace), times, columns).values > 0
+    broken = in_columns(is_diverged(trace), times, columns).values > 0
     under = underflowed_layers(trace)
     found, marks = [], []
     for column, (start, end) in enumerate(zip(reduced.first, reduced.last, strict=True)):
         for place in range(norms.shape[2]):
             value = float(reduced.values[column, place])
-            what = kind(value, underflowed=bool(under[place]), diverged=bool(broken[column, place]))
+            what = value_kind(
+                value, underflowed=bool(under[place]), diverged=bool(broken[column, place])
+            )
             row = {"layer": place + 1, "start": float(start), "end": float(end) + 1, "kind": what}
             if what == "finite":
                 found.append({**row, "dex": round(_dex(value), 2)})

@@ -29,11 +29,13 @@ MEANINGS = {
 }
 
 
-def kind(value: float, *, underflowed: bool = False, diverged: bool = True) -> str:
+def value_kind(value: float, *, underflowed: bool = False, diverged: bool = True) -> str:
     """Tell what a value is: `finite`, or one of the marks.
 
-    >>> kind(1e-30), kind(0.0), kind(0.0, underflowed=True), kind(float("nan"), diverged=False)
-    ('finite', 'zero', 'underflow', 'not measured')
+    >>> value_kind(1e-30), value_kind(0.0), value_kind(0.0, underflowed=True)
+    ('finite', 'zero', 'underflow')
+    >>> value_kind(float("nan"), diverged=False)
+    'not measured'
     """
     if np.isnan(value):
         return "nan" if diverged else "not measured"
@@ -58,7 +60,7 @@ def underflowed_layers(trace: Trace) -> np.ndarray:
     return np.arange(len(names)) <= max(began, default=-1)
 
 
-def diverged(trace: Trace) -> np.ndarray:
+def is_diverged(trace: Trace) -> np.ndarray:
     """Mark where a gradient held NaN or Inf in any replicate; [steps, layers] of bool."""
     sizes = trace.dataset.sizes
     if "nonfinite" not in trace.dataset:

@@ -21,13 +21,13 @@ def paragraph(document: dict[str, Any]) -> str:
     >>> paragraph({"arms": []})
     'No arm was run.'
     """
-    return " ".join(filter(None, [happened(document), theory(document)]))
+    return " ".join(filter(None, [what_happened(document), theory(document)]))
 
 
-def happened(document: dict[str, Any]) -> str:
+def what_happened(document: dict[str, Any]) -> str:
     """Say in two or three sentences what the run showed.
 
-    >>> happened({"arms": []})
+    >>> what_happened({"arms": []})
     'No arm was run.'
     """
     arms = [arm for arm in document["arms"] if arm["total_dex"] is not None]

@@ -119,23 +119,25 @@ def inline(rows: Iterable[Any]) -> Any:
     return _Rows(values=tuple(rows))
 
 
-def finished(chart: Any, title: str, how_to_read: str, alt_text: str, *, width: int = WIDE) -> Any:
+def finish_chart(
+    chart: Any, title: str, how_to_read: str, alt_text: str, *, width: int = WIDE
+) -> Any:
     """Give a chart its words and the theme.
 
     The title says the message; under it stands how to read the figure.
     """
     characters = max(width, 420) / 6.4
     words = alt.TitleParams(
-        text=wrapped(title, int(characters * 0.78)),
-        subtitle=wrapped(how_to_read, int(characters)),
+        text=wrap_text(title, int(characters * 0.78)),
+        subtitle=wrap_text(how_to_read, int(characters)),
     )
     return chart.properties(title=words, description=alt_text, config=alt.Config.from_dict(CONFIG))
 
 
-def wrapped(text: str, characters: int) -> list[str]:
+def wrap_text(text: str, characters: int) -> list[str]:
     """Break a text into lines: Vega draws long ones beyond the edge.
 
-    >>> wrapped("the gradient vanishes", 12)
+    >>> wrap_text("the gradient vanishes", 12)
     ['the gradient', 'vanishes']
     """
     return textwrap.wrap(text, characters, break_long_words=False, break_on_hyphens=False) or [""]

@@ -115,7 +115,7 @@ def write_report(
         {label: trace for label, (_, trace) in runs.items()},
         title=experiment(document["experiment"]).title,
         command=command,
-        words=words.happened(document),
+        words=words.what_happened(document),
         insight=page.Insight(
             *diagnose_and_explain({arm: trace for arm, (_, trace) in runs.items()})
         ),

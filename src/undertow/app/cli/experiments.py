@@ -6,7 +6,14 @@ from typing import Annotated
 
 import typer
 
-from undertow.app.cli.options import DEFAULT_STORE, JsonOption, StoreOption, print_json, say, typed
+from undertow.app.cli.options import (
+    DEFAULT_STORE,
+    JsonOption,
+    StoreOption,
+    command_as_typed,
+    print_json,
+    say,
+)
 
 
 def list_(as_json: JsonOption = False) -> None:
@@ -83,7 +90,7 @@ def run(
             fresh=fresh,
             workers=workers,
             engine=engine,
-            command=typed(),
+            command=command_as_typed(),
         )
     except KeyboardInterrupt:
         say("interrupted: what is done is kept; the same command goes on from there")
@@ -119,7 +126,12 @@ def atlas(
     check_report(report)
     try:
         document = verb.atlas(
-            activation, networks=networks, store=store, report=report, fresh=fresh, command=typed()
+            activation,
+            networks=networks,
+            store=store,
+            report=report,
+            fresh=fresh,
+            command=command_as_typed(),
         )
     except KeyboardInterrupt:
         say("interrupted: whole depths are kept; the same command goes on from there")

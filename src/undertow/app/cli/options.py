@@ -13,7 +13,7 @@ JsonOption = Annotated[
 DEFAULT_STORE = "undertow.db"
 
 
-def typed() -> str:
+def command_as_typed() -> str:
     """Return the command as typed, for the report's box on how to reproduce it."""
     import sys
     from shlex import join

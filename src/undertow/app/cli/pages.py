@@ -29,10 +29,10 @@ def app(
 
     It ends at Ctrl-C.
     """
-    from undertow.app.pages.kit.request import Given
+    from undertow.app.pages.kit.request import PageContext
     from undertow.app.server import server
 
-    server.serve_pages(host, port, Given(store, data), browser=not no_browser)
+    server.serve_pages(host, port, PageContext(store, data), browser=not no_browser)
 
 
 def lesson(
@@ -47,8 +47,8 @@ def lesson(
     of chaos, 4 the seven remedies, 5 batch normalisation, cure and cause, 6 reading your own model.
     It ends at Ctrl-C.
     """
-    from undertow.app.pages.kit.request import Given
+    from undertow.app.pages.kit.request import PageContext
     from undertow.app.server import server
 
-    given = Given(DEFAULT_STORE)
-    server.serve_lesson(number, host, port, given, browser=not no_browser)
+    context = PageContext(DEFAULT_STORE)
+    server.serve_lesson(number, host, port, context, browser=not no_browser)

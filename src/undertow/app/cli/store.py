@@ -6,7 +6,14 @@ from typing import Annotated
 
 import typer
 
-from undertow.app.cli.options import DEFAULT_STORE, JsonOption, StoreOption, print_json, say, typed
+from undertow.app.cli.options import (
+    DEFAULT_STORE,
+    JsonOption,
+    StoreOption,
+    command_as_typed,
+    print_json,
+    say,
+)
 from undertow.errors import SpecError
 
 
@@ -76,7 +83,7 @@ def report(
 
     if not png and not output.endswith((".html", ".htm")):
         raise SpecError(f"-o {output}: a file that ends in .html, or a folder with --png")
-    written = verb.report(runs, output, png=png, store=store, command=typed())
+    written = verb.report(runs, output, png=png, store=store, command=command_as_typed())
     say(f"wrote {written}")
 
 

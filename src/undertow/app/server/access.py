@@ -18,7 +18,7 @@ def new_token() -> str:
     return secrets.token_urlsafe(24)
 
 
-class Door:
+class AccessGuard:
     """An ASGI application that lets requests through to `app`, or not.
 
     Without a token the name in the request must be this machine's: a page elsewhere that gives its

@@ -24,6 +24,6 @@ def page() -> str:
     there = lessons.all_of_them()
     return environment.from_string(source).render(
         style=files("undertow.app.pages.kit").joinpath("style.css").read_text(encoding="utf-8"),
-        presets=[(preset, "playground/" + url.write(preset.trial)) for preset in PRESETS],
+        presets=[(preset, "playground/" + url.write_url(preset.trial)) for preset in PRESETS],
         lessons=[(number, title) for number, title in lessons.TITLES.items() if number in there],
     )

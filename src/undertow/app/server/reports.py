@@ -7,17 +7,17 @@ from pathlib import Path
 from shlex import join
 from typing import Any
 
-from undertow.app.pages.kit.request import Given
+from undertow.app.pages.kit.request import PageContext
 from undertow.errors import RunMissing, UndertowError, needs
 
 
-async def answer(request: Any, given: Given) -> Any:
+async def answer(request: Any, context: PageContext) -> Any:
     """Answer a request for a report, or say in one line why there is none."""
     responses = needs("starlette.responses", "app")
     concurrency = needs("starlette.concurrency", "app")
     names = request.query_params.getlist("run")
     try:
-        made = await concurrency.run_in_threadpool(page, names, given.store)
+        made = await concurrency.run_in_threadpool(page, names, context.store)
     except UndertowError as error:
         return responses.PlainTextResponse(f"{error}\n", status_code=404)
     return responses.HTMLResponse(made)

@@ -16,16 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from undertow.app.pages.experiments import train_process
-from undertow.app.pages.kit.request import Given
+from undertow.app.pages.kit.request import PageContext
 from undertow.app.pages.kit.widgets import PAGES
 from undertow.app.server import home, lessons, reports
-from undertow.app.server.access import Door, new_token
+from undertow.app.server.access import AccessGuard, new_token
 from undertow.errors import AddressError, needs
 
 PAGES_FOLDER = Path(str(files("undertow.app.pages")))
 
 
-def serve_pages(host: str, port: int, given: Given, *, browser: bool) -> None:
+def serve_pages(host: str, port: int, context: PageContext, *, browser: bool) -> None:
     """Serve the pages and the lessons until Ctrl-C.
 
     Raises
@@ -33,19 +33,19 @@ def serve_pages(host: str, port: int, given: Given, *, browser: bool) -> None:
     AddressError
         The port is in use, or the host is not this machine's.
     """
-    _serve(application(host, given), host, port, "", browser=browser)
+    _serve(application(host, context), host, port, "", browser=browser)
 
 
-def serve_lesson(number: int, host: str, port: int, given: Given, *, browser: bool) -> None:
+def serve_lesson(number: int, host: str, port: int, context: PageContext, *, browser: bool) -> None:
     """Serve the pages as well, and open a lesson."""
     lessons.find(number)
-    _serve(application(host, given), host, port, f"lessons/{number}/", browser=browser)
+    _serve(application(host, context), host, port, f"lessons/{number}/", browser=browser)
 
 
-def application(host: str, given: Given) -> Door:
+def application(host: str, context: PageContext) -> AccessGuard:
     """Return the pages as an ASGI application that lets in whom it should.
 
-    >>> application("127.0.0.1", Given("undertow.db")).token is None
+    >>> application("127.0.0.1", PageContext("undertow.db")).token is None
     True
     """
     marimo = needs("marimo", "app")
@@ -56,22 +56,22 @@ def application(host: str, given: Given) -> Door:
     roots |= {f"/lessons/{number}": path for number, path in lessons.all_of_them().items()}
     routes = [
         routing.Route("/", home.answer),
-        routing.Route("/report", partial(reports.answer, given=given)),
+        routing.Route("/report", partial(reports.answer, context=context)),
     ]
     for path, root in roots.items():
         builder = builder.with_app(path=path, root=str(root))
         # marimo's own redirect is relative, and leads from /lessons/1 to /lessons/lessons/1/.
         routes.append(routing.Route(path, _with_slash))
-    routes.append(routing.Mount("/", _telling(builder.build(), given)))
+    routes.append(routing.Mount("/", _telling(builder.build(), context)))
     here = host in ("127.0.0.1", "localhost", "::1")
-    return Door(applications.Starlette(routes=routes), None if here else new_token())
+    return AccessGuard(applications.Starlette(routes=routes), None if here else new_token())
 
 
-def _telling(app: Any, given: Given) -> Any:
+def _telling(app: Any, context: PageContext) -> Any:
     """Tell every page, in its request, what it is to know; marimo hands `meta` over."""
 
     async def answer(scope: Any, receive: Any, send: Any) -> None:
-        await app({**scope, "meta": given._asdict()}, receive, send)
+        await app({**scope, "meta": context._asdict()}, receive, send)
 
     return answer
 
@@ -81,7 +81,7 @@ async def _with_slash(request: Any) -> Any:
     return responses.RedirectResponse(f"{request.url.path}/", status_code=301)
 
 
-def _serve(door: Door, host: str, port: int, page: str, *, browser: bool) -> None:
+def _serve(door: AccessGuard, host: str, port: int, page: str, *, browser: bool) -> None:
     uvicorn = needs("uvicorn", "app")
     with _listening(host, port) as listener:
         taken = listener.getsockname()[1]

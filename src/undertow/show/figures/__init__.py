@@ -26,12 +26,12 @@ from undertow.show.figure import Kind
 from undertow.show.figures.activation import FUNCTION_CURVES, PREACTIVATIONS
 from undertow.show.figures.curves import ACCURACY, LOSS
 from undertow.show.figures.data import DATA
-from undertow.show.figures.decision_surface import SURFACE
+from undertow.show.figures.decision_surface import DECISION_SURFACE
 from undertow.show.figures.epochs import EPOCHS
 from undertow.show.figures.heatmap import HEATMAP
 from undertow.show.figures.outcomes import STUCK, TEST_ACCURACY
 from undertow.show.figures.profile import DELTAS, GRADIENTS
-from undertow.show.figures.weight_change import PROXY
+from undertow.show.figures.weight_change import WEIGHT_CHANGE
 from undertow.show.figures.weights import WEIGHTS
 
 KINDS: tuple[Kind, ...] = (
@@ -39,13 +39,13 @@ KINDS: tuple[Kind, ...] = (
     DELTAS,
     STUCK,
     TEST_ACCURACY,
-    PROXY,
+    WEIGHT_CHANGE,
     HEATMAP,
     EPOCHS,
     LOSS,
     ACCURACY,
     DATA,
-    SURFACE,
+    DECISION_SURFACE,
     FUNCTION_CURVES,
     PREACTIVATIONS,
     WEIGHTS,

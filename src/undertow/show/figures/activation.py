@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from undertow.show.figure import Kind, Traces, numbers, values
-from undertow.show.theme import MEASURED, PANEL, THEORY, alt, columns, finished, inline, style
+from undertow.show.theme import MEASURED, PANEL, THEORY, alt, columns, finish_chart, inline, style
 from undertow.statistics.bands import sum_histograms
 from undertow.statistics.values import mean_of
 
@@ -53,7 +53,7 @@ def functions(_: Traces | None = None) -> Any:
             for at, value in zip(z, getattr(function, what)(z), strict=True)
         ]
         panels.append(_curves(rows, title, domain))
-    return finished(
+    return finish_chart(
         alt.concat(*panels, columns=2),
         "A sigmoid passes on a quarter of the gradient at best; tanh and ReLU pass on all of it",
         "Left the function, right its slope: a gradient is multiplied by the slope at every layer. "
@@ -69,7 +69,7 @@ def preactivations(traces: Traces) -> Any:
     """Draw the pre-activations of the first batch over the slope of the activation."""
     panels = [_histogram(arm, trace) for arm, trace in traces.items()]
     across = columns(len(panels))
-    return finished(
+    return finish_chart(
         alt.concat(*panels, columns=across),
         _message(traces),
         "Bars: where the pre-activations of the first batch lie, all hidden layers and replicates "

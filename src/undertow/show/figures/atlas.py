@@ -14,7 +14,7 @@ import numpy as np
 
 from undertow.errors import NoCriticalPoint
 from undertow.show.figure import Figure, figure
-from undertow.show.theme import INK, alt, finished, inline
+from undertow.show.theme import INK, alt, finish_chart, inline
 from undertow.theory.signal.critical import critical
 from undertow.theory.signal.maps import fixed_point
 
@@ -63,7 +63,7 @@ def atlas(activation: str, bias_variance: float, cells: Sequence[Square]) -> Fig
         f"Heat map of the share of {activation} networks that train, by depth and weight variance, "
         f"with theory's depth scale and the critical variance. {message}."
     )
-    chart = finished(
+    chart = finish_chart(
         alt.layer(*_layers(rows, activation, bias_variance, edges)).properties(
             width=WIDTH, height=HEIGHT
         ),

@@ -8,7 +8,7 @@ import numpy as np
 
 from undertow.show.axes import Decades, decades, log_axis, log_scale, scientific, time_axis
 from undertow.show.figure import Kind, Traces, numbers, values
-from undertow.show.theme import BAND, MEASURED, PANEL, REMEDY, alt, columns, finished, inline
+from undertow.show.theme import BAND, MEASURED, PANEL, REMEDY, alt, columns, finish_chart, inline
 from undertow.statistics.bands import band, in_columns
 from undertow.trace.record import Trace
 
@@ -143,7 +143,7 @@ def _finished(
         for arm, trace in traces.items()
     ]
     across = columns(len(panels))
-    return finished(
+    return finish_chart(
         alt.concat(*panels, columns=across),
         message,
         how_to_read,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from undertow.show.figure import Kind, Traces, numbers
-from undertow.show.theme import CLASS_COLOURS, CLASS_SHAPES, alt, finished, inline
+from undertow.show.theme import CLASS_COLOURS, CLASS_SHAPES, alt, finish_chart, inline
 from undertow.trace.record import Trace
 
 NEEDS = ("data_inputs", "data_targets", "data_test")
@@ -40,7 +40,7 @@ def data(traces: Traces) -> Any:
         )
         .properties(width=520, height=320)
     )
-    return finished(
+    return finish_chart(
         chart,
         f"The data: {numbers(len(domain), 'class').replace('classs', 'classes')}, "
         f"{len(rows) - tested} samples to train on, {tested} to test with",

@@ -8,7 +8,7 @@ import numpy as np
 
 from undertow.show.figure import Kind, Traces, numbers, values
 from undertow.show.figures.data import NEEDS, samples, shape
-from undertow.show.theme import INK, PANEL, alt, columns, finished, inline
+from undertow.show.theme import INK, PANEL, alt, columns, finish_chart, inline
 from undertow.statistics.bands import middle
 from undertow.trace.record import Trace
 
@@ -16,7 +16,7 @@ STEPS = 10  # shades, each a tenth of probability
 _SAMPLES = 150
 
 
-def surface(traces: Traces) -> Any:
+def decision_surface(traces: Traces) -> Any:
     """Draw the probability of class 1 over the plane, of each arm's middle replicate."""
     panels, said = [], {}
     for arm, trace in traces.items():
@@ -33,7 +33,7 @@ def surface(traces: Traces) -> Any:
         if flat
         else "Every arm draws a line between the classes"
     )
-    return finished(
+    return finish_chart(
         alt.concat(*panels, columns=across).resolve_scale(fill="shared", shape="shared"),
         message,
         "Background: the probability of class 1 that the trained network gives, of the replicate "
@@ -46,8 +46,11 @@ def surface(traces: Traces) -> Any:
     )
 
 
-SURFACE = Kind(
-    "decision-surface", ("test_accuracy",), ("decision_grid", "decision_extent", *NEEDS), surface
+DECISION_SURFACE = Kind(
+    "decision-surface",
+    ("test_accuracy",),
+    ("decision_grid", "decision_extent", *NEEDS),
+    decision_surface,
 )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from undertow.show.axes import Decades, decades, log_axis, log_scale, scientific, time_axis
 from undertow.show.figure import Kind, Traces, numbers, values
-from undertow.show.theme import PANEL, alt, columns, finished, inline
+from undertow.show.theme import PANEL, alt, columns, finish_chart, inline
 from undertow.statistics.bands import in_columns
 from undertow.trace.record import Trace
 
@@ -24,7 +24,7 @@ def epochs(traces: Traces) -> Any:
     across = columns(len(panels))
     spread = {arm: _spread(part) for arm, part in rows.items()}
     widest = max(spread, key=lambda arm: spread[arm])
-    return finished(
+    return finish_chart(
         alt.concat(*panels, columns=across).resolve_scale(color="shared"),
         f"Where last seen, the layers of {widest} lie up to {scientific(10 ** spread[widest])} "
         "times apart",

@@ -8,8 +8,8 @@ import numpy as np
 
 from undertow.show.axes import Decades, power_labels, scientific, time_axis
 from undertow.show.figure import Kind, Traces, numbers, values
-from undertow.show.special_values import GLYPHS, diverged, kind, legend, underflowed_layers
-from undertow.show.theme import BAND, PANEL, alt, columns, finished, inline
+from undertow.show.special_values import GLYPHS, is_diverged, legend, underflowed_layers, value_kind
+from undertow.show.theme import BAND, PANEL, alt, columns, finish_chart, inline
 from undertow.statistics.bands import band, in_columns, median
 from undertow.trace.record import Trace
 
@@ -35,7 +35,7 @@ def heatmap(traces: Traces) -> Any:
     across = columns(len(panels))
     kinds = [stretch["kind"] for _, stretches in found.values() for stretch in stretches]
     message = _message({arm: cells for arm, (cells, _) in found.items()})
-    return finished(
+    return finish_chart(
         alt.concat(*panels, columns=across).resolve_scale(color="shared"),
         message,
         "Each row is a layer, the input below; time runs to the right. Yellow is a large gradient, "
@@ -68,12 +68,12 @@ def _cells(trace: Trace) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the cells that have a number, and the stretches that have none."""
     _, times = time_axis(trace)
     reduced = in_columns(band(values(trace, "grad_norm")).median, times, decades=True)
-    broken = in_columns(diverged(trace), times).values > 0
+    broken = in_columns(is_diverged(trace), times).values > 0
     underflowed = underflowed_layers(trace)
     cells, stretches = [], []
     for place, name in enumerate(trace.dataset["layer"].values):
         kinds = [
-            kind(value, underflowed=bool(underflowed[place]), diverged=bool(bad))
+            value_kind(value, underflowed=bool(underflowed[place]), diverged=bool(bad))
             for value, bad in zip(reduced.values[:, place], broken[:, place], strict=True)
         ]
         for column, what in enumerate(kinds):

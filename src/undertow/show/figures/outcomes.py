@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from undertow.show.figure import Kind, Traces, numbers, values
-from undertow.show.theme import INK, MEASURED, WIDE, alt, finished, inline
+from undertow.show.theme import INK, MEASURED, WIDE, alt, finish_chart, inline
 from undertow.statistics.bands import median
 from undertow.statistics.stuck import stuck
 from undertow.statistics.summary import summarise
@@ -75,7 +75,7 @@ def stuck_dots(traces: Traces) -> Any:
         f"Of {numbers(len(said), 'arm')}, {len(caught)} "
         f"{'is' if len(caught) == 1 else 'are'} stuck with every seed, {len(free)} with none"
     )
-    return finished(
+    return finish_chart(
         alt.layer(dots, beside).properties(width=WIDE - 180, height=24 * len(order)),
         message,
         "A filled circle is a replicate that learned; an open cross is one that is stuck: its test "
@@ -133,7 +133,7 @@ def test_accuracy(traces: Traces) -> Any:
     message = f"Test accuracy at the end: median {middles[best]:.0f} % for {best}"
     if best != worst:
         message += f", {middles[worst]:.0f} % for {worst}"
-    return finished(
+    return finish_chart(
         alt.layer(seeds, interval, dots, beside).properties(
             width=WIDE - 180, height=24 * max(len(each), 1)
         ),

@@ -8,8 +8,8 @@ import numpy as np
 
 from undertow.show.axes import Decades, decades, log_axis, log_scale, scientific
 from undertow.show.figure import Kind, Traces, numbers, values
-from undertow.show.special_values import GLYPHS, diverged, kind, legend, underflowed_layers
-from undertow.show.theme import MEASURED, PANEL, REMEDY, THEORY, alt, columns, finished, inline
+from undertow.show.special_values import GLYPHS, is_diverged, legend, underflowed_layers, value_kind
+from undertow.show.theme import MEASURED, PANEL, REMEDY, THEORY, alt, columns, finish_chart, inline
 from undertow.statistics.bands import band, last_epoch, lost_decades
 from undertow.trace.record import Trace
 
@@ -55,7 +55,7 @@ def profile(traces: Traces, variable: str = "grad_norm") -> Any:
     drawn = [moment for moment in STYLES if any(row["moment"] == moment for row in everything)]
     panels = [_panel(arm, part, variable, range_, deepest, drawn) for arm, part in rows.items()]
     width = columns(len(panels)) * (PANEL + 60)
-    return finished(
+    return finish_chart(
         alt.concat(*panels, columns=columns(len(panels))),
         title(traces, variable),
         "Layers from the input (1, below) to the output (above); each line is the median of the "
@@ -91,10 +91,10 @@ def title(traces: Traces, variable: str) -> str:
 def _rows(arm: str, trace: Trace, variable: str) -> list[dict[str, Any]]:
     norms = values(trace, variable)
     epochs = trace.dataset["epoch"].values
-    moments = {START: (norms[:, 0], diverged(trace)[0])}
+    moments = {START: (norms[:, 0], is_diverged(trace)[0])}
     if norms.shape[1] > 1:
         ends = epochs == epochs[-1]
-        moments[END] = (last_epoch(norms, epochs), diverged(trace)[ends].any(0))
+        moments[END] = (last_epoch(norms, epochs), is_diverged(trace)[ends].any(0))
     underflowed = underflowed_layers(trace)
     rows = []
     for moment, (reduced, broken) in moments.items():
@@ -109,7 +109,7 @@ def _rows(arm: str, trace: Trace, variable: str) -> list[dict[str, Any]]:
                     "low": float(low[place]),
                     "value": float(middle[place]),
                     "high": float(high[place]),
-                    "kind": kind(
+                    "kind": value_kind(
                         middle[place],
                         underflowed=bool(underflowed[place]),
                         diverged=bool(broken[place]),

@@ -16,7 +16,17 @@ from undertow.show.figure import Figure, Traces, figure, numbers
 from undertow.show.figures.heatmap import RANGE
 from undertow.show.layer_profile import RELATIVE, Rows, View
 from undertow.show.special_values import legend
-from undertow.show.theme import BAND, INK, MEASURED, QUIET, REMEDY, THEORY, alt, finished, inline
+from undertow.show.theme import (
+    BAND,
+    INK,
+    MEASURED,
+    QUIET,
+    REMEDY,
+    THEORY,
+    alt,
+    finish_chart,
+    inline,
+)
 from undertow.trace.record import Trace
 
 AROUND = Decades(-6, 6)  # dex of the relative heat map, in every figure
@@ -25,7 +35,7 @@ PROFILE, HEAT = 225, 225
 COLOURS = (MEASURED, REMEDY)  # of the first arm, and of what was changed
 
 
-def descent(traces: Traces, view: View = RELATIVE) -> Figure:
+def profile_over_time(traces: Traces, view: View = RELATIVE) -> Figure:
     """Draw every arm's profile and heat map.
 
     A prediction that the run carries is drawn behind: a band of two standard deviations around the
@@ -56,7 +66,7 @@ def descent(traces: Traces, view: View = RELATIVE) -> Figure:
         title = alt.TitleParams(arm, fontSize=13, anchor="start", offset=4, color=colour)
         rows.append(row.properties(title=title) if len(traces) > 1 else row)
     message = layer_profile.headline(traces, view)
-    chart = finished(
+    chart = finish_chart(
         alt.vconcat(*rows, spacing=10).resolve_scale(color="shared"),
         message,
         _how_to_read(

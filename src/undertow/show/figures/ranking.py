@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from undertow.show.figure import Figure, figure, numbers
-from undertow.show.theme import BAND, INK, MEASURED, QUIET, WIDE, alt, finished, inline
+from undertow.show.theme import BAND, INK, MEASURED, QUIET, WIDE, alt, finish_chart, inline
 
 SIGNIFICANT = 0.05
 SOLID, HOLLOW = "interval and test agree", "they do not"
@@ -64,7 +64,7 @@ def ranking(document: Mapping[str, Any]) -> Figure | None:
     best = rows[0]
     said_once = dict.fromkeys(row["note"] for row in rows if row["note"])
     notes = "".join(f" Note: {note}." for note in said_once)
-    chart = finished(
+    chart = finish_chart(
         alt.layer(zero, interval, points, said).properties(
             width=WIDE - 220, height=22 * max(len(rows), 1)
         ),

@@ -11,7 +11,7 @@ import numpy as np
 
 from undertow.show.axes import Decades, decades, log_axis, log_scale
 from undertow.show.figure import Kind, Traces, numbers, values
-from undertow.show.theme import BAND, INK, MEASURED, REMEDY, alt, finished, inline
+from undertow.show.theme import BAND, INK, MEASURED, REMEDY, alt, finish_chart, inline
 from undertow.statistics.bands import band
 from undertow.statistics.spikes import spikes
 from undertow.trace.record import Trace
@@ -31,7 +31,7 @@ SHAPES = {
 }
 
 
-class Happening(NamedTuple):
+class Incident(NamedTuple):
     """A spike or an event; `dex` is how far the gradient then lies above what is usual there."""
 
     what: str
@@ -41,9 +41,9 @@ class Happening(NamedTuple):
     dex: float
 
 
-def lane(traces: Traces) -> Any:
+def spikes_figure(traces: Traces) -> Any:
     """Draw the norm of the whole gradient against the step, a row an arm."""
-    found = {arm: happenings(trace) for arm, trace in traces.items()}
+    found = {arm: incidents(trace) for arm, trace in traces.items()}
     lines = {arm: _line(trace) for arm, trace in traces.items()}
     range_ = decades(row["high"] for rows in lines.values() for row in rows)
     rows = [
@@ -53,7 +53,7 @@ def lane(traces: Traces) -> Any:
         _message(found[arm], _whole(trace), arm if len(traces) > 1 else "")
         for arm, trace in traces.items()
     )
-    return finished(
+    return finish_chart(
         alt.vconcat(*rows, spacing=8),
         message[:1].upper() + message[1:],
         "The line is the norm of the gradient of all layers together, the median of the "
@@ -66,10 +66,10 @@ def lane(traces: Traces) -> Any:
     )
 
 
-LANE = Kind("gradient-over-steps", ("grad_norm",), (), lane)
+SPIKES = Kind("gradient-over-steps", ("grad_norm",), (), spikes_figure)
 
 
-def happenings(trace: Trace) -> list[Happening]:
+def incidents(trace: Trace) -> list[Incident]:
     """Return spikes and events in the order of their steps.
 
     A spike is named by the layer that leaps farthest. An event's `dex` is that of its step.
@@ -86,10 +86,10 @@ def happenings(trace: Trace) -> list[Happening]:
             leap = np.nan_to_num(each[place] - middles[place], nan=-np.inf)
             name = str(layers[int(np.argmax(leap))])
             detail = f"most at this layer: {leap.max():+.1f} dex"
-            found.append(Happening("spike", int(steps[place]), name, detail, float(above[place])))
+            found.append(Incident("spike", int(steps[place]), name, detail, float(above[place])))
     at = {int(step): float(dex) for step, dex in zip(steps, above, strict=True)}
     found += [
-        Happening(each.kind, each.step, each.layer or "", each.detail, at.get(each.step, np.nan))
+        Incident(each.kind, each.step, each.layer or "", each.detail, at.get(each.step, np.nan))
         for each in trace.events
     ]
     return sorted(found, key=lambda each: each.step)
@@ -139,7 +139,7 @@ def _line(trace: Trace) -> list[dict[str, Any]]:
 
 
 def _row(
-    line: list[dict[str, Any]], found: list[Happening], range_: Decades, name: str | None
+    line: list[dict[str, Any]], found: list[Incident], range_: Decades, name: str | None
 ) -> Any:
     marks = [
         {
@@ -198,13 +198,13 @@ def _row(
     return drawn.properties(title=title) if name else drawn
 
 
-def _most_telling(found: list[Happening]) -> list[Happening]:
+def _most_telling(found: list[Incident]) -> list[Incident]:
     """Return the spikes first, largest first, then events; as many as a lane can show."""
     spiked = sorted((each for each in found if each.what == "spike"), key=lambda each: -each.dex)
     return [*spiked, *(each for each in found if each.what != "spike")][:MOST]
 
 
-def _message(found: list[Happening], whole: np.ndarray, arm: str) -> str:
+def _message(found: list[Incident], whole: np.ndarray, arm: str) -> str:
     """Say how often it spiked, and the largest spike; first, where it is no number at all."""
     spiked = [each for each in found if each.what == "spike"]
     name = f"{arm}: " if arm else ""

@@ -11,7 +11,7 @@ from typing import Any
 
 from undertow.explanation.budget import TERMS
 from undertow.show.figure import Figure, figure, numbers
-from undertow.show.theme import BAND, INK, MEASURED, WIDE, alt, finished, inline
+from undertow.show.theme import BAND, INK, MEASURED, WIDE, alt, finish_chart, inline
 
 LABELS = {term: term.replace("_", " ") for term in TERMS}
 SMALL = 0.005  # dex: a bar too thin to see is left out
@@ -34,7 +34,7 @@ def waterfall(documents: Mapping[str, Mapping[str, Any]]) -> Figure | None:
         title = alt.TitleParams(arm, fontSize=13, anchor="start", offset=6)
         rows.append(alt.hconcat(one, other, spacing=24).properties(title=title))
     worst = max(documents, key=lambda arm: abs(documents[arm]["total_dex"]))
-    chart = finished(
+    chart = finish_chart(
         alt.vconcat(*rows, spacing=24),
         _message(worst, documents[worst]),
         "Read downwards, as the gradient runs: from the last hidden layer (0) to the first. A "
@@ -54,7 +54,7 @@ def by_cause(document: Mapping[str, Any]) -> Figure:
     low, high = min(row["low"] for row in rows), max(row["high"] for row in rows)
     # Room for the numbers at the right of the bars.
     scale = alt.Scale(domain=[low, high + ROOM * (high - low)], nice=False, zero=True)
-    chart = finished(
+    chart = finish_chart(
         _panel(rows, "delta from the last hidden layer down to the first", scale),
         document["summary"].rstrip("."),
         "Read downwards: each bar begins where the one above ends, and the last is their sum. A "

@@ -8,8 +8,8 @@ import numpy as np
 
 from undertow.show.axes import decades, log_axis, log_scale, scientific
 from undertow.show.figure import Kind, Traces, numbers, values
-from undertow.show.special_values import GLYPHS, kind
-from undertow.show.theme import MEASURED, REMEDY, alt, finished, inline
+from undertow.show.special_values import GLYPHS, value_kind
+from undertow.show.theme import MEASURED, REMEDY, alt, finish_chart, inline
 from undertow.statistics.bands import band
 
 _WIDTH = 270
@@ -17,13 +17,13 @@ CHANGE = "change of layer 1's weights (%)"
 GRADIENT = "gradient of layer 1 at step 1, |dE/dW| (units of loss)"
 
 
-def proxy(traces: Traces) -> Any:
+def weight_change(traces: Traces) -> Any:
     """Draw the percent change of layer 1's weights beside its true gradient, a row an arm."""
     changes = {arm: trace.artefacts["first_layer_change"][0] for arm, trace in traces.items()}
     gradients = {arm: values(trace, "grad_norm")[:, 0, 0] for arm, trace in traces.items()}
     left = _panel(changes, CHANGE, REMEDY, "square")
     right = _panel(gradients, GRADIENT, MEASURED, "circle")
-    return finished(
+    return finish_chart(
         alt.concat(left, right, columns=2),
         _message(changes, gradients),
         "Left, the published stand-in for a gradient: how far the weights of layer 1 moved in the "
@@ -36,7 +36,9 @@ def proxy(traces: Traces) -> Any:
     )
 
 
-PROXY = Kind("weight-change-or-gradient", ("grad_norm",), ("first_layer_change",), proxy)
+WEIGHT_CHANGE = Kind(
+    "weight-change-or-gradient", ("grad_norm",), ("first_layer_change",), weight_change
+)
 
 
 def _message(changes: dict[str, np.ndarray], gradients: dict[str, np.ndarray]) -> str:
@@ -63,7 +65,9 @@ def _panel(each: dict[str, np.ndarray], title: str, colour: str, shape: str) -> 
     rows = []
     for arm, part in each.items():
         low, middle, high = (float(value) for value in band(part))
-        rows.append({"arm": arm, "low": low, "value": middle, "high": high, "kind": kind(middle)})
+        rows.append(
+            {"arm": arm, "low": low, "value": middle, "high": high, "kind": value_kind(middle)}
+        )
     range_ = decades(row[name] for row in rows for name in ("low", "value", "high"))
     for row in rows:
         row["low drawn"], row["high drawn"] = range_.drawn(row["low"]), range_.drawn(row["high"])

@@ -9,7 +9,7 @@ import numpy as np
 from undertow.show.axes import scientific
 from undertow.show.figure import Kind, Traces, numbers
 from undertow.show.figures.decision_surface import middle_replicate
-from undertow.show.theme import BAND, MEASURED, PANEL, alt, columns, finished, inline
+from undertow.show.theme import BAND, MEASURED, PANEL, alt, columns, finish_chart, inline
 from undertow.statistics.bands import band, median
 from undertow.trace.record import Trace
 
@@ -27,7 +27,7 @@ def weights(traces: Traces) -> Any:
     moved = {arm: median(np.abs(end - start)) for arm, (start, end) in pairs.items()}
     panels = [_panel(arm, *pair, traces[arm], largest) for arm, pair in drawn.items()]
     across = columns(len(panels))
-    return finished(
+    return finish_chart(
         alt.concat(*panels, columns=across),
         _message(moved),
         "Each dot is one weight of layer 1, of the replicate whose test accuracy is the median: "

@@ -32,7 +32,7 @@ def brief(document: Mapping[str, Any], traces: Traces, words: str, diagnoses: Do
     noun = "arm" if document.get("arms") else "run"
     return Brief(
         headline(diagnoses, noun),
-        tried(document, traces),
+        what_was_tried(document, traces),
         list(filter(None, [words, tally(document.get("claims", ()))])),
         to_do(diagnoses, document),
     )
@@ -63,7 +63,7 @@ def headline(diagnoses: Documents, noun: str = "arm") -> str:
         causes.setdefault(each["root_cause"]["title"], []).append(name)
     said = []
     if sick:
-        found = "; ".join(f"{title} in {listed(names)}" for title, names in causes.items())
+        found = "; ".join(f"{title} in {join_names(names)}" for title, names in causes.items())
         are = "is" if len(sick) == 1 else "are"
         said.append(f"{len(sick)} of {len(diagnoses)} {noun}s {are} sick: {found}.")
     if rest["undecided"]:
@@ -73,10 +73,11 @@ def headline(diagnoses: Documents, noun: str = "arm") -> str:
     return " ".join(said)
 
 
-def tried(document: Mapping[str, Any], traces: Traces) -> str:
+def what_was_tried(document: Mapping[str, Any], traces: Traces) -> str:
     """Say what was trained or watched.
 
-    >>> tried({"experiment": "moons", "replicates": 20, "epochs": 100, "arms": [{"name": "a"}]}, {})
+    >>> document = {"experiment": "moons", "replicates": 20, "epochs": 100, "arms": [{"name": "a"}]}
+    >>> what_was_tried(document, {})
     'In the experiment moons 20 networks of 1 arm were trained for 100 epochs: a.'
     """
     arms = [arm["name"] for arm in document.get("arms", ())]
@@ -88,7 +89,7 @@ def tried(document: Mapping[str, Any], traces: Traces) -> str:
     epochs = f" for {numbers(document['epochs'], 'epoch')}" if document.get("epochs") else ""
     place = f"In the experiment {document['experiment']} " if document.get("experiment") else ""
     were = "was" if each == 1 else "were"
-    return f"{place}{counted} {were} trained{epochs}: {listed(arms, FEW)}."
+    return f"{place}{counted} {were} trained{epochs}: {join_names(arms, FEW)}."
 
 
 def tally(claims: Iterable[Mapping[str, Any]]) -> str:
@@ -134,18 +135,18 @@ def to_do(diagnoses: Documents, document: Mapping[str, Any]) -> list[str]:
     said = []
     for (title, *helps), names in causes.items():
         what = ", or else ".join(helps) or "no remedy is known"
-        said.append(f"Against {title} (in {listed(names)}): {what}.")
+        said.append(f"Against {title} (in {join_names(names)}): {what}.")
     for reason, names in doubts.items():
-        said.append(f"No verdict on {listed(names)}, because {printable(reason)}.")
+        said.append(f"No verdict on {join_names(names)}, because {printable(reason)}.")
     if diagnoses and not said:
         said.append("Nothing is needed for the gradient: it reaches every layer.")
     return [*said, *_best(list(compared.values()))]
 
 
-def listed(names: Sequence[str], most: int = MOST) -> str:
+def join_names(names: Sequence[str], most: int = MOST) -> str:
     """Join names with commas, the last ones counted where they are many.
 
-    >>> listed(["a", "b", "c"]), listed(list("abcdef"))
+    >>> join_names(["a", "b", "c"]), join_names(list("abcdef"))
     ('a, b and c', 'a, b, c, d and 2 more')
     """
     shown = [printable(name) for name in names[:most]]
@@ -197,6 +198,6 @@ def _best(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     certain = all(p is not None and p < SIGNIFICANT for p in values)
     caution = "" if certain else "; these replicates alone do not tell that from chance"
     return [
-        f"Of what was tried here {listed([row['arm'] for row in first])} {gain} most over "
+        f"Of what was tried here {join_names([row['arm'] for row in first])} {gain} most over "
         f"{printable(first[0]['baseline'])}: {100 * top:+.1f} points of test accuracy{caution}."
     ]

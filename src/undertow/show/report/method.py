@@ -104,7 +104,7 @@ def data(traces: Traces) -> list[tuple[str, str]]:
     return list(pairs)
 
 
-def measured(traces: Traces) -> list[tuple[str, str]]:
+def how_measured(traces: Traces) -> list[tuple[str, str]]:
     """Say how it was measured, as pairs of words; what all arms share once."""
     pairs: dict[str, dict[str, None]] = {}
     for trace in traces.values():

@@ -134,7 +134,7 @@ def page(
     jinja2 = needs("jinja2", "show")
     traces = _in_order(document, traces)
     drawn, omitted = _drawn(traces)
-    groups = questions.grouped([*falls(insight), *_with_ranking(document, drawn)])
+    groups = questions.group_figures([*falls(insight), *_with_ranking(document, drawn)])
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -164,7 +164,7 @@ def page(
         networks=method.networks(traces),
         data=method.data(traces),
         trainings=method.trainings(traces),
-        measured=method.measured(traces),
+        measured=method.how_measured(traces),
         norm=method.NORM,
         statistics=method.statistics(document, traces),
         versions=method.versions(traces),

@@ -39,12 +39,12 @@ class Group(NamedTuple):
     figures: list[Numbered]
 
 
-def grouped(figures: Iterable[Figure]) -> list[Group]:
+def group_figures(figures: Iterable[Figure]) -> list[Group]:
     """Put each figure under its question; questions without one are left out.
 
     >>> from undertow.show.figure import Figure
     >>> loss, new = (Figure(name, "", "", "", None) for name in ("loss", "new"))
-    >>> [(group.question, group.figures[0].number) for group in grouped([new, loss])]
+    >>> [(group.question, group.figures[0].number) for group in group_figures([new, loss])]
     [('Do the networks learn?', 1), ('What else was seen?', 2)]
     """
     left = list(figures)

@@ -90,7 +90,7 @@ def view(
     from rich.text import Text
 
     head = heading(document, losses, width)
-    foot = happened(document["events"], width, LINES if height is None else height // 4)
+    foot = event_lines(document["events"], width, LINES if height is None else height // 4)
     body: list[RenderableType] = []
     if document["layers_step"] is not None:
         rows = ROWS
@@ -99,7 +99,7 @@ def view(
         drawn, notes = live_table.table(document["layers"], width, rows)
         if document["layers_step"] != document["step"]:
             notes.insert(0, f"layers as of step {document['layers_step']:,}")
-        body = [Text(), drawn, *flowed(notes, width, "dim")]
+        body = [Text(), drawn, *flow_phrases(notes, width, "dim")]
     return Group(*head, *body, *([Text()] if foot else []), *foot)
 
 
@@ -127,14 +127,14 @@ def heading(document: Mapping[str, Any], losses: Sequence[float], width: int) ->
             numbers.append(f"{sparkline(losses)} {number(min(finite))} to {number(max(finite))}")
     if "learning_rate" in document:
         numbers.append(f"learning rate {number(document['learning_rate'])}")
-    return flowed(phrases, width, "bold") + flowed(numbers, width)
+    return flow_phrases(phrases, width, "bold") + flow_phrases(numbers, width)
 
 
-def happened(events: Sequence[Mapping[str, Any]], width: int, most: int) -> list[Text]:
+def event_lines(events: Sequence[Mapping[str, Any]], width: int, most: int) -> list[Text]:
     """Return the last events in at most so many lines; the same again and again is one.
 
     >>> again = [{"kind": "clipped", "step": step, "layer": None, "detail": ""} for step in (7, 8)]
-    >>> [line.plain for line in happened(again, 80, 5)]
+    >>> [line.plain for line in event_lines(again, 80, 5)]
     ['steps 7 to 8  clipped, 2 times']
     """
     from rich.text import Text
@@ -179,10 +179,10 @@ def number(value: float) -> str:
     return f"{value:.4g}" if math.isfinite(value) else "Inf"
 
 
-def flowed(phrases: Sequence[str], width: int, style: str = "") -> list[Text]:
+def flow_phrases(phrases: Sequence[str], width: int, style: str = "") -> list[Text]:
     """Set phrases on lines of so many columns without breaking one that fits.
 
-    >>> [line.plain for line in flowed(["net", "running", "step 12"], 14)]
+    >>> [line.plain for line in flow_phrases(["net", "running", "step 12"], 14)]
     ['net   running', 'step 12']
     """
     from rich.cells import cell_len

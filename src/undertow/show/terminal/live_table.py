@@ -40,7 +40,7 @@ def table(every: Sequence[Layer], width: int, rows: int) -> tuple[Table, list[st
     from rich.table import Table
     from rich.text import Text
 
-    places = condensed(every, rows)
+    places = choose_layers(every, rows)
     shown = [every[place] for place in places]
     cells = {
         column: [column.cell(layer) for layer in shown]
@@ -51,11 +51,11 @@ def table(every: Sequence[Layer], width: int, rows: int) -> tuple[Table, list[st
     if not ends:
         cells.pop(BARS, None)
     gap = 2 if width >= ROOMY else 1
-    widths, dropped = fitting(cells, width, gap)
+    widths, dropped = fitting_columns(cells, width, gap)
     drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, gap - 1, 0, 0), pad_edge=False)
     for column, size in widths.items():
         if column is LAYER:
-            cells[column] = [shortened(name, size) for name in cells[column]]
+            cells[column] = [shorten_path(name, size) for name in cells[column]]
         elif column is BARS:
             cells[column] = bars([layer["grad_norm"] for layer in shown], size)
         drawn.add_column(
@@ -81,10 +81,10 @@ def table(every: Sequence[Layer], width: int, rows: int) -> tuple[Table, list[st
     return drawn, notes
 
 
-def condensed(every: Sequence[Layer], rows: int) -> list[int]:
+def choose_layers(every: Sequence[Layer], rows: int) -> list[int]:
     """Choose layers for so many rows: the first, the last, the extreme; each gap takes a row.
 
-    >>> condensed([{"grad_norm": norm} for norm in (5.0, 4.0, 6.0, 5.0, 5.0, 1.0, 9.0, 5.0)], 6)
+    >>> choose_layers([{"grad_norm": norm} for norm in (5.0, 4.0, 6.0, 5.0, 5.0, 1.0, 9.0, 5.0)], 6)
     [0, 1, 5, 6, 7]
     """
     if len(every) <= rows:
@@ -102,7 +102,7 @@ def condensed(every: Sequence[Layer], rows: int) -> list[int]:
     ]
 
 
-def fitting(
+def fitting_columns(
     cells: Mapping[Column, Sequence[str]], width: int, gap: int
 ) -> tuple[dict[Column, int], list[Column]]:
     """Give each column its width, and name those that have to go."""
@@ -147,10 +147,10 @@ def bars(values: Sequence[float], width: int) -> list[str]:
     ]
 
 
-def shortened(name: str, width: int) -> str:
+def shorten_path(name: str, width: int) -> str:
     """Write the parts of a long path as initials, the first first: numbers and the end stay.
 
-    >>> shortened("encoder.layers.11.self_attn.out_proj", 18), shortened("linearisation", 8)
+    >>> shorten_path("encoder.layers.11.self_attn.out_proj", 18), shorten_path("linearisation", 8)
     ('e.l.11.s.out_proj', 'lineari…')
     """
     from rich.cells import cell_len, set_cell_size

@@ -11,7 +11,7 @@ from undertow.watching.core.origin import Origin
 JUMP = 10.0  # a gradient norm so many times the last one calls for a closer look
 
 
-class Look(NamedTuple):
+class AlarmResponse(NamedTuple):
     """What is to be done after a step: events to note, and how closely to look at the next ones."""
 
     events: tuple[Event, ...] = ()
@@ -38,7 +38,7 @@ class Alarms:
 
     def look(
         self, step: int, found: Origin | None, norm: float, *, full: bool, scaled: bool
-    ) -> Look:
+    ) -> AlarmResponse:
         """Judge a recorded step; `scaled` where mixed precision leaves out what overflows."""
         if found and scaled and not found.forward:
             found = None
@@ -47,10 +47,10 @@ class Alarms:
         jumped = norm > JUMP * self._norm
         self._norm = norm
         if self._said or not (found or self._suspect):
-            return Look(dense=jumped)
+            return AlarmResponse(dense=jumped)
         if not full:  # the deltas were not seen: look at the next step with all there is
             self._suspect = self._suspect or (step, found or Origin(None, "", False))
-            return Look(full=True)
+            return AlarmResponse(full=True)
         seen = self._suspect[0] if self._suspect else step
         origin = found or (self._suspect[1] if self._suspect else None)
         assert origin
@@ -59,7 +59,7 @@ class Alarms:
         if step - self._finite_until > 1:
             detail += f"; it arose after step {self._finite_until}, and by step {seen}"
         event = Event("nonfinite", step, origin.layer, 0, detail)
-        return Look((event,), dense=True, severe=True)
+        return AlarmResponse((event,), dense=True, severe=True)
 
     def last_words(self) -> tuple[Event, ...]:
         """Return what was seen too late to be looked into."""

@@ -39,7 +39,7 @@ class Curve(NamedTuple):
     leak: Callable[[Node], float] | None = None
 
 
-class Slopes(NamedTuple):
+class ActivationSlopes(NamedTuple):
     """What an activation does to one batch; sums over all (unit, sample) pairs.
 
     `activity` has an entry a unit, 0 where the unit's slope is 0 for every sample. With a kink it
@@ -174,7 +174,7 @@ def _others(dims: int, unit_dim: int) -> tuple[int, ...]:
     return tuple(dim for dim in range(dims) if dim != unit_dim % dims)
 
 
-def slopes(curve: Curve, node: Node, unit_dim: int) -> Slopes:
+def slopes(curve: Curve, node: Node, unit_dim: int) -> ActivationSlopes:
     """Measure an activation on the batch that its node has seen."""
     kept = getattr(node, curve.saved).detach()
     name = curve.name
@@ -189,10 +189,10 @@ def slopes(curve: Curve, node: Node, unit_dim: int) -> Slopes:
     if curve.leak:
         positive = torch.sign(kept) if curve.name == "relu" else (kept > 0).to(kept.dtype)
         counts = positive.sum(others)
-        return Slopes(name, pairs, norm(value), 0.0, 0.0, counts, curve.leak(node))
+        return ActivationSlopes(name, pairs, norm(value), 0.0, 0.0, counts, curve.leak(node))
     assert curve.slope
     slope = curve.slope(kept, node).abs()
     largest = curve.largest(node) if callable(curve.largest) else curve.largest
     flat = (slope < SATURATED * largest).sum()
     flat = flat.item() if flat.is_cpu else flat
-    return Slopes(name, pairs, norm(value), norm(slope), flat, slope.amax(others))
+    return ActivationSlopes(name, pairs, norm(value), norm(slope), flat, slope.amax(others))

@@ -18,7 +18,7 @@ from torch import distributed, nn
 from undertow.errors import SpecError
 
 
-class Shares:
+class NormShares:
     """How the processes that train one model share its gradients and its batch."""
 
     def __init__(
@@ -63,7 +63,7 @@ class Shares:
         )
 
 
-def is_first(shares: Shares | None) -> bool:
+def is_first(shares: NormShares | None) -> bool:
     """Tell the process that writes, also where several train without sharing this model."""
     if shares:
         return shares.is_first
@@ -75,7 +75,7 @@ def several_processes() -> bool:
     return distributed.is_available() and distributed.is_initialized()
 
 
-def shares(model: nn.Module, parameters: Sequence[Any]) -> Shares | None:
+def shares(model: nn.Module, parameters: Sequence[Any]) -> NormShares | None:
     """Return how a model is shared, or None where one process has it all."""
     if not several_processes():
         return None
@@ -93,7 +93,7 @@ def shares(model: nn.Module, parameters: Sequence[Any]) -> Shares | None:
     parts = np.array([_copies(each, world) for each in parameters], float)
     nccl = distributed.get_backend(groups[0]) == "nccl"
     device = next(iter(parameters)).device if nccl else torch.device("cpu")
-    return Shares(groups, device, np.append(1 / parts, 1.0), sharded=bool(meshes))
+    return NormShares(groups, device, np.append(1 / parts, 1.0), sharded=bool(meshes))
 
 
 def _sharded(parameter: nn.Parameter) -> bool:
@@ -109,7 +109,7 @@ def _copies(parameter: Any, world: int) -> int:
     return int(np.prod([mesh.size(dim) for dim in replicated], initial=1))
 
 
-def resharded(model: nn.Module) -> None:
+def reshard(model: nn.Module) -> None:
     """Bring a model under `fully_shard` into the state in which its optimizer knows it.
 
     After a forward pass without a backward one, its root's parameters are other, whole tensors.

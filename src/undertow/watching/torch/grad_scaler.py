@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 
-class Scale:
+class LossScale:
     """Follows a `GradScaler`, or stands for its absence."""
 
     def __init__(self, scaler: Any) -> None:

@@ -10,45 +10,45 @@ from torch import nn
 
 from undertow.trace.record import Header, provenance
 from undertow.watching.core.schedule import FIRST, Schedule
-from undertow.watching.torch.grad_scaler import Scale
+from undertow.watching.torch.grad_scaler import LossScale
 
 if TYPE_CHECKING:
-    from undertow.watching.torch.meter import Instruments
+    from undertow.watching.torch.meter import TorchMeter
 
 OF_FIRST = "loss, input_rms and what describes activations: of its part of the batch"
 
 
 def header(
-    instruments: Instruments,
+    meter: TorchMeter,
     optimizers: Sequence[Any],
     schedule: Schedule,
-    scale: Scale,
+    scale: LossScale,
     unseen: Mapping[str, str] | None,
     last_losses: Sequence[Sequence[float]],
 ) -> Header:
     """Return the header of a run, as far as it is known by now."""
-    weight = instruments.parameters[0]
+    weight = meter.parameters[0]
     attributes = provenance(
         "watched",
         device=str(weight.device),
         dtype=str(weight.dtype).removeprefix("torch."),
-        batch_size=instruments.batch_size or "",
+        batch_size=meter.batch_size or "",
         loss_reduction="as in the user's loop",
         amp_scale=scale.now(),
         clipping="recorded before any",
-        accumulation=instruments.accumulation,
+        accumulation=meter.accumulation,
         optimizers=", ".join(type(each).__name__ for each in optimizers) or "not watched",
         sampling=_sampling(schedule),
         overhead=schedule.share,
         recorded_steps=schedule.recorded,
         steps=schedule.steps,
         last_losses=last_losses,
-        shared_weights=instruments.shared_weights(),
+        shared_weights=meter.shared_weights(),
         not_seen=dict(unseen or {}),
-        processes=instruments.shares.world if instruments.shares else 1,
-        of_the_first_process=OF_FIRST if instruments.shares else "",
+        processes=meter.shares.world if meter.shares else 1,
+        of_the_first_process=OF_FIRST if meter.shares else "",
     )
-    return Header(instruments.layers(), (0,), attributes)
+    return Header(meter.layers(), (0,), attributes)
 
 
 def _sampling(schedule: Schedule) -> str:

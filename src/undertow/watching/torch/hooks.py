@@ -85,7 +85,7 @@ class Hook:
 
 
 @contextmanager
-def unwatched() -> Iterator[None]:
+def without_watches() -> Iterator[None]:
     """Let no hook of a watch measure what a probe does inside."""
     token = _probing.set(True)
     try:

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from undertow.watching.torch.activation_nodes import CURVES, Node, Slopes, slopes
+from undertow.watching.torch.activation_nodes import CURVES, ActivationSlopes, Node, slopes
 from undertow.watching.torch.hooks import Guard, Hook, functorch
 from undertow.watching.torch.layers import Module, ends
 from undertow.watching.torch.norms import Number, norm
@@ -51,7 +51,7 @@ class LayerCall:
         self.output_norm: Number = norm(output)
         self.size = output.numel()
         self.input_norm: Number | None = None
-        self.slopes: Slopes | None = None
+        self.slopes: ActivationSlopes | None = None
         self.delta: Number | None = None
         self.scale = 1.0  # of the loss, by mixed precision, when the delta came
         self.packed = _packed()

@@ -17,7 +17,7 @@ ALLOWED = ("loss", "accuracy", "epoch")
 RECENT = 10  # losses that are kept whether their steps are recorded or not
 
 
-class Logged:
+class LoggedValues:
     """The logged numbers of the step being made, `current`, and of the one before, `last`.
 
     Autograd numbers its nodes in the order in which they are made, so that a loss with its graph

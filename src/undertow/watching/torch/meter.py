@@ -15,13 +15,13 @@ from undertow.watching.core.log import LOG
 from undertow.watching.core.origin import Origin
 from undertow.watching.torch import layers as layers_module
 from undertow.watching.torch import rows, units
-from undertow.watching.torch.distributed import resharded, several_processes, shares
+from undertow.watching.torch.distributed import reshard, several_processes, shares
 from undertow.watching.torch.hooks import Guard
 from undertow.watching.torch.layer_calls import LayerCall, LayerCalls
 from undertow.watching.torch.nonfinite_origin import origin
 from undertow.watching.torch.norms import numbers
 from undertow.watching.torch.updates import Updates
-from undertow.watching.torch.weight_gradients import Gradients
+from undertow.watching.torch.weight_gradients import WeightGradients
 
 NOBODY = -1  # owns the weights that no optimizer has
 MOST = 1000  # backward passes of a step
@@ -33,7 +33,7 @@ SUMS = ("grad_norm", "grad_mean_abs", "nonfinite", "weight_norm", "update_norm",
 SQUARES = [0, 3, 4, 5]  # those that are roots of sums of squares
 
 
-class Instruments:
+class TorchMeter:
     """Measures one step: gradients and calls after each backward pass, weights around the update.
 
     The weights belong to optimizers, or to nobody. Once an optimizer has stepped, what later passes
@@ -52,7 +52,7 @@ class Instruments:
         scale: Callable[[], float],
         began: Callable[..., bool],
     ) -> None:
-        resharded(model)
+        reshard(model)
         self.modules = layers_module.modules(model)
         held = [weight.parameter for module in self.modules for weight in module.weights]
         self.parameters = list(dict.fromkeys(held))
@@ -72,7 +72,7 @@ class Instruments:
         self.accumulation, self.batch_size = 1, 0
         self._whole, self._scale, self._began = whole, scale, began
         self._rare = False
-        self.gradients = Gradients(
+        self.gradients = WeightGradients(
             self.parameters, guard, self._ended, shared=several_processes(), whole=whole
         )
         # One column more than there are parameters, always NaN: weights, changes, their errors.
@@ -287,7 +287,7 @@ class Instruments:
         if deltas is not None and self._passes:
             by_call = np.vstack([deltas, *self._passes.values.values()])
             found = np.column_stack([by_call, np.full(len(by_call), np.nan)])
-            found = found[:, rows.spread(self.rows, self._passes.keys)]
+            found = found[:, rows.places_of_keys(self.rows, self._passes.keys)]
             arrays |= zip(("delta_norm", *self._passes.values), found, strict=True)
             if self.calls.input_norm is not None:
                 size = numbers([self.calls.input_norm])[0]

@@ -14,11 +14,11 @@ from undertow.errors import SpecError
 from undertow.trace.record import Chunk, Event, Header, Trace, build, provenance
 from undertow.watching.torch import layers
 from undertow.watching.torch import rows as row
-from undertow.watching.torch.hooks import Guard, unwatched
+from undertow.watching.torch.hooks import Guard, without_watches
 from undertow.watching.torch.layer_calls import LayerCall, LayerCalls
 from undertow.watching.torch.nonfinite_origin import origin
 from undertow.watching.torch.norms import entries, norms, numbers
-from undertow.watching.torch.probe_pass import check_batch, check_loss, left_as_it_is, output_of
+from undertow.watching.torch.probe_pass import check_batch, check_loss, output_of, undisturbed
 from undertow.watching.torch.units import distinct_by_parameter
 
 
@@ -56,7 +56,7 @@ def probe(model: nn.Module, loss_fn: Callable[..., Tensor], batch: tuple[Any, An
     calls = LayerCalls(model, found, guard, lambda: None, always=True)
     held = [weight.parameter for module in found for weight in module.weights]
     parameters = [each for each in dict.fromkeys(held) if each.requires_grad]
-    with left_as_it_is(model), unwatched(), torch.enable_grad():
+    with undisturbed(model), without_watches(), torch.enable_grad():
         calls.attach()
         try:
             loss = loss_fn(output_of(model, batch[0]), batch[1])
@@ -74,7 +74,7 @@ def probe(model: nn.Module, loss_fn: Callable[..., Tensor], batch: tuple[Any, An
     by_parameter = dict(zip(map(id, parameters), grads, strict=True))
     arrays = _arrays(found, rows, by_parameter)
     passes = row.passes(passed)
-    at = row.spread(rows, passes.keys)
+    at = row.places_of_keys(rows, passes.keys)
     arrays["delta_norm"] = np.append(passes.delta_norm, np.nan)[at]
     for name, values in passes.values.items():
         arrays[name] = np.append(values, np.nan)[at]

@@ -71,7 +71,7 @@ def check_loss(loss: Any) -> None:
         raise SpecError("loss_fn: no weight takes part in the loss; look for a detach() before it")
 
 
-def passed_forward(
+def run_forward(
     model: nn.Module,
     modules: Sequence[layers.Module],
     loss_fn: Callable[..., Tensor],
@@ -117,7 +117,7 @@ def passed_forward(
     return ForwardPass(calls, loss, max((end._sequence_nr() for end in ends), default=math.inf))
 
 
-def used(
+def calls_behind(
     calls: Sequence[ProbeCall], read: Collection[tuple[Node, int]], root: Node
 ) -> list[ProbeCall]:
     """Return the calls that the loss comes from, each with the output that it uses.
@@ -168,7 +168,7 @@ def _unparametrized(model: nn.Module, modules: Sequence[layers.Module]) -> list[
 
 
 @contextmanager
-def left_as_it_is(model: nn.Module) -> Iterator[None]:
+def undisturbed(model: nn.Module) -> Iterator[None]:
     """Put back buffers and random numbers afterwards, also after an error."""
     modes = [(module, module.training) for module in model.modules()]
     kept = [

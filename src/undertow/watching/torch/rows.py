@@ -1,4 +1,4 @@
-"""From what the instruments read in one step to the arrays of its row."""
+"""From what the meter reads in one step to the arrays of its row."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from undertow.trace.record import Layer
-from undertow.watching.torch.activation_nodes import SATURATED, Slopes
+from undertow.watching.torch.activation_nodes import SATURATED, ActivationSlopes
 from undertow.watching.torch.layer_calls import LayerCall
 from undertow.watching.torch.layers import Module
 from undertow.watching.torch.norms import numbers
@@ -84,7 +84,7 @@ def passes(calls: Sequence[LayerCall]) -> Passes:
     delta, output = (np.bincount(at, column, len(places)) for column in squares.T)
     sizes = np.bincount(at, [call.size for call in calls], len(places))
     values = {"preactivation_rms": np.sqrt(output / sizes)}
-    active: dict[int, list[Slopes]] = {}
+    active: dict[int, list[ActivationSlopes]] = {}
     for place, call in zip(at.tolist(), calls, strict=True):
         if call.slopes:
             active.setdefault(place, []).append(call.slopes)
@@ -96,13 +96,13 @@ def passes(calls: Sequence[LayerCall]) -> Passes:
     return Passes(list(places), np.sqrt(delta), values, bool(np.isfinite(read).all()))
 
 
-def spread(rows: Sequence[Place], keys: Sequence[Key]) -> np.ndarray:
+def places_of_keys(rows: Sequence[Place], keys: Sequence[Key]) -> np.ndarray:
     """Return at which key each row finds its number; -1 where at none."""
     at = {key: place for place, key in enumerate(keys)}
     return np.array([at.get((row.layer, row.number), -1) for row in rows])
 
 
-def _activations(layers: Sequence[Sequence[Slopes]]) -> np.ndarray:
+def _activations(layers: Sequence[Sequence[ActivationSlopes]]) -> np.ndarray:
     """Describe the activations after some layers, each over its calls: a row for each of `ACTIVE`.
 
     A unit is dead if it was in every micro-batch.

@@ -24,12 +24,12 @@ from undertow.watching.core.schedule import TIMED, Schedule
 from undertow.watching.torch import watched_optimizers
 from undertow.watching.torch.clock import Clock
 from undertow.watching.torch.distributed import is_first
-from undertow.watching.torch.distributed_sync import Lockstep
-from undertow.watching.torch.grad_scaler import Scale
+from undertow.watching.torch.distributed_sync import DistributedSync
+from undertow.watching.torch.grad_scaler import LossScale
 from undertow.watching.torch.header import header, stem
 from undertow.watching.torch.hooks import DISPATCH_SECONDS, Guard, Hook
-from undertow.watching.torch.logged_values import Logged
-from undertow.watching.torch.meter import NOBODY, Instruments
+from undertow.watching.torch.logged_values import LoggedValues
+from undertow.watching.torch.meter import NOBODY, TorchMeter
 from undertow.watching.torch.units import is_rare
 
 
@@ -51,10 +51,10 @@ class Watch:
         whole: bool,
         scaler: Any,
     ) -> None:
-        self._guard, self._scale, self._alarms = Guard(), Scale(scaler), Alarms()
+        self._guard, self._scale, self._alarms = Guard(), LossScale(scaler), Alarms()
         self._model, self._optimizers, self._schedule = model, optimizers, schedule
         self._whole = whole
-        self._instruments = Instruments(
+        self._meter = TorchMeter(
             model,
             optimizers,
             self._guard,
@@ -62,9 +62,9 @@ class Watch:
             scale=self._scale.now,
             began=self._pass_ended,
         )
-        watched_optimizers.check(model, optimizers, self._instruments.owner)
-        self._logged = Logged()
-        shares = self._instruments.shares
+        watched_optimizers.check(model, optimizers, self._meter.owner)
+        self._logged = LoggedValues()
+        shares = self._meter.shares
         self._shared = shares is not None
         self._unseen: dict[str, str] | None = None
         self._step, self._due = 1, 1  # the step being made, and the next one to record
@@ -73,13 +73,13 @@ class Watch:
         self._stepped: set[int] = set()
         self._row: StepRow | None = None
         self._closed = False
-        self._lockstep = Lockstep(self._instruments, self._guard)
+        self._lockstep = DistributedSync(self._meter, self._guard)
         self._recorder = Recorder(
             self._header(),
             store if is_first(shares) else None,
             name or stem(model),
             new=name is not None,
-            dtype=self._instruments.dtype,
+            dtype=self._meter.dtype,
         )
         self._handles: list[Any] = []  # for all steps; the others' are on in recorded ones only
         self._pre_handles: list[Any] = []
@@ -124,7 +124,7 @@ class Watch:
             return
         begun = perf_counter()
         if self._recording or self._row or self._step + 1 >= self._due:
-            passed = self._instruments.passes > 0 if self._recording else None
+            passed = self._meter.passes > 0 if self._recording else None
             known, of_last = self._logged.log(values, passed=passed)
         else:
             known, of_last = self._logged.check(values)
@@ -175,7 +175,7 @@ class Watch:
             self._schedule,
             self._recorder,
             unseen=self._unseen or {},
-            count=len(self._instruments.modules),
+            count=len(self._meter.modules),
             trouble=self._why_empty() if empty or self._guard.failure else None,
         )
 
@@ -186,7 +186,7 @@ class Watch:
             self._close_step()
         if not self._recording:
             return
-        factor = self._instruments.before_update(number)
+        factor = self._meter.before_update(number)
         if factor is not None and factor < 1 - 1e-6:
             self._note("clipped", f"their norm was multiplied by {factor:.4g}")
 
@@ -204,7 +204,7 @@ class Watch:
             self._close_step()
         if self._scale.used and not self._recording:
             self._count_skipped()
-        self._instruments.updated(number)
+        self._meter.updated(number)
         self._stepped.add(number)
         if len(self._stepped) == len(self._optimizers):
             self._close_step()
@@ -222,9 +222,9 @@ class Watch:
     @np.errstate(all="ignore")
     def _step_alone(self) -> None:
         if self._row:  # the change since the last call is that step's
-            self._row.values.update(self._instruments.changes())
+            self._row.values.update(self._meter.changes())
         if self._recording:
-            self._instruments.before_update(NOBODY)
+            self._meter.before_update(NOBODY)
         self._close_step()
 
     def _pass_ended(self, *, again: bool) -> bool:
@@ -232,7 +232,7 @@ class Watch:
         if again:  # for an optimizer that has stepped: the others sit that step out
             self._close_step()
         if self._scale.skipped():
-            if self._instruments.passes and not self._stepped:
+            if self._meter.passes and not self._stepped:
                 self._note("skipped", words.SKIPPED)
                 self._alarm(severe=False)
                 self._close_step(skipped=True)
@@ -252,7 +252,7 @@ class Watch:
     def _open_step(self) -> None:
         self._recording = self._force or self._step >= self._due
         if not self._recording:
-            self._instruments.detach()
+            self._meter.detach()
             for handle in self._pre_handles:
                 handle.remove()
             self._pre_handles.clear()
@@ -268,9 +268,9 @@ class Watch:
                 for number, optimizer in enumerate(self._optimizers)
             ]
         # The first recorded step shows in which order the layers are called.
-        self._full = self._whole or self._force or not self._instruments.rows
-        self._instruments.begin_step()
-        self._instruments.attach(
+        self._full = self._whole or self._force or not self._meter.rows
+        self._meter.begin_step()
+        self._meter.attach(
             calls=self._full,
             whole=self._whole or self._force,
             rare=is_rare(self._schedule.recorded + 1),
@@ -295,7 +295,7 @@ class Watch:
     def _close_timed_step(self, *, skipped: bool) -> None:
         begun, step = perf_counter(), self._step
         # A step that was opened when its backward pass was over has seen nothing: the next will.
-        sees = self._recording and (self._instruments.passes or not self._force)
+        sees = self._recording and (self._meter.passes or not self._force)
         row = self._measured(skipped=skipped) if sees else None
         if self._row:
             self._recorder.put(self._with_log(self._row))
@@ -313,33 +313,33 @@ class Watch:
 
     @np.errstate(all="ignore")  # NaN and Inf are what we look for
     def _measured(self, *, skipped: bool) -> StepRow:
-        instruments, step = self._instruments, self._step
+        meter, step = self._meter, self._step
         self._force = False
-        if not instruments.rows:
-            instruments.learn_layers()
+        if not meter.rows:
+            meter.learn_layers()
             self._recorder.relabel(self._header())
         if self._optimizers:
-            instruments.update()
+            meter.update()
         if self._shared and not skipped:
             mine = self._schedule.next(step, last=step)
             values, self._due = self._lockstep.values(step, mine)
         else:
-            values = instruments.values()
+            values = meter.values()
         if self._optimizers:
             rate = self._optimizers[0].param_groups[0]["lr"]
             values["learning_rate"] = np.float64(rate)
         self._look(step)
         if self._unseen is None:
-            self._unseen = instruments.unseen()
+            self._unseen = meter.unseen()
             if self._unseen:
-                LOG.warning(words.unseen_line(self._unseen, len(instruments.modules)))
+                LOG.warning(words.unseen_line(self._unseen, len(meter.modules)))
         return StepRow(step, self._logged.epoch, values)
 
     def _look(self, step: int) -> None:
         look = self._alarms.look(
             step,
-            self._instruments.origin(self._logged.loss()),
-            self._instruments.total_norm(),
+            self._meter.origin(self._logged.loss()),
+            self._meter.total_norm(),
             full=self._full,
             scaled=self._scale.used,
         )
@@ -358,7 +358,7 @@ class Watch:
         if self._closed:
             return
         self._closed = True
-        self._instruments.detach()
+        self._meter.detach()
         self._clock.detach()
         for handle in (*self._handles, *self._pre_handles):
             handle.remove()
@@ -366,7 +366,7 @@ class Watch:
         watched_optimizers.release(self._optimizers)
         if self._row:
             if not self._optimizers:
-                self._row.values.update(self._instruments.changes())
+                self._row.values.update(self._meter.changes())
             self._recorder.put(self._with_log(self._row))
             self._row = None
         for event in self._alarms.last_words():
@@ -386,7 +386,7 @@ class Watch:
 
     def _header(self) -> Any:
         return header(
-            self._instruments,
+            self._meter,
             self._optimizers,
             self._schedule,
             self._scale,

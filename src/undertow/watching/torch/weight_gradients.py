@@ -35,7 +35,7 @@ _GRAD, _IS_SPARSE, _VERSION, _IS_FREE = map(
 STEADY = 10  # steps alike, after which one hook is enough
 
 
-class Pass(NamedTuple):
+class BackwardPass(NamedTuple):
     """The gradients that a backward pass has reached, as they were when they were read."""
 
     places: list[int]
@@ -43,7 +43,7 @@ class Pass(NamedTuple):
     versions: list[int]
 
 
-class Gradients:
+class WeightGradients:
     """The gradients of some parameters, read after each backward pass that reaches them.
 
     `ended` is called when a pass has ended; `reached` then lists the parameters that it came to,
@@ -88,7 +88,7 @@ class Gradients:
         """Forget what was read."""
         self.table.fill(np.nan)
         self.all_finite, self.square = True, 0.0  # of the last pass
-        self._passes: list[Pass] = []
+        self._passes: list[BackwardPass] = []
         self._arrivals.clear()
         self.reached: list[int] = []
         self._task = -1
@@ -147,7 +147,7 @@ class Gradients:
             self.all_finite = False
             for i in np.flatnonzero(~np.isfinite(found)):
                 self.nonfinite[there[i]] = int((~torch.isfinite(entries(here[i]))).sum())
-        now = Pass(there, grads, list(map(_VERSION, grads)))
+        now = BackwardPass(there, grads, list(map(_VERSION, grads)))
         anew = bool(self._passes) and self._is_anew(now)
         self._passes.append(now)
         return anew
@@ -171,7 +171,7 @@ class Gradients:
         before, after = math.sqrt(before.dot(before)), math.sqrt(now.dot(now))
         return after / before if before > 0 else None
 
-    def _judge(self, alike: bool, read: Pass) -> None:
+    def _judge(self, alike: bool, read: BackwardPass) -> None:
         """Count the steps that are alike; where one hook may have missed a pass, forget it all."""
         if self._lone:  # were they set to None, and made anew by a pass that came by no hook?
             alike = alike and all(map(is_, map(_GRAD, self._usual_parameters), read.grads))
@@ -182,7 +182,7 @@ class Gradients:
                 self._may_be_lone = False
         self._alike = self._alike + 1 if alike else 0
 
-    def _forgotten(self, places: Sequence[int]) -> Pass:
+    def _forgotten(self, places: Sequence[int]) -> BackwardPass:
         """Return these gradients as they were read last, and forget them."""
         read = self._last_read()
         self._passes = [_as_pass({at: each for at, each in read.items() if at not in places})]
@@ -201,7 +201,7 @@ class Gradients:
             self._usual, self._usual_at, self._alike = there, np.array(there), 0
             self._usual_parameters = [self._parameters[place] for place in there]
 
-    def _is_anew(self, now: Pass) -> bool:
+    def _is_anew(self, now: BackwardPass) -> bool:
         """Tell whether a gradient was set to None or to zero since it was read.
 
         Then it is another tensor, or has been changed more than the once that adding to it takes.
@@ -252,8 +252,8 @@ class Gradients:
         self._ended()
 
 
-def _as_pass(read: dict[int, tuple[Tensor, int]]) -> Pass:
-    return Pass(
+def _as_pass(read: dict[int, tuple[Tensor, int]]) -> BackwardPass:
+    return BackwardPass(
         list(read), [grad for grad, _ in read.values()], [version for _, version in read.values()]
     )
 

@@ -14,9 +14,9 @@ def _():
 
 @app.cell(hide_code=True)
 def _(mo, page):
-    told, began, complaint = page.opening(mo)
-    page.top(mo, told, complaint)
-    return began, told
+    context, began, complaint = page.opening(mo)
+    page.top(mo, context, complaint)
+    return began, context
 
 
 @app.cell(hide_code=True)
@@ -26,16 +26,16 @@ def _(began, mo, page):
 
 
 @app.cell(hide_code=True)
-def _(began, menu, mo, page, told):
+def _(began, menu, mo, page, context):
     sizes = page.sizes(mo, menu.value, began)
-    train, stop = page.buttons(mo, told, menu, sizes)
+    train, stop = page.buttons(mo, context, menu, sizes)
     page.panel(mo, menu, sizes, train, stop)
     return sizes, stop, train
 
 
 @app.cell(hide_code=True)
-def _(menu, mo, page, sizes, told):
-    page.draw(mo, told, page.now(menu.value, sizes.value))
+def _(menu, mo, page, sizes, context):
+    page.draw(mo, context, page.now(menu.value, sizes.value))
     return
 
 

@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from undertow.app.pages.experiments import train_process
-from undertow.app.pages.experiments import url as wanting
+from undertow.app.pages.experiments import train_process, url
 from undertow.app.pages.experiments.progress import ArmNow, progress
-from undertow.app.pages.experiments.url import Wanted
-from undertow.app.pages.experiments.view import scene
+from undertow.app.pages.experiments.url import StudyRequest
+from undertow.app.pages.experiments.view import study_view
 from undertow.app.pages.kit import redraw, widgets
-from undertow.app.pages.kit.request import Given, asked, given
+from undertow.app.pages.kit.request import PageContext, page_context, query_words
 from undertow.errors import UndertowError
 from undertow.experiments import experiment, names
 from undertow.trace.store.reader import open as open_store
@@ -22,32 +21,32 @@ POLL = 0.5  # seconds between two looks at the store
 MOST_NETWORKS, MOST_EPOCHS_FROM_A_PAGE, MOST_SEED = 1_000, 1_000, 10**6  # from a page
 
 
-def opening(mo: Any) -> tuple[Given, Wanted, str]:
+def opening(mo: Any) -> tuple[PageContext, StudyRequest, str]:
     """Return what the server told, the study of the address, and what is wrong with it."""
-    told = given(mo)
+    context = page_context(mo)
     try:
-        return told, wanting.read(asked(mo)), ""
+        return context, url.read_url(query_words(mo)), ""
     except UndertowError as error:
-        return told, Wanted(), f"{error} Shown is moons."
+        return context, StudyRequest(), f"{error} Shown is moons."
 
 
-def top(mo: Any, told: Given, complaint: str) -> Any:
+def top(mo: Any, context: PageContext, complaint: str) -> Any:
     """Return the head of the page."""
     lead = (
         f"{len(names())} studies of how a gradient is lost and kept, each over many seeds, each "
-        f"with the published claims that it decides. They train into the store {told.store}; what "
-        "is there is not trained again."
+        f"with the published claims that it decides. They train into the store {context.store}; "
+        "what is there is not trained again."
     )
     shown = [widgets.header(mo, "experiments", lead)]
     return mo.vstack([*shown, *([widgets.message(mo, complaint, "problem")] if complaint else [])])
 
 
-def menu(mo: Any, began: Wanted) -> Any:
+def menu(mo: Any, began: StudyRequest) -> Any:
     """Return the control that chooses a study."""
     return mo.ui.dropdown(sorted(names()), began.study, label="experiment")
 
 
-def sizes(mo: Any, study: str, began: Wanted) -> Any:
+def sizes(mo: Any, study: str, began: StudyRequest) -> Any:
     """Return the controls of a study's size: what the address says of it, else what it says."""
     usual, ui = _usual(study), mo.ui
     words = began._asdict() if study == began.study else {}
@@ -70,13 +69,13 @@ def sizes(mo: Any, study: str, began: Wanted) -> Any:
     )
 
 
-def now(study: str, values: Mapping[str, Any]) -> Wanted:
+def now(study: str, values: Mapping[str, Any]) -> StudyRequest:
     """Return the study that the controls spell; a number that is the study's own is left out."""
     numbers = {
         word: None if values[word] in (None, usual) else int(values[word])
         for word, usual in _usual(study).items()
     }
-    return Wanted(study, numbers["replicates"], numbers["epochs"], numbers["seed"] or 0)
+    return StudyRequest(study, numbers["replicates"], numbers["epochs"], numbers["seed"] or 0)
 
 
 def _usual(study: str) -> dict[str, int]:
@@ -86,22 +85,22 @@ def _usual(study: str) -> dict[str, int]:
     return {
         "replicates": usual_replicates(found),
         "epochs": found.arms[0].training.epochs,
-        "seed": Wanted().seed,
+        "seed": StudyRequest().seed,
     }
 
 
-def buttons(mo: Any, told: Given, menu: Any, sizes: Any) -> tuple[Any, Any]:
+def buttons(mo: Any, context: PageContext, menu: Any, sizes: Any) -> tuple[Any, Any]:
     """Return Train and Stop."""
 
     def stop(_: object) -> None:
-        found = train_process.last(menu.value, told)
+        found = train_process.last(menu.value, context)
         if found:
             found.stop()
 
     train = mo.ui.button(
         label="Train / go on",
         tooltip="trains what the store lacks",
-        on_click=lambda _: train_process.begin(now(menu.value, sizes.value), told),
+        on_click=lambda _: train_process.begin(now(menu.value, sizes.value), context),
     )
     return train, mo.ui.button(label="Stop", tooltip="what is done is kept", on_click=stop)
 
@@ -112,26 +111,28 @@ def panel(mo: Any, menu: Any, sizes: Any, train: Any, stop: Any) -> Any:
     return mo.Html(f'<section class="ut-choice" aria-label="Controls">{row.text}</section>')
 
 
-def draw(mo: Any, told: Given, wanted: Wanted) -> None:
+def draw(mo: Any, context: PageContext, request: StudyRequest) -> None:
     """Keep the address, and look on until marimo calls another painter."""
-    redraw.keep_address(mo, wanting.WORDS, wanting.words(wanted))
-    mo.Thread(target=_look_on, args=(mo, told, wanted), daemon=True).start()
+    redraw.keep_address(mo, url.WORDS, url.words(request))
+    mo.Thread(target=_look_on, args=(mo, context, request), daemon=True).start()
 
 
-def _look_on(mo: Any, told: Given, wanted: Wanted) -> None:
+def _look_on(mo: Any, context: PageContext, request: StudyRequest) -> None:
     """Draw when there is something new, by whomever it is trained."""
     painter, seen = mo.current_thread(), None
     while not painter.should_exit:
         began = time.monotonic()
         try:
-            plan = wanting.plan(wanted, told)
-            arms = progress(told.store, plan)
-            said = _said(train_process.last(wanted.study, told))
+            plan = url.plan(request, context)
+            arms = progress(context.store, plan)
+            said = _said(train_process.last(request.study, context))
             if (arms, said) != seen:
                 seen = (arms, said)
-                shown = _document(told.store, plan.experiment.name, _whole(arms))
+                shown = _document(context.store, plan.experiment.name, _whole(arms))
                 redraw.replace(
-                    mo, painter, scene(mo, plan, wanting.written(wanted, told), arms, said, shown)
+                    mo,
+                    painter,
+                    study_view(mo, plan, url.command_line(request, context), arms, said, shown),
                 )
         except UndertowError as error:
             if seen != str(error):

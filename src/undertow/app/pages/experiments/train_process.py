@@ -8,8 +8,8 @@ import sys
 import threading
 from collections import deque
 
-from undertow.app.pages.experiments.url import Wanted, command
-from undertow.app.pages.kit.request import Given
+from undertow.app.pages.experiments.url import StudyRequest, command
+from undertow.app.pages.kit.request import PageContext
 
 PROGRAM = (sys.executable, "-m", "undertow.app.cli.main")
 LAST_LINES = 5  # of what it says, kept
@@ -20,11 +20,11 @@ STOPPED = (128 + signal.SIGTERM, -signal.SIGTERM)  # the second if it had not ye
 class Training:
     """One process, and what it said last."""
 
-    def __init__(self, wanted: Wanted, given: Given) -> None:
-        self.wanted = wanted
+    def __init__(self, request: StudyRequest, context: PageContext) -> None:
+        self.request = request
         self.said: deque[str] = deque(maxlen=LAST_LINES)
         self._process = subprocess.Popen(
-            [*PROGRAM, *command(wanted, given)],
+            [*PROGRAM, *command(request, context)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -68,22 +68,22 @@ class Training:
                     self.said.append(line.strip().removeprefix("undertow: "))
 
 
-_UNDER_WAY: dict[tuple[Given, str], Training] = {}
+_UNDER_WAY: dict[tuple[PageContext, str], Training] = {}
 _LOCK = threading.Lock()
 
 
-def begin(wanted: Wanted, given: Given) -> Training:
+def begin(request: StudyRequest, context: PageContext) -> Training:
     """Train a study, unless it is being trained from here already."""
     with _LOCK:
-        known = _UNDER_WAY.get((given, wanted.study))
+        known = _UNDER_WAY.get((context, request.study))
         if known is None or known.status is not None:
-            known = _UNDER_WAY[given, wanted.study] = Training(wanted, given)
+            known = _UNDER_WAY[context, request.study] = Training(request, context)
         return known
 
 
-def last(study: str, given: Given) -> Training | None:
+def last(study: str, context: PageContext) -> Training | None:
     """Return the training of a study that was begun here last."""
-    return _UNDER_WAY.get((given, study))
+    return _UNDER_WAY.get((context, study))
 
 
 def stop_all() -> None:

@@ -1,4 +1,4 @@
-"""What study is wanted: as an address, as a command, and planned against its data."""
+"""The study that a page is asked for: as an address, as a command, planned against its data."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import lru_cache
 from shlex import join
 from typing import NamedTuple
 
-from undertow.app.pages.kit.request import Given
+from undertow.app.pages.kit.request import PageContext
 from undertow.data.dataset import Data, load
 from undertow.data.idx import CHECKSUMS
 from undertow.errors import SpecError
@@ -18,7 +18,7 @@ from undertow.studies.experiment import Experiment
 WORDS = ("study", "replicates", "epochs", "seed")
 
 
-class Wanted(NamedTuple):
+class StudyRequest(NamedTuple):
     """A study as the controls spell it; None stands for what the study itself says."""
 
     study: str = "moons"
@@ -35,11 +35,11 @@ class PlannedStudy(NamedTuple):
     steps: list[int]
 
 
-def read(spoken: Mapping[str, str]) -> Wanted:
+def read_url(spoken: Mapping[str, str]) -> StudyRequest:
     """Return the study of an address.
 
-    >>> read({"study": "circles", "replicates": "5"})
-    Wanted(study='circles', replicates=5, epochs=None, seed=0)
+    >>> read_url({"study": "circles", "replicates": "5"})
+    StudyRequest(study='circles', replicates=5, epochs=None, seed=0)
 
     Raises
     ------
@@ -52,47 +52,47 @@ def read(spoken: Mapping[str, str]) -> Wanted:
             if not spoken[word].isdigit() or len(spoken[word]) > 9:
                 raise SpecError(f"{word}={spoken[word][:60]} in the address: a whole number")
             numbers[word] = int(spoken[word])
-    name = spoken.get("study", Wanted().study)
+    name = spoken.get("study", StudyRequest().study)
     experiment(name)  # refuses what is not there
-    return Wanted(name, **numbers)
+    return StudyRequest(name, **numbers)
 
 
-def words(wanted: Wanted) -> dict[str, str]:
+def words(request: StudyRequest) -> dict[str, str]:
     """Return the words of an address that spell a study.
 
-    >>> words(Wanted("moons", epochs=5))
+    >>> words(StudyRequest("moons", epochs=5))
     {'study': 'moons', 'epochs': '5'}
     """
-    found = {"study": wanted.study}
+    found = {"study": request.study}
     for word in WORDS[1:]:
-        value = getattr(wanted, word)
+        value = getattr(request, word)
         if value not in (None, 0):
             found[word] = str(value)
     return found
 
 
-def command(wanted: Wanted, given: Given) -> list[str]:
+def command(request: StudyRequest, context: PageContext) -> list[str]:
     """Return the words of the command that trains a study.
 
-    >>> command(Wanted("moons", replicates=5), Given("runs.db"))
+    >>> command(StudyRequest("moons", replicates=5), PageContext("runs.db"))
     ['run', 'moons', '--replicates', '5', '--store', 'runs.db']
     """
-    found = ["run", wanted.study]
+    found = ["run", request.study]
     for word in WORDS[1:]:
-        value = getattr(wanted, word)
+        value = getattr(request, word)
         if value is not None and (word != "seed" or value):
             found += [f"--{word}", str(value)]
-    folder = _folder(experiment(wanted.study), given)
-    return found + (["--data", folder] if folder else []) + ["--store", given.store]
+    folder = _folder(experiment(request.study), context)
+    return found + (["--data", folder] if folder else []) + ["--store", context.store]
 
 
-def written(wanted: Wanted, given: Given) -> str:
+def command_line(request: StudyRequest, context: PageContext) -> str:
     """Return the command as it is typed."""
-    return join(["undertow", *command(wanted, given)])
+    return join(["undertow", *command(request, context)])
 
 
 @lru_cache(maxsize=16)
-def plan(wanted: Wanted, given: Given) -> PlannedStudy:
+def plan(request: StudyRequest, context: PageContext) -> PlannedStudy:
     """Load the data and plan the runs.
 
     Raises
@@ -100,10 +100,10 @@ def plan(wanted: Wanted, given: Given) -> PlannedStudy:
     SpecError, DataError
         As `study.plan` and `data.load`.
     """
-    found = experiment(wanted.study)
-    data = _data(found.data, _folder(found, given)).first(found.train_samples)
+    found = experiment(request.study)
+    data = _data(found.data, _folder(found, context)).first(found.train_samples)
     runs = study.plan(
-        found, data, replicates=wanted.replicates, epochs=wanted.epochs, seed=wanted.seed
+        found, data, replicates=request.replicates, epochs=request.epochs, seed=request.seed
     )
     return PlannedStudy(found, runs, [run.task(0, *run.shards[0]).steps(data) for run in runs])
 
@@ -113,6 +113,6 @@ def _data(name: str, folder: str | None) -> Data:
     return load(name, folder)
 
 
-def _folder(found: Experiment, given: Given) -> str | None:
+def _folder(found: Experiment, context: PageContext) -> str | None:
     """Return the folder of data sets for those that are read from files; the rest refuse one."""
-    return given.data if found.data in CHECKSUMS else None
+    return context.data if found.data in CHECKSUMS else None

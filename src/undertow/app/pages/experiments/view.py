@@ -16,7 +16,7 @@ from undertow.show.terminal.tables import NOT_DEFINED, number
 HEADINGS = ("arm", "state", "trained", "test accuracy", "95 %", "stuck", "|dE/dW1|", "total dex")
 
 
-def scene(
+def study_view(
     mo: Any,
     plan: PlannedStudy,
     typed: str,

@@ -11,7 +11,7 @@ from undertow.show import layer_profile
 from undertow.show.axes import scientific
 from undertow.show.figure import figure, lacking
 from undertow.show.figures.curves import ACCURACY, LOSS
-from undertow.show.figures.decision_surface import SURFACE
+from undertow.show.figures.decision_surface import DECISION_SURFACE
 from undertow.show.figures.waterfall import by_cause
 from undertow.show.terminal import verdict
 from undertow.statistics.bands import median
@@ -26,13 +26,13 @@ def course(mo: Any, traces: Mapping[str, Trace]) -> Any:
     """Return loss, accuracy and the plane, those of them that every trace holds."""
     shown = [
         widgets.figure(mo, figure(kind.name, kind.draw(traces)))
-        for kind in (LOSS, ACCURACY, SURFACE)
+        for kind in (LOSS, ACCURACY, DECISION_SURFACE)
         if not any(lacking(kind, trace) for trace in traces.values())
     ]
     return mo.hstack(shown, wrap=True, justify="start", align="start") if shown else mo.Html("")
 
 
-def judged(
+def verdict_card(
     mo: Any,
     name: str,
     trace: Trace,

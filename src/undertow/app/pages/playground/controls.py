@@ -139,7 +139,7 @@ def trial(shape: Mapping[str, Any], pace: Mapping[str, Any], first_seed: int) ->
         del words["clip"]
     words["standardise"] = "yes" if words["standardise"] else "no"
     words["seeds"] = f"{first_seed}-{first_seed + replicates - 1}"
-    return url.read({word: _text(value) for word, value in words.items()})
+    return url.read_url({word: _text(value) for word, value in words.items()})
 
 
 def _rates(chosen: float) -> dict[str, str]:

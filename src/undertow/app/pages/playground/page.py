@@ -8,10 +8,10 @@ from html import escape
 from typing import Any
 
 from undertow.app.pages.kit import redraw, widgets
-from undertow.app.pages.kit.request import asked
+from undertow.app.pages.kit.request import query_words
 from undertow.app.pages.playground import controls, url
 from undertow.app.pages.playground.session import Request, Session, begin
-from undertow.app.pages.playground.view import scene
+from undertow.app.pages.playground.view import trial_view
 from undertow.data import toy
 from undertow.errors import UndertowError
 from undertow.experiments.presets import PRESETS
@@ -25,10 +25,10 @@ POLL = 0.03  # seconds between two questions for a new picture
 
 def opening(mo: Any) -> tuple[Trial, str, frozenset[str]]:
     """Return the trial of the address, what is wrong with it, and which controls are hidden."""
-    words = asked(mo)
+    words = query_words(mo)
     locked = frozenset(filter(None, words.get("lock", "").split(",")))
     try:
-        return url.read(words), "", locked
+        return url.read_url(words), "", locked
     except UndertowError as error:
         return PRESETS[0].trial, f"{error} Shown is preset 1.", locked
 
@@ -96,12 +96,12 @@ def chips(mo: Any, trial: Trial) -> Any:
         here = trial in (preset.trial, *(twist for _, twist in preset.twists))
         current = ' aria-current="true"' if here and not said else ""
         links.append(
-            f'<a href="{escape(url.write(preset.trial))}"{current}>'
+            f'<a href="{escape(url.write_url(preset.trial))}"{current}>'
             f"{preset.number} {escape(preset.name)}</a>"
         )
         if here and not said:
             twists = " · ".join(
-                f'<a href="{escape(url.write(twist))}">{escape(words)}</a>'
+                f'<a href="{escape(url.write_url(twist))}">{escape(words)}</a>'
                 for words, twist in (("as it begins", preset.trial), *preset.twists)
                 if twist != trial
             )
@@ -185,7 +185,7 @@ def _paint(mo: Any, session: Session, view: View, remedies: Any) -> None:
         running, paused, picture = session.running, session.paused, session.picture
         if picture.version and (picture.version, paused) != seen and session.trial:
             seen = (picture.version, paused)
-            shown = scene(mo, session.trial, picture, view, remedies, paused=paused)
+            shown = trial_view(mo, session.trial, picture, view, remedies, paused=paused)
             redraw.replace(mo, painter, shown)
         elif not running:
             return

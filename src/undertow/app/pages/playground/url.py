@@ -79,11 +79,11 @@ LONGEST = 60  # characters of a value
 LIMITS = {"depth": 50, "width": 64, "epochs": 500, "batch": 512}
 
 
-def write(trial: Trial) -> str:
+def write_url(trial: Trial) -> str:
     """Return the address of a trial: every setting that is not the default's.
 
     >>> from undertow.experiments.presets import preset
-    >>> write(preset("edge of chaos").trial)
+    >>> write_url(preset("edge of chaos").trial)
     '?standardise=yes&depth=50&width=32&act=tanh&init=scaled_normal(1,0.05)&opt=sgd&lr=0.01&epochs=20'
     """
     return "?" + urlencode(words(trial), safe="(),")
@@ -91,14 +91,14 @@ def write(trial: Trial) -> str:
 
 def words(trial: Trial) -> dict[str, str]:
     """Return the words of a trial's address that differ from the default's."""
-    here, usual = _flat(trial), _flat(read({}))
+    here, usual = _flat(trial), _flat(read_url({}))
     return {name: text for name, text in here.items() if text != usual.get(name)}
 
 
-def read(spoken: Mapping[str, str]) -> Trial:
+def read_url(spoken: Mapping[str, str]) -> Trial:
     """Return the trial of an address.
 
-    >>> read({"depth": "20", "act": "relu", "init": "he_normal", "seeds": "0-3"}).seeds
+    >>> read_url({"depth": "20", "act": "relu", "init": "he_normal", "seeds": "0-3"}).seeds
     (0, 1, 2, 3)
 
     Raises

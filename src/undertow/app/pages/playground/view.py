@@ -12,7 +12,7 @@ from undertow.remedies.on_trial import applies_to_trial
 from undertow.remedies.remedy import ADVICE
 from undertow.show.figure import figure
 from undertow.show.figures.data import data as draw_data
-from undertow.show.figures.profile_over_time import descent
+from undertow.show.figures.profile_over_time import profile_over_time
 from undertow.show.layer_profile import View
 from undertow.show.terminal import verdict
 from undertow.spec.trial import Trial
@@ -23,7 +23,7 @@ MOST_REMEDIES = 4
 DATA_SIZE = (260, 170)
 
 
-def scene(
+def trial_view(
     mo: Any,
     trial: Trial,
     picture: Picture,
@@ -43,7 +43,7 @@ def scene(
     middle = mo.vstack(
         [
             *([mo.Html(f'<p class="ut-state" role="status">{escape(line)}</p>')] if line else []),
-            widgets.figure(mo, descent(traces, view)),
+            widgets.figure(mo, profile_over_time(traces, view)),
             learning,
         ],
         gap=0.75,
@@ -52,7 +52,7 @@ def scene(
         [
             cards.difference(mo, traces),
             *(
-                cards.judged(
+                cards.verdict_card(
                     mo,
                     name if len(traces) > 1 else "",
                     trace,

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from undertow.app.pages.kit import redraw, widgets
-from undertow.app.pages.kit.request import asked, given
+from undertow.app.pages.kit.request import page_context, query_words
 from undertow.app.pages.runs import store_view
 from undertow.app.pages.runs.store_view import ListedRun
-from undertow.app.pages.runs.view import scene
+from undertow.app.pages.runs.view import runs_view
 from undertow.errors import RunMissing, UndertowError
 from undertow.show.layer_profile import View
 
@@ -34,8 +34,8 @@ class Shown:
 
 def opening(mo: Any) -> Shown:
     """Return the store that the server was given, and the runs that the address names."""
-    words = asked(mo)
-    return Shown(given(mo).store, [words[word] for word in WORDS if word in words])
+    words = query_words(mo)
+    return Shown(page_context(mo).store, [words[word] for word in WORDS if word in words])
 
 
 def top(mo: Any, shown: Shown) -> Any:
@@ -53,12 +53,12 @@ def rows(shown: Shown) -> list[ListedRun]:
     try:
         # Before the list is read: a run that begins between the two is then found to be new.
         shown.list_ = store_view.contents(shown.path)
-        found = store_view.listed(shown.path)
+        found = store_view.list_runs(shown.path)
     except UndertowError:
         return []
     if shown.runs:
         with suppress(UndertowError):  # an address may hold the beginning of an id
-            shown.runs = store_view.chosen(shown.path, shown.runs)
+            shown.runs = store_view.choose_runs(shown.path, shown.runs)
     return found
 
 
@@ -95,10 +95,10 @@ def _follow(mo: Any, shown: Shown, picked: int, view: View, renew: Callable[[], 
     while not painter.should_exit:
         began = time.monotonic()
         try:
-            runs = store_view.chosen(shown.path, shown.runs)
+            runs = store_view.choose_runs(shown.path, shown.runs)
             now = (runs, store_view.state(shown.path, runs))
             if now != seen:
-                picture = scene(mo, store_view.looked(shown.path, runs), view)
+                picture = runs_view(mo, store_view.read_runs(shown.path, runs), view)
                 seen = now
                 if picked > MOST:
                     said = f"{picked} runs are picked: shown are the first two."

@@ -23,7 +23,7 @@ class ListedRun(NamedTuple):
     step: int | None
 
 
-class Looked(NamedTuple):
+class SeenRun(NamedTuple):
     """A run that is looked at: replicates that have not come as far as the others are left out."""
 
     run: Run
@@ -31,13 +31,13 @@ class Looked(NamedTuple):
     behind: int
 
 
-def listed(path: str) -> list[ListedRun]:
+def list_runs(path: str) -> list[ListedRun]:
     """Return the runs of a store, the newest first."""
     with open_store(path) as store:
         return [ListedRun(run, tail.last_step(store, run.id)) for run in reversed(store.runs())]
 
 
-def chosen(path: str, names: Sequence[str]) -> list[str]:
+def choose_runs(path: str, names: Sequence[str]) -> list[str]:
     """Return the ids of the runs to look at: those named, else the newest.
 
     Raises
@@ -64,18 +64,18 @@ def contents(path: str) -> tuple[tuple[str, str], ...]:
         return tuple((run.id, run.state) for run in store.runs())
 
 
-def looked(path: str, runs: Sequence[str]) -> list[Looked]:
+def read_runs(path: str, runs: Sequence[str]) -> list[SeenRun]:
     """Read the runs."""
     with open_store(path) as store:
-        return [_looked(store, run) for run in runs]
+        return [_read_run(store, run) for run in runs]
 
 
-def _looked(store: Store, name: str) -> Looked:
+def _read_run(store: Store, name: str) -> SeenRun:
     # The state first: of a run that has ended, what is read after it is all there is.
     run = store.run(name)
     trace = store.trace(name, most=MOST)
     here = _arrived(trace)
-    return Looked(run, _of(trace, here), int((~here).sum()))
+    return SeenRun(run, _of(trace, here), int((~here).sum()))
 
 
 def _arrived(trace: Trace) -> np.ndarray:

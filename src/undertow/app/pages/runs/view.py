@@ -11,10 +11,10 @@ import numpy as np
 
 from undertow.app.pages.kit import cards, widgets
 from undertow.app.pages.runs.settings import settings
-from undertow.app.pages.runs.store_view import Looked
+from undertow.app.pages.runs.store_view import SeenRun
 from undertow.show.figure import figure, lacking
-from undertow.show.figures.profile_over_time import descent
-from undertow.show.figures.spikes import LANE, Happening, happenings
+from undertow.show.figures.profile_over_time import profile_over_time
+from undertow.show.figures.spikes import SPIKES, Incident, incidents
 from undertow.show.layer_profile import View
 from undertow.show.terminal import verdict
 from undertow.studies.expected import disagreement
@@ -25,7 +25,7 @@ MOST_HAPPENINGS = 40  # rows of the table; all of them are in an export
 DELTA, GRADIENT = "delta_norm", "grad_norm"
 
 
-def scene(mo: Any, runs: Sequence[Looked], view: View) -> Any:
+def runs_view(mo: Any, runs: Sequence[SeenRun], view: View) -> Any:
     """Return what is seen of runs, each with at least one recorded step or not begun."""
     names = _names(runs)
     begun = {
@@ -48,7 +48,9 @@ def scene(mo: Any, runs: Sequence[Looked], view: View) -> Any:
     side = [
         cards.difference(mo, begun, " \N{RIGHTWARDS ARROW} ".join(begun)),
         *(
-            cards.judged(mo, name if several else "", trace, diagnoses[name], budgets.get(name))
+            cards.verdict_card(
+                mo, name if several else "", trace, diagnoses[name], budgets.get(name)
+            )
             for name, trace in begun.items()
         ),
         *(
@@ -87,13 +89,13 @@ def against_theory(trace: Trace) -> str:
     return f"{said} Caution: {caution}." if caution else said
 
 
-def _names(runs: Sequence[Looked]) -> list[str]:
+def _names(runs: Sequence[SeenRun]) -> list[str]:
     """Name runs by their arms where that tells them apart, for a figure has little room."""
     arms = [str(each.run.attributes.get("arm", each.run.id)) for each in runs]
     return arms if len(set(arms)) == len(arms) else [each.run.id for each in runs]
 
 
-def _state(name: str, looked: Looked) -> str:
+def _state(name: str, looked: SeenRun) -> str:
     """Say which run it is, whether it is being written, and how far it is; as HTML."""
     run, data = looked.run, looked.trace.dataset
     phrases = [run.state]
@@ -130,17 +132,17 @@ def _walk(mo: Any, traces: Mapping[str, Trace], view: View) -> Iterator[Any]:
         yield widgets.message(mo, "Delta was not measured in all of it: shown is |dE/dW|.")
     able = {name: trace for name, trace in traces.items() if _has(trace, shown.variable)}
     if able:
-        yield widgets.figure(mo, descent(able, shown))
+        yield widgets.figure(mo, profile_over_time(able, shown))
 
 
 def _lane(mo: Any, traces: Mapping[str, Trace]) -> Iterator[Any]:
     able = {
         name: trace
         for name, trace in traces.items()
-        if not lacking(LANE, trace) and trace.dataset.sizes["step"] > 1 and _has(trace, GRADIENT)
+        if not lacking(SPIKES, trace) and trace.dataset.sizes["step"] > 1 and _has(trace, GRADIENT)
     }
     if able:
-        yield widgets.figure(mo, figure(LANE.name, LANE.draw(able)))
+        yield widgets.figure(mo, figure(SPIKES.name, SPIKES.draw(able)))
 
 
 def _happened(mo: Any, traces: Mapping[str, Trace]) -> Iterator[Any]:
@@ -148,7 +150,7 @@ def _happened(mo: Any, traces: Mapping[str, Trace]) -> Iterator[Any]:
         (name, alike)
         for name, trace in traces.items()
         if _has(trace, GRADIENT)
-        for alike in together(happenings(trace))
+        for alike in together(incidents(trace))
     ]
     if not rows:
         yield mo.Html("<p>No spikes and no events.</p>")
@@ -173,27 +175,27 @@ def _happened(mo: Any, traces: Mapping[str, Trace]) -> Iterator[Any]:
     )
 
 
-def together(found: Sequence[Happening]) -> list[list[Happening]]:
+def together(found: Sequence[Incident]) -> list[list[Incident]]:
     """Put what happens again and again, with nothing else between, into one row.
 
-    >>> one = Happening("clipped", 3, "", "factor 0.5", 0.0)
+    >>> one = Incident("clipped", 3, "", "factor 0.5", 0.0)
     >>> [len(row) for row in together([one, one, one._replace(what="spike"), one])]
     [2, 1, 1]
     """
     return [list(row) for _, row in groupby(found, lambda each: (each.what, each.layer))]
 
 
-def _steps(alike: Sequence[Happening]) -> str:
+def _steps(alike: Sequence[Incident]) -> str:
     first, last = alike[0].step, alike[-1].step
     return f"{first:,}" if first == last else f"{first:,} to {last:,}"
 
 
-def _largest(alike: Sequence[Happening]) -> str:
+def _largest(alike: Sequence[Incident]) -> str:
     known = [each.dex for each in alike if np.isfinite(each.dex)]
     return f"{max(known):+.2f}" if known else "-"
 
 
-def _made(mo: Any, names: Sequence[str], runs: Sequence[Looked]) -> Any:
+def _made(mo: Any, names: Sequence[str], runs: Sequence[SeenRun]) -> Any:
     rows = settings([each.trace.attributes for each in runs])
     differ = [(row.name, *row.values) for row in rows if row.differs]
     alike = [(row.name, *row.values[:1]) for row in rows if not row.differs]
@@ -206,7 +208,7 @@ def _made(mo: Any, names: Sequence[str], runs: Sequence[Looked]) -> Any:
     return mo.vstack(shown, gap=0.5)
 
 
-def _kept(mo: Any, runs: Sequence[Looked]) -> Iterator[Any]:
+def _kept(mo: Any, runs: Sequence[SeenRun]) -> Iterator[Any]:
     """Offer the report, where there can be one: of runs of one kind, whole ones if trained."""
     found = [each.run for each in runs]
     whole = all(run.finished_replicates == run.replicates for run in found)

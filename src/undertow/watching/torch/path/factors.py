@@ -20,7 +20,7 @@ from undertow.errors import SpecError
 from undertow.trace.gradient_path import GradientPath
 from undertow.watching.torch import layers
 from undertow.watching.torch.activation_nodes import Node
-from undertow.watching.torch.hooks import unwatched
+from undertow.watching.torch.hooks import without_watches
 from undertow.watching.torch.layer_calls import is_compiled
 from undertow.watching.torch.norms import as_float, norm, norms, numbers
 from undertow.watching.torch.path import autograd_graph, node_kinds
@@ -35,10 +35,10 @@ from undertow.watching.torch.path.named_factors import (
 from undertow.watching.torch.path.weight_gradients import weight_gradients
 from undertow.watching.torch.probe_pass import (
     ProbeCall,
+    calls_behind,
     check_batch,
-    left_as_it_is,
-    passed_forward,
-    used,
+    run_forward,
+    undisturbed,
 )
 
 NORM_WORD = "norm"  # in the name of a module's class: what it is made of is a normalisation
@@ -67,11 +67,11 @@ def gradient_path(
     check_batch(batch)
     held = dict.fromkeys(each.parameter for module in modules for each in module.weights)
     weights = [each for each in held if each.requires_grad]
-    with left_as_it_is(model), unwatched(), torch.enable_grad():
-        calls, loss, made = passed_forward(model, modules, loss_fn, batch)
+    with undisturbed(model), without_watches(), torch.enable_grad():
+        calls, loss, made = run_forward(model, modules, loss_fn, batch)
         whole = _whole(loss)
         readers = autograd_graph.readers_of_each(whole)
-        calls = used(calls, readers, loss.grad_fn)
+        calls = calls_behind(calls, readers, loss.grad_fn)
         hidden = _hidden(calls, whole)
         last = hidden[-1]
         behind = autograd_graph.nodes_between(whole, last.output.node)
