@@ -14,7 +14,7 @@ import undertow as ut
 from undertow.data.dataset import load
 from undertow.errors import SpecError
 from undertow.prediction.from_torch import chain
-from undertow.prediction.torch_pictures import averaged, conv_reading, picture
+from undertow.prediction.torch_pictures import average_over, conv_reading, picture
 
 DIGITS = load("digits").first(12)
 X = torch.from_numpy(DIGITS.train_inputs).view(12, 1, 8, 8)
@@ -139,7 +139,7 @@ def test_the_places_are_those_that_the_convolution_reads(options):
 
 
 def test_averages_after_averages_are_one_matrix():
-    found = averaged(averaged(picture((6, 4)), nn.AvgPool2d(2)), nn.AdaptiveAvgPool2d(1))
+    found = average_over(average_over(picture((6, 4)), nn.AvgPool2d(2)), nn.AdaptiveAvgPool2d(1))
     assert found.pooled == pytest.approx(np.full((1, 24), 1 / 24))
     assert (found.now, found.size) == ((1, 1), (6, 4))
 

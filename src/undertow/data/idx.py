@@ -142,7 +142,7 @@ def read_folder(folder: str | os.PathLike[str], name: str) -> Split:
         raise UnknownName("data set", name, CHECKSUMS)
     paths = _paths(Path(folder), name)
     train_images, train_labels, test_images, test_labels = (
-        _published(paths[file], name, file) for file in FILES
+        _read_published(paths[file], name, file) for file in FILES
     )
     return train_images, train_labels, test_images, test_labels
 
@@ -244,7 +244,7 @@ def _spellings(file: str) -> tuple[str, ...]:
     return file, f"{file}.gz", dotted, f"{dotted}.gz"
 
 
-def _published(path: Path, name: str, file: str) -> Bytes:
+def _read_published(path: Path, name: str, file: str) -> Bytes:
     array = read_idx(path)
     what = fault(array, name, file)
     if what is not None:

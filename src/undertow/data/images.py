@@ -48,7 +48,7 @@ def images(name: str, folder: str | os.PathLike[str] | None = None) -> Images:
     """
     if name not in CHECKSUMS:
         raise UnknownName("data set", name, CHECKSUMS)
-    train_images, train_labels, test_images, test_labels = _read(name, folder)
+    train_images, train_labels, test_images, test_labels = _read_split(name, folder)
     return (
         _scale(train_images),
         train_labels.astype(np.int64),
@@ -87,7 +87,7 @@ def digits() -> Images:
     return train_images, train_labels, test_images, test_labels
 
 
-def _read(name: str, folder: str | os.PathLike[str] | None) -> Split:
+def _read_split(name: str, folder: str | os.PathLike[str] | None) -> Split:
     if folder is not None:
         return read_folder(folder, name)
     # A folder named by an empty variable would be the working one: take it as not set.

@@ -149,7 +149,7 @@ def diagnose(
         verdict,
         root,
         _findings(found, by_replicate, reading, root),
-        tuple(_judged(code, outcome) for code, outcome in outcomes.items()),
+        tuple(_as_judged(code, outcome) for code, outcome in outcomes.items()),
         reason,
     )
 
@@ -245,7 +245,7 @@ def _layers(found: Found, reading: Evidence) -> tuple[str, ...]:
     return tuple(reading.names[i] for i in np.flatnonzero(most))
 
 
-def _judged(code: str, outcome: Outcome) -> Judged:
+def _as_judged(code: str, outcome: Outcome) -> Judged:
     if isinstance(outcome, Found):
         return Judged(code, "found", outcome.evidence)
     return Judged(code, WORDS[type(outcome)], outcome.reason)

@@ -247,7 +247,7 @@ class Evidence:
                 found |= (self.array("nonfinite") > 0).any(2)
         if "loss" in self.trace.dataset:
             loss = self.array("loss")
-            found |= np.isinf(loss) | _ended(np.isnan(loss))
+            found |= np.isinf(loss) | _loss_ended(np.isnan(loss))
         return found
 
     @property
@@ -289,7 +289,7 @@ def _late(steps: Array, few: int) -> Array:
     return late if len(late) >= few else half[-few:]
 
 
-def _ended(missing: Array) -> Array:
+def _loss_ended(missing: Array) -> Array:
     """Mark the steps from which on a loss is missing that was there at every step before, [R, S].
 
     A NaN stands for what was not logged, too; a log that is without a gap until it ends for good

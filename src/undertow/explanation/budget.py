@@ -185,12 +185,12 @@ def budget(path: GradientPath) -> Budget:
     """
     whole = is_whole(path)
     if not whole.any():
-        raise UndertowError(_broken(path))
+        raise UndertowError(_where_it_ends(path))
     total = _dex(path.first_delta, path.last_delta, whole)
     parts = {name: [] for name in layers_on(path)}
     for factor in path.factors:
         parts[factor.layer] += _parts(factor, whole)
-    normalised = _normalised(path.factors)
+    normalised = _normalised_layers(path.factors)
     found = tuple(  # a learner reads from the input
         _layer(name, parts[name], path, name in normalised) for name in reversed(parts)
     )
@@ -235,7 +235,7 @@ def _parts(factor: Factor, whole: np.ndarray) -> list[Term]:
     return [Term(term, where, dex) for term, dex in found.items()]
 
 
-def _normalised(factors: Sequence[Factor]) -> set[str]:
+def _normalised_layers(factors: Sequence[Factor]) -> set[str]:
     """Return the layers in whose gain the scale of weights is undone by a normalisation."""
     found, last = set(), ""
     for factor in factors:
@@ -289,7 +289,7 @@ def _or_none(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _broken(path: GradientPath) -> str:
+def _where_it_ends(path: GradientPath) -> str:
     """Say where the gradient ends, and how."""
     ends = [(path.last, 0.0, path.last_delta)]
     ends += [(factor.layer, factor.before, factor.after) for factor in path.factors]

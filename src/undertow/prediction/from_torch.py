@@ -14,12 +14,12 @@ from undertow.errors import SpecError
 from undertow.prediction.chain import Chain
 from undertow.prediction.torch_pictures import (
     Picture,
-    averaged,
+    average_over,
     check_size,
     conv_reading,
     flat_reading,
     mean_over_positions,
-    named,
+    name_errors,
     picture,
 )
 from undertow.theory.batch.convolutions import Taps
@@ -234,7 +234,7 @@ class _Reader:
             if value.picture is None or value.picture.flat:
                 raise SpecError(f"'{name}': a Conv2d reads [batch, channels, height, width]")
             check_size(self.batch, value.picture.now)
-            with named(name):
+            with name_errors(name):
                 reading, above = conv_reading(name, linear, value.picture)
             check_size(self.batch, above.size)
             self._check_fan_in(name, linear.in_channels, 1)
@@ -269,8 +269,8 @@ class _Reader:
         if not self._is_whole(value):
             raise SpecError(f"'{name}' reads what a later addition changes")
         check_size(self.batch, value.picture.now)
-        with named(name):
-            return value._replace(picture=averaged(value.picture, average, flat=flat))
+        with name_errors(name):
+            return value._replace(picture=average_over(value.picture, average, flat=flat))
 
     def _norm(self, name: str, norm: Any, value: Value) -> Value:
         if value.stage != "z" or value.layer != len(self.layers):

@@ -72,7 +72,7 @@ def predict(
         loss = "binary_cross_entropy"
     targets = None if targets is None else _array("targets", targets)
     gradients = gradients_of(found, rows, targets=targets, loss=loss)
-    arrays, caution = _measured(found, gradients, targets, loss)
+    arrays, caution = _as_arrays(found, gradients, targets, loss)
     arrays["input_rms"] = np.sqrt(np.mean(rows**2))
     header = Header(
         _layers(found),
@@ -146,7 +146,7 @@ def _rows(array: NDArray[Any], found: Chain) -> Array:
     return rows
 
 
-def _measured(
+def _as_arrays(
     found: Chain, gradients: BatchGradients, targets: ArrayLike | None, loss: str
 ) -> tuple[dict[str, Any], str | None]:
     depth = len(found.activations)

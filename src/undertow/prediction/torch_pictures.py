@@ -57,7 +57,7 @@ def check_size(batch: int, size: tuple[int, int]) -> None:
 
 
 @contextmanager
-def named(name: str) -> Iterator[None]:
+def name_errors(name: str) -> Iterator[None]:
     """Say in one line what PyTorch says of a layer that does not fit."""
     try:
         yield
@@ -65,10 +65,10 @@ def named(name: str) -> Iterator[None]:
         raise SpecError(f"'{name}': {str(error).splitlines()[0]}") from None
 
 
-def averaged(before: Picture, average: Any, *, flat: bool = False) -> Picture:
+def average_over(before: Picture, average: Any, *, flat: bool = False) -> Picture:
     """Apply a function of pictures [B, 1, h, w] that is linear in them, such as nn.AvgPool2d(2).
 
-    >>> averaged(picture((4, 4)), nn.AvgPool2d(2)).now
+    >>> average_over(picture((4, 4)), nn.AvgPool2d(2)).now
     (2, 2)
     """
     positions = before.now[0] * before.now[1]

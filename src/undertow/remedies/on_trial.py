@@ -62,7 +62,7 @@ def _residual(trial: Trial) -> Trial:
     return _network(trial, skips="identity", branch_scale=scale)
 
 
-def _standardised(trial: Trial) -> Trial:
+def _standardise(trial: Trial) -> Trial:
     data = with_changes(trial.data, standardised=True, scale=1.0, offset=0.0)
     return trial.model_copy(update={"data": data})
 
@@ -91,5 +91,5 @@ ON_TRIAL: dict[str, Callable[[Trial], Trial]] = {
         trial, learning_rate=trial.training.learning_rate * 10
     ),
     "larger-batch": lambda trial: _training(trial, batch_size=max(32, trial.training.batch_size)),
-    "standardise-inputs": _standardised,
+    "standardise-inputs": _standardise,
 }

@@ -180,7 +180,7 @@ def _train(
             training,
             data,
             row.seeds,
-            lambda chunk: writer.append(0, _kept(chunk)),
+            lambda chunk: writer.append(0, _kept_part(chunk)),
             every=SPARSE,
             drawn_from=networks,
         )
@@ -192,7 +192,7 @@ def _train(
     return run
 
 
-def _kept(chunk: Chunk) -> Chunk:
+def _kept_part(chunk: Chunk) -> Chunk:
     """Keep how the networks do: gradients of every layer would be a gigabyte."""
     arrays = {name: array for name, array in chunk.arrays.items() if name in KEPT}
     return Chunk(chunk.steps, chunk.epochs, arrays, chunk.first_replicate)

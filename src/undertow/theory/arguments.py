@@ -21,7 +21,7 @@ def at_least_zero(name: str, value: ArrayLike) -> NDArray[np.float64]:
     """
     array = _numbers(name, value)
     if not np.all(np.isfinite(array) & (array >= 0)):
-        raise SpecError(f"{name} = {_shown(value)}: must be finite and 0 or more, for example 0.05")
+        raise SpecError(f"{name} = {_show(value)}: must be finite and 0 or more, for example 0.05")
     return array
 
 
@@ -34,7 +34,7 @@ def as_whole_numbers(name: str, value: Any, smallest: int = 1) -> NDArray[np.int
     array = _numbers(name, value)
     if not np.all(np.isfinite(array) & (array >= smallest) & (array == np.round(array))):
         raise SpecError(
-            f"{name} = {_shown(value)}: must be whole numbers of {smallest} or more, "
+            f"{name} = {_show(value)}: must be whole numbers of {smallest} or more, "
             f"for example {max(10, smallest)}"
         )
     return array.astype(np.int64)
@@ -49,7 +49,7 @@ def as_between(name: str, value: ArrayLike, low: float, high: float) -> NDArray[
     array = _numbers(name, value)
     if not np.all((array >= low) & (array <= high)):
         raise SpecError(
-            f"{name} = {_shown(value)}: must lie between {low:g} and {high:g}, "
+            f"{name} = {_show(value)}: must lie between {low:g} and {high:g}, "
             f"for example {(low + high) / 2:g}"
         )
     return array
@@ -59,10 +59,10 @@ def _numbers(name: str, value: Any) -> NDArray[np.float64]:
     try:
         return np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):
-        raise SpecError(f"{name} = {_shown(value)}: must be a number, for example 1.0") from None
+        raise SpecError(f"{name} = {_show(value)}: must be a number, for example 1.0") from None
 
 
-def _shown(value: Any) -> str:
+def _show(value: Any) -> str:
     if isinstance(value, (np.ndarray, np.generic)):
         value = value.tolist()
     text = " ".join(repr(value).split())

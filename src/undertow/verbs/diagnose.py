@@ -24,7 +24,7 @@ def diagnose_named(name: str, store: str, *, theory: bool) -> tuple[dict[str, An
 
         trace = target.call_user_code(name, lambda: probe(*made))
         if theory:
-            predicted = target.call_user_code(name, lambda: _predicted(made))
+            predicted = target.call_user_code(name, lambda: _predict(made))
     else:
         trace = target.read_run(name, store)
         if theory:
@@ -33,7 +33,7 @@ def diagnose_named(name: str, store: str, *, theory: bool) -> tuple[dict[str, An
     return without_nan(found.document()), STATUS[found.outcome]
 
 
-def _predicted(made: target.Model) -> Trace:
+def _predict(made: target.Model) -> Trace:
     from undertow.prediction.network import predict
 
     return predict(made.model, made.batch[0], targets=made.batch[1])

@@ -54,7 +54,7 @@ def make_model(target: str) -> Model:
         try:
             found = factory()
         except (Exception, SystemExit) as error:
-            raise SpecError(f"{target} failed: {_said(error)}") from None
+            raise SpecError(f"{target} failed: {_error_words(error)}") from None
     if not isinstance(found, tuple | list) or len(found) != 3:
         what = f"{len(found)} values" if isinstance(found, tuple | list) else type(found).__name__
         raise SpecError(f"{target} returned {what}: it must be {FORM}")
@@ -96,7 +96,7 @@ def _module(place: str) -> Any:
             "my_net.py:make"
         ) from None
     except (Exception, SystemExit) as error:  # which would end with the status of a verdict
-        raise SpecError(f"{place} cannot be imported: {_said(error)}") from None
+        raise SpecError(f"{place} cannot be imported: {_error_words(error)}") from None
 
 
 def _from_file(path: Path) -> Any:
@@ -116,6 +116,6 @@ def _from_file(path: Path) -> Any:
     return module
 
 
-def _said(error: BaseException) -> str:
+def _error_words(error: BaseException) -> str:
     lines = str(error).splitlines()
     return f"{type(error).__name__}: {lines[0] if lines else ''}".rstrip(": ")

@@ -38,7 +38,7 @@ def document(path: str, run: str | None) -> dict[str, Any]:
     from undertow.show.terminal import live
 
     with open_store(path) as store:
-        return live.without_nan(snapshot(store, _chosen(store, run)).document)
+        return live.without_nan(snapshot(store, _choose_run(store, run)).document)
 
 
 def follow(path: str, run: str | None, *, once: bool) -> None:
@@ -49,22 +49,22 @@ def follow(path: str, run: str | None, *, once: bool) -> None:
     console = Console(markup=False, highlight=False, emoji=False)
     steady = once or not console.is_terminal or console.is_dumb_terminal
     with open_store(path) as store:
-        chosen = _chosen(store, run)
+        chosen = _choose_run(store, run)
         now = snapshot(store, chosen)
         try:
             if not steady and _is_written(now):
                 with Live(console=console, screen=True, auto_refresh=False) as live:
                     while _is_written(now):
                         began = time.monotonic()
-                        live.update(_drawn(now, console, console.height), refresh=True)
+                        live.update(_draw(now, console, console.height), refresh=True)
                         now = snapshot(store, chosen)
                         spent = time.monotonic() - began
                         time.sleep(max(REFRESH_SECONDS, spent / SHARE))
         finally:  # the screen is the user's again: leave there what was seen last
-            console.print(_drawn(now, console))
+            console.print(_draw(now, console))
 
 
-def _chosen(store: Store, run: str | None) -> Run:
+def _choose_run(store: Store, run: str | None) -> Run:
     return tail.newest(store) if run is None else store.run(run)
 
 
@@ -83,7 +83,7 @@ def _is_written(now: Snapshot) -> bool:
     return now.document["state"] == "running"
 
 
-def _drawn(now: Snapshot, console: Console, height: int | None = None) -> Group:
+def _draw(now: Snapshot, console: Console, height: int | None = None) -> Group:
     from undertow.show.terminal import live
 
     return live.view(now.document, now.losses, width=console.width, height=height)

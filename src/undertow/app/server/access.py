@@ -46,16 +46,16 @@ class AccessGuard:
                 await self.app(scope, receive, send)
             else:
                 await _turn_away(scope, send, STRANGE)
-        elif _same(_kept(headers), self.token):
+        elif _same(_cookie(headers), self.token):
             await self.app(scope, receive, send)
-        elif scope["type"] == "http" and _same(_asked(scope).get("token", ""), self.token):
+        elif scope["type"] == "http" and _same(_query(scope).get("token", ""), self.token):
             await self._welcome(scope, send)
         else:
             await _turn_away(scope, send, CLOSED)
 
     async def _welcome(self, scope: Any, send: Any) -> None:
         """Keep the token in a cookie, and take it out of the address."""
-        rest = urlencode([(k, v) for k, v in _asked(scope).items() if k != "token"])
+        rest = urlencode([(k, v) for k, v in _query(scope).items() if k != "token"])
         there = scope["path"].encode("ascii", "ignore") + (b"?" + rest.encode() if rest else b"")
         cookie = f"{COOKIE}={self.token}; Path=/; HttpOnly; SameSite=Strict".encode()
         # Not `//elsewhere`, which a browser would take for another machine's name.
@@ -63,11 +63,11 @@ class AccessGuard:
         await _answer(send, 303, b"", [(b"location", there), (b"set-cookie", cookie)])
 
 
-def _asked(scope: Any) -> dict[str, str]:
+def _query(scope: Any) -> dict[str, str]:
     return dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
 
 
-def _kept(headers: dict[str, str]) -> str:
+def _cookie(headers: dict[str, str]) -> str:
     found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
     return found.value if found else ""
 

@@ -28,9 +28,9 @@ def check(reading: Evidence) -> Outcome:
         if (reading.hidden & ~np.isnan(reading.log_delta)).sum(1).max(initial=0) < 2:
             return NotApplicable("fewer than two hidden layers have a delta")
         return NotMeasured("no delta is above 0")
-    start = _vanished(reading, reading.log_delta, total)
+    start = _is_vanished(reading, reading.log_delta, total)
     late = reading.total_of(reading.log_delta_at_end)
-    later = _vanished(reading, reading.log_delta_at_end, late) & reading.idle
+    later = _is_vanished(reading, reading.log_delta_at_end, late) & reading.idle
     where = start | later
     if not where.any():
         return Passed(f"total {middle(total, ~np.isnan(total)):+.1f} dex at the start")
@@ -49,7 +49,7 @@ def check(reading: Evidence) -> Outcome:
     )
 
 
-def _vanished(reading: Evidence, log_delta: np.ndarray, total: np.ndarray) -> np.ndarray:
+def _is_vanished(reading: Evidence, log_delta: np.ndarray, total: np.ndarray) -> np.ndarray:
     limits = reading.limits
     with np.errstate(invalid="ignore"):
         where = total < limits.vanishing

@@ -35,7 +35,7 @@ class TensorActivation(NamedTuple):
         return self.back(delta, z, x) if self.back else delta.mul_(self.slope(z, x))
 
 
-def _written(found: Tensor, out: Tensor | None) -> Tensor:
+def _write_to(found: Tensor, out: Tensor | None) -> Tensor:
     return found if out is None else out.copy_(found)
 
 
@@ -43,7 +43,7 @@ def _into(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """Give `out` to a function that has none."""
 
     def written(*arguments: Tensor, out: Tensor | None = None) -> Tensor:
-        return _written(function(*arguments), out)
+        return _write_to(function(*arguments), out)
 
     return written
 

@@ -69,7 +69,7 @@ def slope_statistics(
     found = []
     for before, after in zip(_parts(z), _parts(x), strict=True):
         slopes = activation.slope(before, after)
-        found.append((_summed(slopes), *unit_shares(activation, slopes)))
+        found.append((_sum_root(slopes), *unit_shares(activation, slopes)))
     root, saturated, dead = (
         torch.cat(each).view(z.shape[:-2]) for each in zip(*found, strict=True)
     )
@@ -123,7 +123,7 @@ def _root(block: Tensor) -> Tensor:
     In float32, four times as fast, where its squares are safe, and in float64 elsewhere.
     """
     parts = _parts(block)
-    roots = [_summed(part) for part in parts]
+    roots = [_sum_root(part) for part in parts]
     found = torch.cat(roots)
     if not _safe(found, block):
         counts = [len(root) for root in roots]
@@ -148,7 +148,7 @@ def _range(block: Tensor) -> tuple[float, float]:
     return low, high
 
 
-def _summed(block: Tensor) -> Tensor:
+def _sum_root(block: Tensor) -> Tensor:
     """Root of the sum of squares in the block's own precision, as float64."""
     if _entries(block) <= SUMMED_AT_ONCE:
         return _norm(block.flatten(-2), dim=-1).double()

@@ -74,16 +74,18 @@ def make_stage(
 def keep_trained(parameters: Parameters, trained: Parameters) -> None:
     """Give the layers that an earlier stage trained the values it left."""
     layers = len(trained.weights) - 1  # the output layer is a new one
-    for ours, theirs in zip(_hidden(parameters, layers), _hidden(trained, layers), strict=True):
+    for ours, theirs in zip(
+        _hidden_tensors(parameters, layers), _hidden_tensors(trained, layers), strict=True
+    ):
         ours.copy_(theirs)
 
 
 def freeze(update: Parameters, frozen: int) -> None:
     """Leave the first `frozen` layers out of an update."""
-    for part in _hidden(update, frozen):
+    for part in _hidden_tensors(update, frozen):
         part.zero_()
 
 
-def _hidden(parameters: Parameters, layers: int) -> list[torch.Tensor]:
+def _hidden_tensors(parameters: Parameters, layers: int) -> list[torch.Tensor]:
     kinds = (parameters.weights, parameters.biases, parameters.scales, parameters.shifts)
     return [tensor for kind in kinds for tensor in kind[:layers]]

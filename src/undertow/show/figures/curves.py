@@ -28,7 +28,7 @@ def loss(traces: Traces) -> Any:
         row["low drawn"], row["high drawn"] = range_.drawn(row["low"]), range_.drawn(row["high"])
         row["value drawn"] = range_.drawn(row["value"])
     ends = {arm: _end(part, "training") for arm, part in rows.items()}
-    return _finished(
+    return _finish(
         traces,
         rows,
         alt.Y(
@@ -57,7 +57,7 @@ def accuracy(traces: Traces) -> Any:
         for name in ("low", "value", "high"):
             row[f"{name} drawn"] = row[name]
     ends = {arm: _end(part, "test") for arm, part in rows.items()}
-    return _finished(
+    return _finish(
         traces,
         rows,
         alt.Y(
@@ -125,7 +125,7 @@ def _message(what: str, ends: dict[str, float], write: Any, best: Any) -> str:
     return said + (f", with {last} at {write(ends[last])}" if last != first else "")
 
 
-def _finished(
+def _finish(
     traces: Traces,
     rows: dict[str, list[dict[str, Any]]],
     y: Any,

@@ -22,7 +22,7 @@ def epochs(traces: Traces) -> Any:
     range_ = decades(row["value"] for part in rows.values() for row in part)
     panels = [_panel(arm, part, range_, traces[arm]) for arm, part in rows.items()]
     across = columns(len(panels))
-    spread = {arm: _spread(part) for arm, part in rows.items()}
+    spread = {arm: _decades_apart(part) for arm, part in rows.items()}
     widest = max(spread, key=lambda arm: spread[arm])
     return finish_chart(
         alt.concat(*panels, columns=across).resolve_scale(color="shared"),
@@ -59,7 +59,7 @@ def _rows(trace: Trace) -> list[dict[str, Any]]:
     ]
 
 
-def _spread(rows: list[dict[str, Any]]) -> float:
+def _decades_apart(rows: list[dict[str, Any]]) -> float:
     """Return how many decades lie between the layers at the last time that has any."""
     if not rows:
         return 0.0

@@ -50,7 +50,7 @@ def spikes_figure(traces: Traces) -> Any:
         _row(lines[arm], found[arm], range_, arm if len(traces) > 1 else None) for arm in traces
     ]
     message = "; ".join(
-        _message(found[arm], _whole(trace), arm if len(traces) > 1 else "")
+        _message(found[arm], _whole_norm(trace), arm if len(traces) > 1 else "")
         for arm, trace in traces.items()
     )
     return finish_chart(
@@ -75,7 +75,7 @@ def incidents(trace: Trace) -> list[Incident]:
     A spike is named by the layer that leaps farthest. An event's `dex` is that of its step.
     """
     steps, layers = trace.dataset["step"].values, trace.dataset["layer"].values
-    logs = _logs(_whole(trace))
+    logs = _logs(_whole_norm(trace))
     usual = spikes(logs)
     above = logs - usual.middle
     found = []
@@ -95,16 +95,16 @@ def incidents(trace: Trace) -> list[Incident]:
     return sorted(found, key=lambda each: each.step)
 
 
-def _whole(trace: Trace) -> np.ndarray:
+def _whole_norm(trace: Trace) -> np.ndarray:
     """Return the norm of all layers' gradients together, the median of the replicates; [steps]."""
     norms = values(trace, "grad_norm").astype(np.float64)
     # A layer that was not there, or not measured, is NaN beside others that are numbers.
-    absent = np.isnan(norms) & (_broken(trace) == 0)
+    absent = np.isnan(norms) & (_broken_line(trace) == 0)
     whole = np.sqrt(np.sum(np.where(absent, 0.0, norms) ** 2, -1))
     return band(np.where(absent.all(-1), np.nan, whole)).median
 
 
-def _broken(trace: Trace) -> np.ndarray:
+def _broken_line(trace: Trace) -> np.ndarray:
     if "nonfinite" not in trace.dataset:
         return np.zeros((1, 1, 1))
     return np.nan_to_num(values(trace, "nonfinite"))
@@ -117,7 +117,7 @@ def _logs(norms: np.ndarray) -> np.ndarray:
 
 def _line(trace: Trace) -> list[dict[str, Any]]:
     """Return the line in parts of steps, and the band that it had there."""
-    steps, whole = trace.dataset["step"].values, _whole(trace)
+    steps, whole = trace.dataset["step"].values, _whole_norm(trace)
     usual = spikes(_logs(whole))
     wide = usual.half_width if np.isfinite(usual.half_width) else 0.0
     rows = []

@@ -82,7 +82,7 @@ def what_was_tried(document: Mapping[str, Any], traces: Traces) -> str:
     """
     arms = [arm["name"] for arm in document.get("arms", ())]
     if not arms:
-        return " ".join(_watched(name, trace) for name, trace in traces.items())
+        return " ".join(_watched_words(name, trace) for name, trace in traces.items())
     each = document.get("replicates")
     counted = f"{numbers(each, 'network')} of " if each else ""
     counted += f"each of {len(arms)} arms (configurations)" if len(arms) > 1 else "1 arm"
@@ -111,7 +111,7 @@ def tally(claims: Iterable[Mapping[str, Any]]) -> str:
             said.append(f"{count} {one if count == 1 else more}")
     whole = "Of the one published claim" if len(verdicts) == 1 else f"Of the {len(verdicts)}"
     whole += "" if len(verdicts) == 1 else " published claims"
-    return f"{whole} put to the test, {_joined(said)}."
+    return f"{whole} put to the test, {_join(said)}."
 
 
 def to_do(diagnoses: Documents, document: Mapping[str, Any]) -> list[str]:
@@ -150,10 +150,10 @@ def join_names(names: Sequence[str], most: int = MOST) -> str:
     ('a, b and c', 'a, b, c, d and 2 more')
     """
     shown = [printable(name) for name in names[:most]]
-    return _joined([*shown, f"{len(names) - most} more"] if len(names) > most else shown)
+    return _join([*shown, f"{len(names) - most} more"] if len(names) > most else shown)
 
 
-def _joined(parts: Sequence[str]) -> str:
+def _join(parts: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
 
 
@@ -165,7 +165,7 @@ def _some(count: int, noun: str) -> str:
     return f"1 {noun} is" if count == 1 else f"{count} {noun}s are"
 
 
-def _watched(name: str, trace: Any) -> str:
+def _watched_words(name: str, trace: Any) -> str:
     known = trace.attributes
     steps, recorded = known.get("steps"), trace.dataset.sizes["step"]
     said = f"The training of {printable(name)} was watched in its own loop"

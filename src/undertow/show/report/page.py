@@ -52,7 +52,7 @@ NO_INSIGHT = Insight({}, {})
 
 def figures(document: Mapping[str, Any], traces: Traces) -> list[Figure]:
     """Draw every figure that the traces can fill, and the ranking behind the outcomes."""
-    return _with_ranking(document, _drawn(_in_order(document, traces))[0])
+    return _with_ranking(document, _draw_all(_in_order(document, traces))[0])
 
 
 def _with_ranking(document: Mapping[str, Any], drawn: Iterable[Figure]) -> list[Figure]:
@@ -65,7 +65,7 @@ def _with_ranking(document: Mapping[str, Any], drawn: Iterable[Figure]) -> list[
 
 def left_out(document: Mapping[str, Any], traces: Traces) -> list[Omission]:
     """Say which figures are not drawn, or lack an arm, and what for."""
-    return _drawn(_in_order(document, traces))[1]
+    return _draw_all(_in_order(document, traces))[1]
 
 
 def write(
@@ -133,7 +133,7 @@ def page(
     """Return the report as HTML."""
     jinja2 = needs("jinja2", "show")
     traces = _in_order(document, traces)
-    drawn, omitted = _drawn(traces)
+    drawn, omitted = _draw_all(traces)
     groups = questions.group_figures([*falls(insight), *_with_ranking(document, drawn)])
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -239,7 +239,7 @@ def _in_order(document: Mapping[str, Any], traces: Traces) -> Traces:
     return {name: traces[name] for name in dict.fromkeys([*names, *traces])}
 
 
-def _drawn(traces: Traces) -> tuple[list[Figure], list[Omission]]:
+def _draw_all(traces: Traces) -> tuple[list[Figure], list[Omission]]:
     found, omitted = [], []
     for kind in KINDS:
         missing = {arm: lacking(kind, trace) for arm, trace in traces.items()}

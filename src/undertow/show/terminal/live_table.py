@@ -116,10 +116,10 @@ def fitting_columns(
     least |= {BARS: BAR[0]} if BARS in natural else {}
     dropped: list[Column] = []
     for column in sorted(cells, key=lambda each: each.goes):
-        if column.goes and _whole(least, gap) > width:
+        if column.goes and _total_width(least, gap) > width:
             dropped.append(column)
             del least[column]
-    spare = max(width - _whole(least, gap), 0)
+    spare = max(width - _total_width(least, gap), 0)
     for column, most in ((BARS, BAR[1]), (LAYER, min(natural[LAYER], NAME[1])), (BARS, BAR[2])):
         if column in least:
             more = min(spare, max(most - least[column], 0))
@@ -281,5 +281,5 @@ def _bar(eighths: float) -> str:
     return "█" * full + EIGHTHS[part].strip()
 
 
-def _whole(widths: Mapping[Column, int], gap: int) -> int:
+def _total_width(widths: Mapping[Column, int], gap: int) -> int:
     return sum(widths.values()) + gap * (len(widths) - 1)

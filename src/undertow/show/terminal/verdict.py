@@ -149,7 +149,7 @@ def _verdict(document: Mapping[str, Any], budget: Mapping[str, Any]) -> Verdict:
         document["reason"],
         code,
         root.get("title", ""),
-        _listed(root.get("layers", [])),
+        _join_layers(root.get("layers", [])),
         evidence,
         budget.get("summary", "") if root else "",
         list(zip(root.get("remedies", ()), root.get("advice", ()), strict=True)),
@@ -171,9 +171,9 @@ def _rows(rows: Iterable[tuple[str, str]]) -> Any:
 
 
 def _at(layers: list[str]) -> str:
-    return f" at {_listed(layers)}" if layers else ""
+    return f" at {_join_layers(layers)}" if layers else ""
 
 
-def _listed(layers: list[str]) -> str:
+def _join_layers(layers: list[str]) -> str:
     listed = ", ".join(printable(layer) for layer in layers[:MOST])
     return f"{listed} and {len(layers) - MOST} more" if len(layers) > MOST else listed

@@ -159,7 +159,7 @@ def batch_gradients(
         maps = kernel_maps(phis[layer], normed, tolerance)
         here = layer + 1
         value = forwards.add(here, maps.value, maps.mean, ends.get(here, ()), scales[here])
-        restored = _restored(maps.mean, taken_off)
+        restored = _restore_mean(maps.mean, taken_off)
         activations.append(maps.value + restored)
         reads.append(average_over_taps(value + restored, reading[here]))
         slopes.append(maps.slope)
@@ -234,7 +234,7 @@ def _activations(
     return [find(one) for one in activation]
 
 
-def _restored(mean: Array, taken_off: float) -> Array:
+def _restore_mean(mean: Array, taken_off: float) -> Array:
     """What E x x gains when a number is added to x again."""
     return taken_off * (mean[:, None] + mean) + taken_off**2
 

@@ -40,10 +40,10 @@ def directions(kernel: ArrayLike, kind: str) -> Directions | None:
     >>> directions([[4.0, 1.0], [1.0, 1.0]], "batch").variances
     array([0. , 1.5])
     """
-    _known(kind)
+    _check_kind(kind)
     if kind != "batch":
         return None
-    variances, vectors = np.linalg.eigh(_centred(covariance(kernel)))
+    variances, vectors = np.linalg.eigh(_centre(covariance(kernel)))
     return Directions(vectors, *_laplace(variances))
 
 
@@ -76,7 +76,7 @@ def normalised_kernel(kernel: ArrayLike, kind: str, found: Directions | None = N
     directions on a sphere for Gaussian, which is good for batches of ten and more.
     """
     cov = covariance(kernel)
-    _known(kind)
+    _check_kind(kind)
     if kind == "none":
         return cov
     if kind == "batch":
@@ -128,10 +128,10 @@ def normalised_delta(
     square is an average over draws of xh, of which each takes in all v at once:
     E[t delta_b | xh] = phi'_b sum_c psi_c V_cb / B and E[t^2 | xh] = sum_cd psi_c V_cd psi_d / B^2
     with psi = xh phi'(xh). With fewer than three directions in the batch E[1 / s^2] is infinite:
-    it is cut off where one unit in units^2 would lie. How xh is drawn, `_drawn` says.
+    it is cut off where one unit in units^2 would lie. How xh is drawn, `_draw` says.
     """
     cov, back = covariance(kernel), np.asarray(delta, dtype=np.float64)
-    _known(kind)
+    _check_kind(kind)
     if kind == "none":
         return back
     power = np.diagonal(cov)
@@ -150,7 +150,7 @@ def _batch_normalised(value: Array, phi: Activation, found: Directions, units: i
     size = len(value)
     draws = int(np.clip(DRAWN_NUMBERS // size, *DRAWS))
     # Of an odd activation one half is 0: its draws cost half as much, and -xh tells it nothing.
-    xh, inverse_square = _drawn(found, units, 2 * draws if _is_odd(phi) else draws)
+    xh, inverse_square = _draw(found, units, 2 * draws if _is_odd(phi) else draws)
     there, opposite = phi.slope(xh), phi.slope(-xh)
     halves = [half for half in (0.5 * (there + opposite), 0.5 * (there - opposite)) if half.any()]
     if not halves:
@@ -160,7 +160,7 @@ def _batch_normalised(value: Array, phi: Activation, found: Directions, units: i
     taken = _centred_left(reached @ xh.T)
     squared = np.mean(xh * reached, axis=0)  # E[t^2 | xh], below 0 by rounding only
     along = xh * np.sqrt(np.maximum(squared, 0.0))
-    left = _centred(value * slopes) - taken - taken.T + along @ along.T
+    left = _centre(value * slopes) - taken - taken.T + along @ along.T
     return left * (inverse_square / xh.shape[1])
 
 
@@ -169,7 +169,7 @@ def _is_odd(phi: Activation) -> bool:
     return np.array_equal(phi.slope(z), phi.slope(-z))
 
 
-def _drawn(found: Directions, units: int, draws: int) -> tuple[Array, float]:
+def _draw(found: Directions, units: int, draws: int) -> tuple[Array, float]:
     """Draw xh [B, draws] with the density it has times 1 / s^2; also return E[1 / s^2].
 
     Drawn as it is, a few small s would decide the average. 1 / s^2 = B int exp(-t |y|^2) dt makes
@@ -198,7 +198,7 @@ def _frames(size: int, count: int) -> Array:
     return flat[:, rng.permutation(flat.shape[1])[:count]]
 
 
-def _known(kind: str) -> None:
+def _check_kind(kind: str) -> None:
     if kind not in KINDS:
         raise UnknownName("normalisation", str(kind), KINDS)
 
@@ -207,7 +207,7 @@ def _centred_left(array: Array) -> Array:
     return array - array.mean(axis=0)
 
 
-def _centred(array: Array) -> Array:
+def _centre(array: Array) -> Array:
     return _centred_left(_centred_left(array).T).T
 
 

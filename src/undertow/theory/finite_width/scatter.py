@@ -154,7 +154,7 @@ def finite_width(
     if drawn:
         draws = sample_networks(phi, at, q, n, sw2, sb2)
         if len(draws[0]) >= ENOUGH:
-            scatter = _drawn(*draws)
+            scatter = _draw(*draws)
         else:
             caution = "nearly all such networks are dead: the scatter is of first order"
     (shift, sd), (weight_shift, weight_sd), (ratio_shift, ratio_sd) = scatter
@@ -163,7 +163,7 @@ def finite_width(
     )
 
 
-def _drawn(delta: Array, activations: Array) -> list[tuple[Array, Array]]:
+def _draw(delta: Array, activations: Array) -> list[tuple[Array, Array]]:
     """Shift and half width of delta, weight and ratio, from draws of networks."""
     delta, read = np.pad(delta, ((0, 0), (0, 1))), np.pad(activations, ((0, 0), (1, 0)))
     ratio = delta[:, :-1] - delta[:, -2:-1]

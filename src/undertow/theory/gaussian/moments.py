@@ -95,7 +95,7 @@ def gaussian_mean(
     """
     q = at_least_zero("variance", variance)
     z, weight = nodes(q, kinks)
-    return np.sum(weight * function(_scaled(q, z)), axis=-1)
+    return np.sum(weight * function(_scale(q, z)), axis=-1)
 
 
 def nodes(variance: Array, kinks: tuple[float, ...] = ()) -> tuple[Array, Array]:
@@ -143,14 +143,14 @@ def gauss_legendre(count: int) -> tuple[Array, Array]:
     return x, weight
 
 
-def _scaled(q: Array, x: Array) -> Array:
+def _scale(q: Array, x: Array) -> Array:
     # A variance of exactly 0 must still see both sides of a kink at 0.
     return np.sqrt(np.maximum(q, 1e-300))[..., None] * x
 
 
 def _by_quadrature(phi: Activation, q: Array) -> dict[str, Array]:
     x, weight = nodes(q, phi.kinks)
-    z = _scaled(q, x)
+    z = _scale(q, x)
     value, slope = phi.value(z), phi.slope(z)
     square, slope_square = value**2, slope**2
 

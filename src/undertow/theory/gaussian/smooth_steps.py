@@ -69,7 +69,7 @@ def gelu_kernel(q1: Array, q2: Array, c: Array) -> Pair:
     Tsuchida et al.: Avoiding kernel fixed points: computing with ELU and GELU infinite networks.
     AAAI (2021), doi:10.48550/arXiv.2002.08517. See `_gate`.
     """
-    return _gate(_smoothed(_side(q1, 1.0), _side(q2, 1.0), np.sqrt(q1) * np.sqrt(q2), c), c)
+    return _gate(_smooth(_side(q1, 1.0), _side(q2, 1.0), np.sqrt(q1) * np.sqrt(q2), c), c)
 
 
 def sigmoid_kernel(q1: Array, q2: Array, c: Array) -> Pair:
@@ -85,7 +85,7 @@ def sigmoid_kernel(q1: Array, q2: Array, c: Array) -> Pair:
 
 def centred_sigmoid_kernel(q1: Array, q2: Array, c: Array) -> Pair:
     """Return the kernels of the logistic function less 1/2, relatively exact at small variances."""
-    return _mixed(_step, q1, q2, c)
+    return _mix_scales(_step, q1, q2, c)
 
 
 def tanh_kernel(q1: Array, q2: Array, c: Array) -> Pair:
@@ -95,39 +95,39 @@ def tanh_kernel(q1: Array, q2: Array, c: Array) -> Pair:
     >>> round(float(value), 7), round(float(slope), 7)
     (0.3942945, 0.4644029)
     """
-    value, slope = _mixed(_step, 4.0 * q1, 4.0 * q2, c)
+    value, slope = _mix_scales(_step, 4.0 * q1, 4.0 * q2, c)
     return 4.0 * value, 16.0 * slope
 
 
 def silu_kernel(q1: Array, q2: Array, c: Array) -> Pair:
     """Return the kernels of z sigmoid(z)."""
-    return _mixed(_gate, q1, q2, c)
+    return _mix_scales(_gate, q1, q2, c)
 
 
 def softplus_kernel(q1: Array, q2: Array, c: Array) -> Pair:
     """Return the kernels of ln(1 + e^z): ReLU, smoothed by the logistic distribution."""
-    return _mixed(_ramp, q1, q2, c)
+    return _mix_scales(_ramp, q1, q2, c)
 
 
-def _mixed(formula: Formula, q1: Array, q2: Array, c: Array) -> Pair:
+def _mix_scales(formula: Formula, q1: Array, q2: Array, c: Array) -> Pair:
     """Average a formula over the scales of both noises, of so many pairs as the cache holds."""
     given = np.stack(np.broadcast_arrays(q1, q2, c)).reshape(3, -1)
     parts = [
-        _averaged(formula, *given[:, start : start + AT_ONCE])
+        _average(formula, *given[:, start : start + AT_ONCE])
         for start in range(0, given.shape[1], AT_ONCE)
     ]
     value, slope = np.concatenate(parts, axis=1)
     return value.reshape(np.shape(c)), slope.reshape(np.shape(c))
 
 
-def _averaged(formula: Formula, q1: Array, q2: Array, c: Array) -> Array:
+def _average(formula: Formula, q1: Array, q2: Array, c: Array) -> Array:
     found, root = np.zeros((2, c.size)), np.sqrt(q1) * np.sqrt(q2)
     scales, weights = logistic_scales(NODES)
     others = [_side(q2, scale) for scale in scales]
     for scale, first in zip(scales, weights, strict=True):
         one = _side(q1, scale)
         for other, second in zip(others, weights, strict=True):
-            value, slope = formula(_smoothed(one, other, root, c), c)
+            value, slope = formula(_smooth(one, other, root, c), c)
             found[0] += first * second * value
             found[1] += first * second * slope
     return found
@@ -138,7 +138,7 @@ def _side(q: Array, scale: float) -> _Side:
     return _Side(scale**2 / both, np.sqrt(q / both), np.sqrt(both))
 
 
-def _smoothed(one: _Side, other: _Side, root: Array, c: Array) -> _Smoothed:
+def _smooth(one: _Side, other: _Side, root: Array, c: Array) -> _Smoothed:
     plain, shares = one.kept * other.kept, one.share + other.share
     # 1 - rho^2 is written as a sum: as a difference it would have no digits at c = 1, q large.
     lack = np.sqrt((1.0 - c) * (1.0 + c) + c**2 * (shares - one.share * other.share))

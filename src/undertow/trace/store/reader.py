@@ -141,7 +141,7 @@ class Store:
             header,
             self.chunks(run, starts) if chunks is None else chunks,
             self.events(run),
-            {name: _joined(name, of, len(header.seeds)) for name, of in artefacts.items()},
+            {name: _join_shards(name, of, len(header.seeds)) for name, of in artefacts.items()},
         )
 
     def chunks(self, run: str, starts: Sequence[int] | None = None) -> list[Chunk]:
@@ -327,7 +327,7 @@ def _array(row: tuple[Any, ...]) -> np.ndarray:
     return decode_array(*row[3:])
 
 
-def _joined(name: str, shards: Mapping[int, np.ndarray], replicates: int) -> np.ndarray:
+def _join_shards(name: str, shards: Mapping[int, np.ndarray], replicates: int) -> np.ndarray:
     """Put an artefact's shards at their replicates' places; a shard that lacks leaves NaN, or 0."""
     dims = ARTEFACTS[name].dims
     parts = list(shards.items())

@@ -67,7 +67,7 @@ class Writer:
 
     def _pack(self) -> None:
         """Have what waits packed by other threads."""
-        for shard, chunk in _merged(self._waiting):
+        for shard, chunk in _merge(self._waiting):
             for names, array in _chunk_rows(self.run, shard, chunk):
                 self._packing.append((names, packers().submit(encode_array, array)))
         self._waiting.clear()
@@ -148,7 +148,7 @@ def _chunk_rows(run: str, shard: int, chunk: Chunk) -> list[tuple[tuple[Any, ...
     return [((run, shard, int(chunk.steps[0]), name), array) for name, array in arrays.items()]
 
 
-def _merged(waiting: list[tuple[int, Chunk]]) -> Iterator[tuple[int, Chunk]]:
+def _merge(waiting: list[tuple[int, Chunk]]) -> Iterator[tuple[int, Chunk]]:
     """Join the waiting chunks of each shard along their steps."""
     for shard in sorted({shard for shard, _ in waiting}):
         chunks = [chunk for of, chunk in waiting if of == shard and len(chunk.steps)]

@@ -79,7 +79,7 @@ def shares(model: nn.Module, parameters: Sequence[Any]) -> NormShares | None:
     """Return how a model is shared, or None where one process has it all."""
     if not several_processes():
         return None
-    meshes = {id(each.device_mesh): each.device_mesh for each in parameters if _sharded(each)}
+    meshes = {id(each.device_mesh): each.device_mesh for each in parameters if _is_sharded(each)}
     parallel = nn.parallel.DistributedDataParallel
     wrapped = [each for each in model.modules() if isinstance(each, parallel)]
     if not meshes and not wrapped:
@@ -96,13 +96,13 @@ def shares(model: nn.Module, parameters: Sequence[Any]) -> NormShares | None:
     return NormShares(groups, device, np.append(1 / parts, 1.0), sharded=bool(meshes))
 
 
-def _sharded(parameter: nn.Parameter) -> bool:
+def _is_sharded(parameter: nn.Parameter) -> bool:
     return hasattr(parameter, "device_mesh") and hasattr(parameter, "placements")
 
 
 def _copies(parameter: Any, world: int) -> int:
     """Return how many processes hold the same share of a parameter."""
-    if not _sharded(parameter):
+    if not _is_sharded(parameter):
         return world
     mesh = parameter.device_mesh
     replicated = [place for place, kind in enumerate(parameter.placements) if kind.is_replicate()]

@@ -54,7 +54,7 @@ class LayerCall:
         self.slopes: ActivationSlopes | None = None
         self.delta: Number | None = None
         self.scale = 1.0  # of the loss, by mixed precision, when the delta came
-        self.packed = _packed()
+        self.packed = _are_packed_away()
 
     def come_back(self, delta: Number) -> LayerCall:
         """Return the call with its delta; after a second backward pass through it a second call."""
@@ -195,7 +195,7 @@ class LayerCalls:
                 nodes.extend(before for before, _ in node.next_functions)
                 continue
             call = self._producer(node)
-            if call and not call.slopes and not call.packed and not _packed():
+            if call and not call.slopes and not call.packed and not _are_packed_away():
                 unit_dim = self._modules[call.layer].unit_dim
                 call.slopes = slopes(curve, node, unit_dim)
 
@@ -268,7 +268,7 @@ def _is_many(delta: Tensor) -> bool:
     return functorch.is_legacy_batchedtensor(delta)
 
 
-def _packed() -> bool:
+def _are_packed_away() -> bool:
     """Tell whether tensors that are kept for the backward pass are packed away just now.
 
     To look at one would unpack it, which under checkpointing computes its layer again.

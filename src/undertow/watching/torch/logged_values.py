@@ -116,10 +116,10 @@ def _is_finite(value: Any) -> bool:
 
 
 def _mean(values: list[Number]) -> float:
-    return sum(values) / len(values) if _known(values) else float(numbers(values).mean())
+    return sum(values) / len(values) if _are_known(values) else float(numbers(values).mean())
 
 
-def _known(values: list[Number]) -> TypeGuard[list[float]]:
+def _are_known(values: list[Number]) -> TypeGuard[list[float]]:
     return not any(isinstance(value, Tensor) for value in values)
 
 

@@ -34,7 +34,7 @@ def norm(tensor: Tensor) -> Number:
     """
     tensor = entries(tensor)
     if not tensor.is_cpu:
-        return _unwaited(tensor)
+        return _as_unwaited(tensor)
     # Of an expanded tensor a plain sum goes wrong ten times as fast.
     tensor = tensor.contiguous()
     found = _plain(tensor).item()
@@ -140,7 +140,7 @@ def _plain(tensor: Tensor) -> Tensor:
     return torch.linalg.vector_norm(torch.cat([rows, rest[None]]), dtype=torch.float64)
 
 
-def _unwaited(tensor: Tensor) -> Tensor:
+def _as_unwaited(tensor: Tensor) -> Tensor:
     if tensor.device.type != "mps":
         return torch.linalg.vector_norm(tensor, dtype=torch.float64)
     wide = tensor.float()  # which has no float64

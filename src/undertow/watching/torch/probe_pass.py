@@ -80,7 +80,7 @@ def run_forward(
     """Call a model and its loss, and note each call of a layer."""
     calls: list[ProbeCall] = []
     in_place = cache(lambda: any(each.__dict__.get("inplace") for each in model.modules()))
-    by_module = {each.module: each for each in _unparametrized(model, modules)}
+    by_module = {each.module: each for each in _without_parametrizations(model, modules)}
 
     def called(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> Tensor | None:
         kept = None
@@ -148,7 +148,9 @@ def _made_at(output: Tensor) -> list[NodeOutput]:
     return [NodeOutput(made, output.output_nr), NodeOutput(base.grad_fn, base.output_nr)]
 
 
-def _unparametrized(model: nn.Module, modules: Sequence[layers.Module]) -> list[layers.Module]:
+def _without_parametrizations(
+    model: nn.Module, modules: Sequence[layers.Module]
+) -> list[layers.Module]:
     """Return the layers; where what is called makes a weight, the module that reads the weight."""
     if not any(isinstance(each.module, ParametrizationList) for each in modules):
         return list(modules)

@@ -125,10 +125,10 @@ def _look_on(mo: Any, context: PageContext, request: StudyRequest) -> None:
         try:
             plan = url.plan(request, context)
             arms = progress(context.store, plan)
-            said = _said(train_process.last(request.study, context))
+            said = _last_words(train_process.last(request.study, context))
             if (arms, said) != seen:
                 seen = (arms, said)
-                shown = _document(context.store, plan.experiment.name, _whole(arms))
+                shown = _document(context.store, plan.experiment.name, _whole_arms(arms))
                 redraw.replace(
                     mo,
                     painter,
@@ -141,7 +141,7 @@ def _look_on(mo: Any, context: PageContext, request: StudyRequest) -> None:
         redraw.wait(painter, max(POLL, time.monotonic() - began))
 
 
-def _said(under_way: train_process.Training | None) -> str:
+def _last_words(under_way: train_process.Training | None) -> str:
     """Say what the training that was begun here is doing, in its own last words."""
     if under_way is None:
         return ""
@@ -155,7 +155,7 @@ def _said(under_way: train_process.Training | None) -> str:
     return f"Ended: {last or f'status {under_way.status}'}"
 
 
-def _whole(arms: Sequence[ArmNow]) -> tuple[tuple[str, str], ...]:
+def _whole_arms(arms: Sequence[ArmNow]) -> tuple[tuple[str, str], ...]:
     return tuple((arm.arm, arm.run) for arm in arms if arm.state == "finished")
 
 

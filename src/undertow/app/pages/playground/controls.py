@@ -76,7 +76,7 @@ NAMES = {
 
 def shape(mo: Any, trial: Trial) -> dict[str, Any]:
     """Return the controls that make another picture, each with the trial's value."""
-    said, ui = _said(trial), mo.ui
+    said, ui = _values_of(trial), mo.ui
     start, numbers = parse_initialisation(trial.network.initialisation)
     starts = dict(STARTS)
     bias = 0.0
@@ -150,7 +150,7 @@ def _say(rate: float) -> str:
     return f"{rate:.10f}".rstrip("0").rstrip(".")
 
 
-def _said(trial: Trial) -> dict[str, Any]:
+def _values_of(trial: Trial) -> dict[str, Any]:
     return {
         word: key.write(getattr(getattr(trial, key.part), key.name))
         for word, key in url.KEYS.items()

@@ -125,7 +125,7 @@ def read_url(spoken: Mapping[str, str]) -> Trial:
         try:
             value = key.read(text)
         except (ValueError, KeyError):
-            raise SpecError(f"{word}={text} in the address: {_allowed(key)}") from None
+            raise SpecError(f"{word}={text} in the address: {_allowed_words(key)}") from None
         if word in LIMITS and value > LIMITS[word]:
             raise SpecError(f"{word}={text} in the address: at most {LIMITS[word]} on this page")
         parts[key.part][key.name] = value
@@ -156,7 +156,7 @@ def _seeds(text: str) -> tuple[int, int]:
     return first, last - first + 1
 
 
-def _allowed(key: Key) -> str:
+def _allowed_words(key: Key) -> str:
     if key.read is _yes:
         return "yes or no"
     if key.read is _skips:

@@ -74,11 +74,11 @@ def _read_run(store: Store, name: str) -> SeenRun:
     # The state first: of a run that has ended, what is read after it is all there is.
     run = store.run(name)
     trace = store.trace(name, most=MOST)
-    here = _arrived(trace)
+    here = _has_last_step(trace)
     return SeenRun(run, _of(trace, here), int((~here).sum()))
 
 
-def _arrived(trace: Trace) -> np.ndarray:
+def _has_last_step(trace: Trace) -> np.ndarray:
     """Mark the replicates of which the last recorded step is there; [R] of bool."""
     data = trace.dataset
     here = np.zeros(data.sizes["replicate"], bool)

@@ -40,8 +40,8 @@ def runs_view(mo: Any, runs: Sequence[SeenRun], view: View) -> Any:
     diagnoses, budgets = diagnose_and_explain(begun)
     main = [
         *(mo.Html(line) for line in lines),
-        *_walk(mo, begun, view),
-        *_lane(mo, begun),
+        *_profile(mo, begun, view),
+        *_spikes(mo, begun),
         cards.course(mo, begun),
     ]
     several = len(begun) > 1
@@ -60,13 +60,18 @@ def runs_view(mo: Any, runs: Sequence[SeenRun], view: View) -> Any:
         ),
         mo.Html(f'<p class="ut-quiet">{escape(verdict.GLOSS)}</p>'),
     ]
+    below = [
+        *_incidents(mo, begun),
+        _settings_table(mo, names, runs),
+        *_report_link(mo, runs),
+    ]
     return mo.Html(
         '<div class="ut-scene"><section aria-label="Measured">'
         f"{mo.vstack(main, gap=0.75).text}</section>"
         '<section aria-label="Verdict" class="ut-side">'
         f"{mo.vstack(side, gap=0.75).text}</section>"
         f'<section aria-label="Events and settings" class="ut-below">'
-        f"{mo.vstack([*_happened(mo, begun), _made(mo, names, runs), *_kept(mo, runs)]).text}"
+        f"{mo.vstack(below).text}"
         "</section></div>"
     )
 
@@ -124,7 +129,7 @@ def _state(name: str, looked: SeenRun) -> str:
     )
 
 
-def _walk(mo: Any, traces: Mapping[str, Trace], view: View) -> Iterator[Any]:
+def _profile(mo: Any, traces: Mapping[str, Trace], view: View) -> Iterator[Any]:
     """Draw the descent; the weights' gradient where no run has deltas, and say so."""
     shown = view
     if view.variable == DELTA and not all(_has(trace, DELTA) for trace in traces.values()):
@@ -135,7 +140,7 @@ def _walk(mo: Any, traces: Mapping[str, Trace], view: View) -> Iterator[Any]:
         yield widgets.figure(mo, profile_over_time(able, shown))
 
 
-def _lane(mo: Any, traces: Mapping[str, Trace]) -> Iterator[Any]:
+def _spikes(mo: Any, traces: Mapping[str, Trace]) -> Iterator[Any]:
     able = {
         name: trace
         for name, trace in traces.items()
@@ -145,7 +150,7 @@ def _lane(mo: Any, traces: Mapping[str, Trace]) -> Iterator[Any]:
         yield widgets.figure(mo, figure(SPIKES.name, SPIKES.draw(able)))
 
 
-def _happened(mo: Any, traces: Mapping[str, Trace]) -> Iterator[Any]:
+def _incidents(mo: Any, traces: Mapping[str, Trace]) -> Iterator[Any]:
     rows = [
         (name, alike)
         for name, trace in traces.items()
@@ -195,7 +200,7 @@ def _largest(alike: Sequence[Incident]) -> str:
     return f"{max(known):+.2f}" if known else "-"
 
 
-def _made(mo: Any, names: Sequence[str], runs: Sequence[SeenRun]) -> Any:
+def _settings_table(mo: Any, names: Sequence[str], runs: Sequence[SeenRun]) -> Any:
     rows = settings([each.trace.attributes for each in runs])
     differ = [(row.name, *row.values) for row in rows if row.differs]
     alike = [(row.name, *row.values[:1]) for row in rows if not row.differs]
@@ -208,7 +213,7 @@ def _made(mo: Any, names: Sequence[str], runs: Sequence[SeenRun]) -> Any:
     return mo.vstack(shown, gap=0.5)
 
 
-def _kept(mo: Any, runs: Sequence[SeenRun]) -> Iterator[Any]:
+def _report_link(mo: Any, runs: Sequence[SeenRun]) -> Iterator[Any]:
     """Offer the report, where there can be one: of runs of one kind, whole ones if trained."""
     found = [each.run for each in runs]
     whole = all(run.finished_replicates == run.replicates for run in found)

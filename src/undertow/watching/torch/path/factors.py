@@ -69,10 +69,10 @@ def gradient_path(
     weights = [each for each in held if each.requires_grad]
     with undisturbed(model), without_watches(), torch.enable_grad():
         calls, loss, made = run_forward(model, modules, loss_fn, batch)
-        whole = _whole(loss)
+        whole = _graph_of_loss(loss)
         readers = autograd_graph.readers_of_each(whole)
         calls = calls_behind(calls, readers, loss.grad_fn)
-        hidden = _hidden(calls, whole)
+        hidden = _hidden_calls(calls, whole)
         last = hidden[-1]
         behind = autograd_graph.nodes_between(whole, last.output.node)
         read = {output for edges in behind.values() for output in edges}
@@ -81,7 +81,7 @@ def gradient_path(
             raise SpecError(TOO_SHORT)
         graph = autograd_graph.nodes_between(behind, last.output.node, first.output.node)
         plan = KnownGraph(whole, readers, calls, _norms_of_several(calls, graph), made)
-        measured, handles = _listen(graph, plan)
+        measured, handles = _put_hooks(graph, plan)
         handles += [
             call.output.node.register_prehook(partial(_delta_comes, call))
             for call in calls
@@ -102,7 +102,7 @@ def gradient_path(
         first_delta, last_delta = (
             NOTHING if each is None else as_float(norm(each)) for each in (at_first, at_last)
         )
-        measured = _waited_for(measured)
+        measured = _wait_for_device(measured)
         measured.arrived.setdefault(first.output, first_delta)
         marked = {call.output for call in hidden}
         steps = autograd_graph.longest_path(
@@ -129,7 +129,7 @@ def gradient_path(
     )
 
 
-def _whole(loss: Tensor) -> Graph:
+def _graph_of_loss(loss: Tensor) -> Graph:
     whole = autograd_graph.graph_behind(loss.grad_fn)
     if any(node.name() == "CheckpointFunctionBackward" for node in whole):
         raise SpecError(
@@ -138,7 +138,7 @@ def _whole(loss: Tensor) -> Graph:
     return whole
 
 
-def _hidden(calls: Sequence[ProbeCall], whole: Graph) -> list[ProbeCall]:
+def _hidden_calls(calls: Sequence[ProbeCall], whole: Graph) -> list[ProbeCall]:
     """Return the calls whose output another layer reads: the others are the network's outputs."""
     behind_another: set[Node] = set()
     above = {call.output.node for call in calls}
@@ -164,7 +164,7 @@ def _norms_of_several(calls: Sequence[ProbeCall], graph: Graph) -> dict[Node, in
     return found
 
 
-def _listen(graph: Graph, plan: KnownGraph) -> tuple[MeasuredNodes, list[Any]]:
+def _put_hooks(graph: Graph, plan: KnownGraph) -> tuple[MeasuredNodes, list[Any]]:
     """Put a hook on each node, for the one backward pass to come."""
     measured, handles = MeasuredNodes({}, {}, {}, {}, graph), []
 
@@ -195,7 +195,7 @@ def _listen(graph: Graph, plan: KnownGraph) -> tuple[MeasuredNodes, list[Any]]:
     return measured, handles
 
 
-def _waited_for(measured: MeasuredNodes) -> MeasuredNodes:
+def _wait_for_device(measured: MeasuredNodes) -> MeasuredNodes:
     """Read, at once, what lies on a device."""
     for found in (measured.arrived, measured.handed):
         if any(isinstance(value, Tensor) for value in found.values()):
