@@ -14,6 +14,7 @@ from undertow.diagnosis.root_cause import ORDER, majority, roots
 from undertow.diagnosis.rule import Found, NotApplicable, NotMeasured, Outcome, Passed, judge
 from undertow.diagnosis.rules import RULES
 from undertow.diagnosis.thresholds import DEFAULT, Thresholds
+from undertow.diagnosis.verdict import verdict
 from undertow.errors import TraceError
 from undertow.remedies.remedy import ADVICE
 from undertow.trace.record import Trace
@@ -21,8 +22,6 @@ from undertow.trace.record import Trace
 TITLES = {rule.code: rule.title for rule in RULES}
 SEVERITIES = {rule.code: rule.severity for rule in RULES}
 WORDS = {Passed: "passed", NotApplicable: "not applicable", NotMeasured: "not measured"}
-ESSENTIAL = ("UT101", "UT102")  # without either nobody knows whether the gradient arrives
-PATIENCE = 100  # steps without progress from which on a healthy verdict says so
 
 
 class Finding(NamedTuple):
@@ -143,63 +142,15 @@ def diagnose(
         found = {code: each for code, each in outcomes.items() if isinstance(each, Found)}
         by_replicate = roots(found, reading) if reading.replicates else [None]
         code, is_tied = majority(by_replicate)
-        verdict, reason = _verdict(reading, outcomes, code, is_tied=is_tied)
-    root = _root_cause(code, found, reading) if verdict == "sick" and code else None
+        said, reason = verdict(reading, outcomes, code, is_tied=is_tied)
+    root = _root_cause(code, found, reading) if said == "sick" and code else None
     return Diagnosis(
-        verdict,
+        said,
         root,
         _findings(found, by_replicate, reading, root),
         tuple(_as_judged(code, outcome) for code, outcome in outcomes.items()),
         reason,
     )
-
-
-def _verdict(
-    reading: Evidence, outcomes: Mapping[str, Outcome], code: str | None, *, is_tied: bool
-) -> tuple[str, str]:
-    if is_tied:
-        return "undecided", "as many replicates say one thing as another"
-    if code:
-        return "sick", ""
-    unknown = [each for code in ESSENTIAL if isinstance(each := outcomes[code], NotMeasured)]
-    if len(unknown) == len(ESSENTIAL):
-        return "undecided", f"of the deltas nothing is known: {unknown[0].reason}"
-    if _is_doubtful(reading):
-        dex = float(np.nanmedian(reading.total))
-        return "undecided", (
-            f"the first step shows {dex:+.1f} dex, which some networks learn with and some do not: "
-            "watch a longer training"
-        )
-    one = len(reading.steps) == 1 and reading.replicates > 0
-    if one and reading.has("grad_norm") and _begins_at_0(reading):
-        return "undecided", (
-            "in the only step that is recorded some layers' gradients are exactly 0, as behind "
-            "layers that begin at 0: watch a training"
-        )
-    if reading.passed >= PATIENCE and float(np.mean(reading.idle)) > 0.5:
-        # A network that has converged, or has nothing to learn: the gradient is not the reason.
-        return "healthy", (
-            f"in {reading.passed} steps the loss has not fallen, but no rule finds a reason in the "
-            "gradient"
-        )
-    return "healthy", ""
-
-
-def _begins_at_0(reading: Evidence) -> bool:
-    begins = ((reading.birth("grad_norm") == 0) & reading.matrix).any(1)
-    return float(begins.mean()) > 0.5
-
-
-def _is_doubtful(reading: Evidence) -> bool:
-    """Tell whether few steps without progress leave it open if a gradient has vanished."""
-    limits = reading.limits
-    if reading.passed >= limits.steps or not reading.replicates:
-        return False
-    known = (reading.hidden & np.isfinite(reading.log_delta)).sum(1)
-    steep = reading.total < limits.doubtful_layer * np.maximum(known - 1, 1)
-    few = (reading.total < limits.vanishing_idle) & steep
-    doubtful = (few | (reading.total < limits.doubtful)) & ~(reading.fall >= limits.fallen)
-    return float(doubtful.mean()) > 0.5
 
 
 def _root_cause(code: str, found: Mapping[str, Found], reading: Evidence) -> RootCause:

@@ -10,7 +10,7 @@ from scipy import special
 
 from undertow.errors import SpecError
 from undertow.statistics.intervals import Interval
-from undertow.statistics.values import checked_level, row, two_sided_z, usable
+from undertow.statistics.values import CONFIDENCE, checked_level, row, two_sided_z, usable
 
 
 class Improvement(NamedTuple):
@@ -21,7 +21,7 @@ class Improvement(NamedTuple):
 
 
 def probability_of_improvement(
-    x: ArrayLike, y: ArrayLike, level: float = 0.95
+    x: ArrayLike, y: ArrayLike, level: float = CONFIDENCE
 ) -> Improvement | None:
     """Probability that a fresh replicate of x is above a fresh one of y, a tie counting half.
 
@@ -46,7 +46,7 @@ def probability_of_improvement(
 
 
 def improvement_interval(
-    probability: float, x_count: int, y_count: int, level: float = 0.95
+    probability: float, x_count: int, y_count: int, level: float = CONFIDENCE
 ) -> Interval:
     """Newcombe's score interval of a probability of improvement, his method 5.
 

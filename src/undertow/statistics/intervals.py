@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from undertow.errors import SpecError
-from undertow.statistics.values import checked_level, mean_of, row, two_sided_z, usable
+from undertow.statistics.values import CONFIDENCE, checked_level, mean_of, row, two_sided_z, usable
 
 RESAMPLES = 9_999
 
@@ -25,7 +25,7 @@ class Interval(NamedTuple):
     high: float
 
 
-def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval | None:
+def mean_interval(values: ArrayLike, level: float = CONFIDENCE) -> Interval | None:
     """Interval of the mean by the BCa bootstrap; the order of the values does not matter.
 
     >>> low, high = mean_interval([0.91, 0.93, 0.90, 0.94, 0.92, 0.53])
@@ -84,7 +84,7 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval | None:
     return Interval(float(low), float(high))
 
 
-def t_interval(differences: ArrayLike, level: float = 0.95) -> Interval | None:
+def t_interval(differences: ArrayLike, level: float = CONFIDENCE) -> Interval | None:
     """Student's interval of a mean; for paired arms give the differences, seed by seed.
 
     >>> low, high = t_interval([0.1, 0.2, 0.3])
@@ -109,7 +109,7 @@ def t_interval(differences: ArrayLike, level: float = 0.95) -> Interval | None:
     return _student(mean_of(values), _squared_error(values), len(values) - 1, level)
 
 
-def welch_interval(x: ArrayLike, y: ArrayLike, level: float = 0.95) -> Interval | None:
+def welch_interval(x: ArrayLike, y: ArrayLike, level: float = CONFIDENCE) -> Interval | None:
     """Welch's interval of mean(x) - mean(y): unpaired, the spreads may differ.
 
     >>> low, high = welch_interval([0.8, 0.9, 1.0], [0.1, 0.2, 0.3, 0.4])
@@ -135,7 +135,7 @@ def welch_interval(x: ArrayLike, y: ArrayLike, level: float = 0.95) -> Interval 
     return _student(mean_of(x) - mean_of(y), total, freedom, level)
 
 
-def wilson(successes: int, trials: int, level: float = 0.95) -> Interval | None:
+def wilson(successes: int, trials: int, level: float = CONFIDENCE) -> Interval | None:
     """Wilson's interval of a share; it has width at 0 of n and n of n too.
 
     >>> low, high = wilson(0, 20)

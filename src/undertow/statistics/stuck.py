@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from undertow.errors import SpecError
 from undertow.statistics.intervals import Interval, wilson
-from undertow.statistics.values import row
+from undertow.statistics.values import CONFIDENCE, row
 
 # Far under one sample of any test set, far over the rounding of a float32 share.
 SAME_SHARE = 1e-6
@@ -67,7 +67,7 @@ def stuck(accuracy: ArrayLike, larger_class_share: float, predicted_share: Array
     return ~learnt
 
 
-def stuck_count(flags: ArrayLike, level: float = 0.95) -> StuckCount:
+def stuck_count(flags: ArrayLike, level: float = CONFIDENCE) -> StuckCount:
     """Count what `stuck` marked.
 
     >>> count = stuck_count([True, False, False, False])

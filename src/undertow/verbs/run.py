@@ -95,14 +95,14 @@ def print_document(document: dict[str, Any]) -> None:
     from rich.console import Console
 
     from undertow.show import summary_text
-    from undertow.show.terminal import tables
+    from undertow.show.terminal import arms_table
 
     console = Console(markup=False, highlight=False)
-    console.print(tables.arms(document))
+    console.print(arms_table.arms(document))
     console.print(summary_text.GLOSSARY, style="dim")
     console.print()
     console.print(summary_text.paragraph(document))
-    console.print(tables.claims(document))
+    console.print(arms_table.claims(document))
     trained, seconds = document["networks"], document["seconds"]
     console.print(
         f"{trained} networks trained and measured in {seconds:.1f} s."

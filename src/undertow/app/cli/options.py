@@ -32,6 +32,6 @@ def print_json(document: Any) -> None:
 
 def say(line: str) -> None:
     """Tell the user, on stderr."""
-    from undertow.show.terminal.tables import printable
+    from undertow.show.terminal.cells import printable
 
     typer.echo(f"undertow: {printable(line)}", err=True)

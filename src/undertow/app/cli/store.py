@@ -19,7 +19,7 @@ from undertow.errors import SpecError
 
 def runs(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
     """List the runs of a store."""
-    from undertow.show.terminal import tables
+    from undertow.show.terminal.runs_table import runs as runs_table
     from undertow.trace.store.reader import open as open_store
     from undertow.trace.store.tail import last_step
 
@@ -32,7 +32,7 @@ def runs(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> Non
     from rich.console import Console
 
     Console(markup=False).print(
-        tables.runs(found, steps) if found else f"no runs in {store}: type  undertow run moons"
+        runs_table(found, steps) if found else f"no runs in {store}: type  undertow run moons"
     )
 
 

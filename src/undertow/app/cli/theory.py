@@ -44,9 +44,9 @@ def predict(
         return
     from rich.console import Console
 
-    from undertow.show.terminal import tables
+    from undertow.show.terminal.prediction_table import prediction
 
-    Console(markup=False, highlight=False).print(tables.prediction(document))
+    Console(markup=False, highlight=False).print(prediction(document))
 
 
 def critical(

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from undertow.show.figure import Traces, numbers
 from undertow.show.report.page_tables import number
 from undertow.show.terminal import verdict
-from undertow.show.terminal.tables import printable
+from undertow.show.terminal.cells import printable
 from undertow.statistics.comparison import SIGNIFICANT
 
 MOST = 4  # names in a sentence

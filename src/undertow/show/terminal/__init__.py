@@ -1,7 +1,10 @@
 """Tables, verdicts and the live view for a terminal.
 
-tables       arms, claims, predictions, runs
-verdict      a diagnosis and a budget
-live         a run while it is written
-live_table   its table of layers
+arms_table         an experiment's arms and claims
+prediction_table   what theory expects, with a bar a layer
+runs_table         a store's runs
+verdict            a diagnosis and a budget
+live               a run while it is written
+live_table         its table of layers
+cells              numbers, dashes and names in a table
 """

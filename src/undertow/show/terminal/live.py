@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from undertow.show.terminal import live_table
-from undertow.show.terminal.tables import printable
+from undertow.show.terminal.cells import printable
 from undertow.trace.record import Event, Trace
 
 if TYPE_CHECKING:

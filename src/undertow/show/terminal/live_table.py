@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from undertow.show.terminal.tables import printable
+from undertow.show.terminal.cells import printable
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from undertow.explanation.budget import TERMS
-from undertow.show.terminal.tables import number, printable
+from undertow.show.terminal.cells import number, printable
 
 if TYPE_CHECKING:
     from rich.console import Group

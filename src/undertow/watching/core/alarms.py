@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from undertow.trace.record import Event
-from undertow.watching.core.origin import Origin
+from undertow.watching.core.origin import IN_LOGGED_LOSS, Origin
 
 JUMP = 10.0  # a gradient norm so many times the last one calls for a closer look
 
@@ -33,7 +33,7 @@ class Alarms:
         """Take a logged NaN or Inf; tell whether the next step is to be recorded whole."""
         if self._said or self._suspect:
             return False
-        self._suspect = step, Origin(None, "in the logged loss", True)
+        self._suspect = step, Origin(None, IN_LOGGED_LOSS, True)
         return True
 
     def look(

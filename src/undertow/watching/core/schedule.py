@@ -6,6 +6,7 @@ import math
 from collections import deque
 from statistics import median
 
+DEFAULT_BUDGET = 0.02  # share of the time that watching may take where nobody says
 FIRST = 10  # steps that are always recorded
 DENSE = 10  # steps that are recorded one after the other once something is wrong
 REST = 200  # steps before anything but a non-finite number is again a reason for that

@@ -6,7 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from undertow.watching.core.origin import Origin
+from undertow.watching.core.origin import (
+    FROM_LOSS,
+    IN_DELTA,
+    IN_GRADIENT,
+    IN_INPUT,
+    IN_LOSS,
+    IN_OUTPUT,
+    IN_WEIGHT,
+    Origin,
+)
 from undertow.watching.torch.layer_calls import LayerCall
 from undertow.watching.torch.layers import Module
 from undertow.watching.torch.norms import numbers
@@ -37,28 +46,23 @@ def origin(
         name = module.weights[0].name
         held = [parameters[id(weight.parameter)] for weight in module.weights]
         if bad_weights.intersection(held):
-            return Origin(name, "on the way forward: in its weight, before the update", True)
+            return Origin(name, IN_WEIGHT, True)
         if _is_bad(call):
-            words = f"on the way forward: in what it reads, made after {before}"
-            return Origin(name, words, True)
-        return Origin(name, "on the way forward: in its output; what it reads is finite", True)
+            return Origin(name, IN_INPUT.format(before=before), True)
+        return Origin(name, IN_OUTPUT, True)
     if loss is not None and not np.isfinite(loss):
-        return Origin(None, "in the loss; every layer's output is finite", True)
+        return Origin(None, IN_LOSS, True)
     deltas = numbers([call.delta or 0.0 for call in calls])
     for call, delta in zip(calls, deltas, strict=True):  # in the order of the way back
         if not np.isfinite(delta):
             name = modules[call.layer].weights[0].name
-            words = "on the way back: in the delta at its output; the way forward is finite"
-            if call is forward[-1]:
-                words += " up to the loss, which it comes from"
+            words = IN_DELTA + FROM_LOSS if call is forward[-1] else IN_DELTA
             return Origin(name, words, False)
     for module in modules:
         held = [parameters[id(weight.parameter)] for weight in module.weights]
         for weight, place in zip(module.weights, held, strict=True):
             if nonfinite[place] > 0:
-                return Origin(
-                    weight.name, "in its gradient; every delta that was seen here is finite", False
-                )
+                return Origin(weight.name, IN_GRADIENT, False)
     return None
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn, optim
 
 from undertow.errors import SpecError, UnknownName
-from undertow.watching.core.schedule import Schedule
+from undertow.watching.core.schedule import DEFAULT_BUDGET, Schedule
 from undertow.watching.torch.step_loop import Watch
 
 RECORDS = ("everything", "gradients")
@@ -26,7 +26,7 @@ def watch(
     store: str | Path | None = None,
     name: str | None = None,
     every: int | str = "auto",
-    budget: float = 0.02,
+    budget: float = DEFAULT_BUDGET,
     record: str = "everything",
     scaler: Any = None,
     limit: float = LIMIT,

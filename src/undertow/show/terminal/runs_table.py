@@ -1,0 +1,32 @@
+"""The table of a store's runs for the terminal, as `undertow runs` prints it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from undertow.show.terminal.cells import new_table, number, text
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from undertow.trace.store.reader import Run
+
+
+def runs(found: list[Run], steps: Mapping[str, int | None]) -> Table:
+    """Return the table of a store's runs; `steps` has the last recorded step of each."""
+    table = new_table(None, "run", "state", "step", "nets", "seconds", "created")
+    table.columns[0].no_wrap, table.columns[0].overflow = False, "fold"  # an id is typed whole
+    for run in found:
+        one = run.source == "watched"
+        table.add_row(
+            text(run.id),
+            run.state,
+            # A run that has ended knows of steps after the last recorded one.
+            number(max(steps[run.id] or 0, run.attributes.get("steps", 0)) or None, ","),
+            "1" if one else f"{run.finished_replicates}/{run.replicates}",
+            # How long a network trained is known when it is done.
+            number(run.seconds if run.finished_replicates else None, ".1f"),
+            run.created[5:16].replace("T", " "),
+        )
+    return table
