@@ -21,7 +21,7 @@ from undertow.spec.network import NetworkSpec; from undertow.spec.training impor
 spec = NetworkSpec(inputs=2, outputs=1, depth=10, width=10, activation="sigmoid")
 chunks = []
 choice.train(spec, TrainingSpec(epochs=1), load("moons"), range(9), chunks.append)
-print(choice.chosen(spec, 9), chunks[0].arrays["grad_norm"].shape, choice.__file__)
+print(choice.choose_engine(spec, 9), chunks[0].arrays["grad_norm"].shape, choice.__file__)
 """
 
 

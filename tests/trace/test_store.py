@@ -333,3 +333,20 @@ def test_processes_may_make_one_store_at_the_same_time(tmp_path: Path):
     command = [sys.executable, "-c", BORN_TOGETHER, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr[-500:]
+
+
+def test_a_store_that_goes_while_it_is_opened_is_not_made_again(tmp_path, monkeypatch):
+    """Between the look for the file and SQLite's opening it, another process may remove it."""
+    path = tmp_path / "runs.db"
+    ut.open(path, create=True).close()
+    connect = sqlite3.connect
+
+    def too_late(*arguments, **options):
+        for each in tmp_path.iterdir():
+            each.unlink()
+        return connect(*arguments, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", too_late)
+    with pytest.raises(StoreMissing, match="no store at"):
+        ut.open(path)
+    assert list(tmp_path.iterdir()) == []

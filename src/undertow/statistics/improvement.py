@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from undertow.errors import SpecError
-from undertow.statistics.intervals import Interval
-from undertow.statistics.values import CONFIDENCE, checked_level, row, two_sided_z, usable
+from undertow.statistics.intervals import CONFIDENCE, Interval
+from undertow.statistics.values import checked_level, row, two_sided_z, usable
 
 
 class Improvement(NamedTuple):

@@ -9,8 +9,9 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from undertow.errors import SpecError
-from undertow.statistics.values import CONFIDENCE, checked_level, mean_of, row, two_sided_z, usable
+from undertow.statistics.values import checked_level, mean_of, row, two_sided_z, usable
 
+CONFIDENCE = 0.95  # the level of every interval where nobody says
 RESAMPLES = 9_999
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from undertow.errors import SpecError
-from undertow.statistics.intervals import Interval, wilson
-from undertow.statistics.values import CONFIDENCE, row
+from undertow.statistics.intervals import CONFIDENCE, Interval, wilson
+from undertow.statistics.values import row
 
 # Far under one sample of any test set, far over the rounding of a float32 share.
 SAME_SHARE = 1e-6

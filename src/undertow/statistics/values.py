@@ -8,8 +8,6 @@ from scipy import special
 
 from undertow.errors import SpecError
 
-CONFIDENCE = 0.95  # the level of every interval where nobody says
-
 
 def row(values: ArrayLike) -> np.ndarray:
     """One number a replicate, as float64.

@@ -50,34 +50,42 @@ def connect(path: Path, *, create: bool) -> sqlite3.Connection:
     StoreMissing, StoreForeign, StoreNewer, StoreError
         In one line: what the file is, and what to type next.
     """
+    missing = StoreMissing(
+        f"no store at {path}: name one with --store, or make one with  undertow run moons"
+    )
     if not path.exists() and not create:
-        raise StoreMissing(
-            f"no store at {path}: name one with --store, or make one with  undertow run moons"
-        )
+        raise missing
     if path.is_dir():
         raise StoreForeign(f"{path} is a folder: name a file, for example {path / 'undertow.db'}")
     if path.exists():
         _refuse_foreign(path)
-    with one_line(path):
-        connection = sqlite3.connect(
-            _address(path, create), timeout=BUSY_SECONDS, isolation_level=None, uri=True
-        )
-        try:
-            _prepare(connection, path)
-        except BaseException:
-            connection.close()
-            raise
+    try:
+        with one_line(path):
+            connection = sqlite3.connect(
+                _address(path, create), timeout=BUSY_SECONDS, isolation_level=None, uri=True
+            )
+            try:
+                _prepare(connection, path)
+            except BaseException:
+                connection.close()
+                raise
+    except StoreError:
+        if not create and not path.exists():  # it went while it was being opened
+            raise missing from None
+        raise
     return connection
 
 
 def _address(path: Path, create: bool) -> str:
     """Name the file to SQLite; in a folder that cannot be written, as one that nobody changes.
 
-    Reading in write-ahead mode makes a file beside the store, which such a folder refuses.
+    Reading in write-ahead mode makes a file beside the store, which such a folder refuses. A store
+    that is not to be made is never made: it may be gone since it was looked for.
     """
     whole = path.resolve()
-    fixed = not create and not os.access(whole.parent, os.W_OK)
-    return whole.as_uri() + ("?immutable=1" if fixed else "")
+    if create:
+        return whole.as_uri()
+    return whole.as_uri() + ("?mode=rw" if os.access(whole.parent, os.W_OK) else "?immutable=1")
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
