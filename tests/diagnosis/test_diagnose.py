@@ -14,7 +14,7 @@ from undertow.diagnosis.rule import SEVERITIES
 from undertow.diagnosis.rules import RULES
 from undertow.diagnosis.thresholds import DEFAULT, Thresholds, describe
 from undertow.errors import TraceError
-from undertow.remedies.remedy import ADVICE
+from undertow.remedies import ADVICE
 from undertow.trace.record import Trace
 
 CODES = [f"UT{number}" for number in range(101, 115)]

@@ -12,7 +12,7 @@ import pytest
 from undertow.diagnosis import rules, threshold_tables
 from undertow.diagnosis.thresholds import Thresholds, describe
 from undertow.errors import UndertowError
-from undertow.remedies.remedy import ADVICE
+from undertow.remedies import ADVICE
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCS = REPOSITORY / "docs"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from undertow.experiments import experiment, names
-from undertow.remedies.discussion import REMEDIES, discussion
+from undertow.remedies.discussion import DISCUSSED, discussion
 
 FASHION = experiment("fashion-remedies")
 
@@ -17,7 +17,7 @@ def arm(name: str, median: float | None, stuck: int, dex: float | None = -2.5) -
 
 def test_every_remedy_is_discussed_and_nothing_else():
     names = {each.name for each in FASHION.arms} - {FASHION.baseline}
-    assert set(REMEDIES) == names
+    assert set(DISCUSSED) == names
 
 
 def test_numbers_come_from_the_run():
@@ -34,8 +34,8 @@ def test_numbers_come_from_the_run():
 
 def test_words_hold_no_number_of_a_run():
     """A measured figure typed into the words would outlive the run it came from."""
-    for remedy in REMEDIES.values():
-        for sentence in remedy:
+    for remedy in DISCUSSED.values():
+        for sentence in (remedy.strength, remedy.weakness, remedy.applies):
             assert re.search(r"\d*\.\d|%", sentence) is None
             assert sentence.endswith(".")
 

@@ -16,7 +16,7 @@ from undertow.diagnosis.rules import RULES
 from undertow.diagnosis.thresholds import DEFAULT, Thresholds
 from undertow.diagnosis.verdict import verdict
 from undertow.errors import TraceError
-from undertow.remedies.remedy import ADVICE
+from undertow.remedies import ADVICE
 from undertow.trace.record import Trace
 
 TITLES = {rule.code: rule.title for rule in RULES}

@@ -71,6 +71,11 @@ class Evidence:
         """Return a variable, or a 0 where it was not measured."""
         return self.array(name) if name in self.trace.dataset else np.zeros(())
 
+    @property
+    def is_flat(self) -> bool:
+        """Tell whether an activation is flat at both ends."""
+        return any(each in FLAT_AT_BOTH_ENDS for each in self.activations)
+
     @cached_property
     def underflows(self) -> Array:
         """Where a delta is near the smallest number of its type, so that others may be 0, [R]."""

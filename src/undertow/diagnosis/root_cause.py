@@ -1,45 +1,56 @@
 """From what was found to one root cause.
 
 What is there at the first step outranks what comes later. Among the rest what lies upstream in the
-flow of the fault outranks what lies downstream, in the order of `ORDER`; and where one finding
-explains another, the other is its symptom.
+flow of the fault outranks what lies downstream, as each rule declares in `before`; and where one
+finding explains another, the other is its symptom.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from undertow.diagnosis.evidence import Evidence
-from undertow.diagnosis.rule import Found
+from undertow.diagnosis.rule import Found, Rule
+from undertow.diagnosis.rules import RULES
+from undertow.errors import UndertowError
 
-ORDER = (
-    "UT109",  # identical units
-    "UT108",  # no gradient
-    "UT110",  # dead units
-    "UT103",
-    "UT104",  # saturated units
-    "UT111",  # unscaled inputs
-    "UT112",  # batch statistics
-    "UT113",  # initialisation
-    "UT101",  # vanishing and exploding as such
-    "UT102",
-    "UT107",  # step size
-    "UT114",
-    "UT106",
-    "UT105",
-)
-# Cause -> its symptoms, whatever the order says.
-EXPLAINS = {
-    "UT110": ("UT108", "UT101"),
-    "UT112": ("UT102",),
-    "UT109": ("UT101", "UT102"),
-}
 # What steps that are too large do to units, once they have been made.
 BY_STEPS = ("UT101", "UT102", "UT103", "UT104", "UT108")
 NORMAL = 5.0  # times its inputs: pre-activations so large are the inputs' doing, not the weights'
+
+
+def in_order(rules: Iterable[Rule]) -> tuple[str, ...]:
+    """Return the codes of rules, the most upstream first.
+
+    >>> check = lambda evidence: None
+    >>> chain = [Rule("B", "", "", (), check), Rule("A", "", "", (), check, before=("B",))]
+    >>> in_order([*chain, Rule("C", "", "", (), check, before=("B",))])
+    ('A', 'C', 'B')
+
+    A rule stands directly before the first of those that it comes before.
+
+    Raises
+    ------
+    UndertowError
+        Rules that come before one another in a circle.
+    """
+    left = {rule.code: set(rule.before) for rule in rules}
+    found: list[str] = []
+    while left:
+        # From the end: of those that come before nothing that is left, the highest code.
+        last = max((code for code, after in left.items() if not after & left.keys()), default=None)
+        if last is None:
+            raise UndertowError(f"rules {', '.join(sorted(left))}: each comes before another")
+        del left[last]
+        found.append(last)
+    return tuple(reversed(found))
+
+
+ORDER = in_order(RULES)
+EXPLAINS = {rule.code: rule.explains for rule in RULES if rule.explains}
 
 
 def roots(found: Mapping[str, Found], reading: Evidence) -> list[str | None]:

@@ -48,13 +48,38 @@ Outcome = Found | Passed | NotApplicable | NotMeasured
 
 
 class Rule(NamedTuple):
-    """A diagnosis rule. Its page is docs/rules/CODE.md."""
+    """A diagnosis rule: all that is said of a fault stands in its one file and on its page.
+
+    >>> rule = Rule("UT199", "an example", "serious", ("loss",), lambda evidence: Passed())
+    >>> rule.page
+    'docs/rules/UT199.md'
+
+    Parameters
+    ----------
+    code, title, severity : str
+        The severity is one of `SEVERITIES`.
+    needs : tuple of str
+        Variables of the trace without which it cannot be judged.
+    check : callable
+        From the evidence to an outcome; pure.
+    before : tuple of str
+        Codes of the rules whose fault lies downstream of this one's: where both are found, this
+        is the root cause. With none the rule comes last.
+    explains : tuple of str
+        Codes whose fault is a symptom of this one's, whatever the order says.
+    remedies : tuple of str, or callable
+        What helps, most effect first; where it depends, a function of the evidence and of the
+        sentence that was found.
+    """
 
     code: str
     title: str
     severity: str
     needs: tuple[str, ...]
     check: Callable[[Evidence], Outcome]
+    before: tuple[str, ...] = ()
+    explains: tuple[str, ...] = ()
+    remedies: tuple[str, ...] | Callable[[Evidence, str], tuple[str, ...]] = ()
 
     @property
     def page(self) -> str:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from undertow.errors import SpecError
-from undertow.spec.checked import with_changes
+from undertow.remedies import REMEDIES
 from undertow.spec.trial import Trial
-from undertow.theory.signal.critical import critical
 
-CENTRED = 16.0  # the weights' variance at which a centred sigmoid is critical: 1 / slope^2 at 0
+ON_TRIAL = {name: remedy.on_trial for name, remedy in REMEDIES.items() if remedy.on_trial}
 
 
 def apply_to_trial(remedy: str, trial: Trial) -> Trial:
@@ -38,58 +35,3 @@ def applies_to_trial(remedy: str, trial: Trial) -> bool:
     [True, True, False]
     """
     return remedy in ON_TRIAL and ON_TRIAL[remedy](trial) != trial
-
-
-def _network(trial: Trial, **changes: object) -> Trial:
-    return trial.model_copy(update={"network": with_changes(trial.network, **changes)})
-
-
-def _training(trial: Trial, **changes: object) -> Trial:
-    return trial.model_copy(update={"training": with_changes(trial.training, **changes)})
-
-
-def _critical(trial: Trial) -> Trial:
-    """At the critical variance; of a sigmoid with the biases that take its mean off."""
-    activation = trial.network.activation
-    if activation == "sigmoid":
-        return _network(trial, initialisation=f"centred_normal({CENTRED:g})", gain=1.0)
-    point = critical(activation, 0.0)
-    return _network(trial, initialisation=f"scaled_normal({point.weight_variance:g},0)", gain=1.0)
-
-
-def _residual(trial: Trial) -> Trial:
-    scale = round(trial.network.depth**-0.5, 4)
-    return _network(trial, skips="identity", branch_scale=scale)
-
-
-def _standardise(trial: Trial) -> Trial:
-    data = with_changes(trial.data, standardised=True, scale=1.0, offset=0.0)
-    return trial.model_copy(update={"data": data})
-
-
-ON_TRIAL: dict[str, Callable[[Trial], Trial]] = {
-    "batch-norm": lambda trial: _network(trial, normalisation="batch"),
-    "layer-norm": lambda trial: _network(trial, normalisation="layer"),
-    "residual-scaled": _residual,
-    "critical": _critical,
-    "tanh-lecun": lambda trial: _network(
-        trial, activation="tanh", initialisation="lecun_normal", gain=1.0
-    ),
-    "relu-he": lambda trial: _network(
-        trial, activation="relu", initialisation="he_normal", gain=1.0
-    ),
-    "selu": lambda trial: _network(
-        trial, activation="selu", initialisation="lecun_normal", gain=1.0
-    ),
-    "leaky-relu": lambda trial: _network(trial, activation="leaky_relu"),
-    "wider": lambda trial: _network(trial, width=min(64, 4 * trial.network.width)),
-    "gradient-clip": lambda trial: _training(trial, clip=1.0),
-    "learning-rate-down": lambda trial: _training(
-        trial, learning_rate=trial.training.learning_rate / 10
-    ),
-    "learning-rate-up": lambda trial: _training(
-        trial, learning_rate=trial.training.learning_rate * 10
-    ),
-    "larger-batch": lambda trial: _training(trial, batch_size=max(32, trial.training.batch_size)),
-    "standardise-inputs": _standardise,
-}

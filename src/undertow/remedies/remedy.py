@@ -1,28 +1,34 @@
-"""Each remedy's name and the advice that goes with it."""
+"""A remedy: what it is called, what to do, what speaks for and against it, what it changes."""
 
 from __future__ import annotations
 
-# Name -> what to do.
-ADVICE = {
-    "batch-norm": "normalise each layer's output over the batch",
-    "residual-scaled": "add each layer's input to its output, branches scaled by 1 / sqrt(depth)",
-    "critical": "draw the initial weights at the activation's critical variance (ut.critical)",
-    "relu-he": "ReLU, with He's initial weights",
-    "tanh-lecun": "tanh, with LeCun's initial weights",
-    "selu": "SELU, with LeCun's initial weights",
-    "layer-norm": "normalise each sample's activations over the units",
-    "gradient-clip": "clip the gradient's norm",
-    "learning-rate-down": "divide the learning rate by ten",
-    "learning-rate-up": "multiply the learning rate by ten",
-    "warm-up": "let the learning rate grow over the first hundred steps",
-    "standardise-inputs": "subtract the inputs' mean and divide by their standard deviation",
-    "larger-batch": "take batches of 16 and more",
-    "random-weights": "draw the initial weights at random: equal ones never part",
-    "zero-biases": "begin with biases of 0",
-    "leaky-relu": "leaky ReLU: its units cannot die",
-    "wider": "more units a layer: a layer of n is born dead with a chance of 2^-n",
-    "reattach": "look for detach(), no_grad(), .data or an unused module before that layer",
-    "unfreeze": "requires_grad_(True), unless it is frozen on purpose",
-    "give-to-optimizer": "give those weights to the optimizer",
-    "guard-arithmetic": "look for log(0), sqrt(0), 0/0 or NaN in the data at that place",
-}
+from collections.abc import Callable
+from typing import NamedTuple
+
+from undertow.spec.trial import Trial
+
+
+class Remedy(NamedTuple):
+    """One remedy: all that is said of it and done with it stands in its one file.
+
+    >>> Remedy("my-remedy", advice="do it").on_trial is None
+    True
+
+    Parameters
+    ----------
+    name : str
+        As a diagnosis names it, and as the arm of an experiment that applies it is called.
+    advice : str, optional
+        What to do, in words that go on after its name; without it no diagnosis names it.
+    strength, weakness, applies : str, optional
+        What speaks for it, against it, and where it is the one to take.
+    on_trial : callable, optional
+        A trial of the laboratory -> the same trial with this one thing different.
+    """
+
+    name: str
+    advice: str = ""
+    strength: str = ""
+    weakness: str = ""
+    applies: str = ""
+    on_trial: Callable[[Trial], Trial] | None = None

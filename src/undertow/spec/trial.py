@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
-from undertow.spec.checked import build_checked
+from undertow.spec.checked import build_checked, with_changes
 from undertow.spec.network import NetworkSpec
 from undertow.spec.toy import ToySpec
 from undertow.spec.training import TrainingSpec
@@ -48,3 +48,23 @@ class Trial(BaseModel):
     def seeds(self) -> tuple[int, ...]:
         """The seed of each replicate."""
         return tuple(range(self.seed, self.seed + self.replicates))
+
+
+def with_network(trial: Trial, **changes: object) -> Trial:
+    """Return a trial with some values of its network changed, validated again.
+
+    >>> net = NetworkSpec(inputs=2, outputs=1, depth=10, width=10, activation="sigmoid")
+    >>> with_network(Trial(network=net), depth=3).network.depth
+    3
+    """
+    return trial.model_copy(update={"network": with_changes(trial.network, **changes)})
+
+
+def with_training(trial: Trial, **changes: object) -> Trial:
+    """Return a trial with some values of its training changed, validated again.
+
+    >>> net = NetworkSpec(inputs=2, outputs=1, depth=10, width=10, activation="sigmoid")
+    >>> with_training(Trial(network=net), epochs=3).training.epochs
+    3
+    """
+    return trial.model_copy(update={"training": with_changes(trial.training, **changes)})

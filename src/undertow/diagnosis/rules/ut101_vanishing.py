@@ -126,4 +126,21 @@ def _percent(reading: Evidence, where: np.ndarray) -> str:
     return f"{100 * middle(reading.fall, where):.0f}"
 
 
-RULE = Rule("UT101", "vanishing gradient", "critical", ("delta_norm",), check)
+def remedies(evidence: Evidence, _: str) -> tuple[str, ...]:
+    """Name what helps, by the activations at hand."""
+    if "sigmoid" in evidence.activations:  # layer normalisation would not help: the mean stays
+        return ("batch-norm", "residual-scaled", "tanh-lecun", "critical")
+    if evidence.is_flat:
+        return ("tanh-lecun", "batch-norm", "residual-scaled")
+    return ("relu-he", "batch-norm", "residual-scaled")
+
+
+RULE = Rule(
+    "UT101",
+    "vanishing gradient",
+    "critical",
+    ("delta_norm",),
+    check,
+    before=("UT102",),
+    remedies=remedies,
+)

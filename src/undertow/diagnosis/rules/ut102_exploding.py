@@ -79,4 +79,21 @@ def _steps_too_far(reading: Evidence) -> np.ndarray:
         return last > reading.limits.large_update
 
 
-RULE = Rule("UT102", "exploding gradient", "critical", ("delta_norm",), check)
+def remedies(evidence: Evidence, _: str) -> tuple[str, ...]:
+    """Name what helps, by the layers at hand."""
+    if "batch_norm" in evidence.kinds:
+        return ("residual-scaled", "layer-norm", "gradient-clip")
+    if evidence.is_flat:
+        return ("tanh-lecun", "critical", "layer-norm", "gradient-clip")
+    return ("relu-he", "residual-scaled", "layer-norm", "gradient-clip")
+
+
+RULE = Rule(
+    "UT102",
+    "exploding gradient",
+    "critical",
+    ("delta_norm",),
+    check,
+    before=("UT107",),
+    remedies=remedies,
+)

@@ -37,4 +37,12 @@ def check(reading: Evidence) -> Outcome:
     return make_found(where, layers, (born & layers).any(1), evidence)
 
 
-RULE = Rule("UT103", "dead units", "critical", ("dead_fraction",), check)
+RULE = Rule(
+    "UT103",
+    "dead units",
+    "critical",
+    ("dead_fraction",),
+    check,
+    before=("UT104",),
+    remedies=("leaky-relu", "zero-biases", "learning-rate-down", "relu-he"),
+)

@@ -68,4 +68,12 @@ def _found_gates(reading: Evidence, gates: np.ndarray) -> Outcome:
     return make_found(gates.any(1), gates, True, evidence)
 
 
-RULE = Rule("UT104", "saturated units", "critical", (), check)
+RULE = Rule(
+    "UT104",
+    "saturated units",
+    "critical",
+    (),
+    check,
+    before=("UT111",),
+    remedies=("tanh-lecun", "batch-norm", "zero-biases"),
+)

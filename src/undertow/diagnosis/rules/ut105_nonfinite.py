@@ -27,4 +27,11 @@ def check(reading: Evidence) -> Outcome:
     return make_found(where, layers, broke <= first, evidence)
 
 
-RULE = Rule("UT105", "non-finite values", "critical", (), check)
+RULE = Rule(
+    "UT105",
+    "non-finite values",
+    "critical",
+    (),
+    check,
+    remedies=("guard-arithmetic", "learning-rate-down", "gradient-clip"),
+)

@@ -30,4 +30,12 @@ def check(reading: Evidence) -> Outcome:
     return make_found(where, layers, at_start, f"a step changes a weight by {size} its norm")
 
 
-RULE = Rule("UT106", "updates too large", "serious", ("update_norm", "weight_norm"), check)
+RULE = Rule(
+    "UT106",
+    "updates too large",
+    "serious",
+    ("update_norm", "weight_norm"),
+    check,
+    before=("UT105",),
+    remedies=("learning-rate-down", "warm-up"),
+)

@@ -57,6 +57,17 @@ def _largest(ratio: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(known), known, np.nan)
 
 
+def remedies(_: Evidence, found: str) -> tuple[str, ...]:
+    """Tell weights that no optimizer has from a step that is too small."""
+    return ("give-to-optimizer",) if "no optimizer" in found else ("learning-rate-up",)
+
+
 RULE = Rule(
-    "UT107", "updates too small", "serious", ("update_norm", "weight_norm", "grad_norm"), check
+    "UT107",
+    "updates too small",
+    "serious",
+    ("update_norm", "weight_norm", "grad_norm"),
+    check,
+    before=("UT114",),
+    remedies=remedies,
 )

@@ -65,4 +65,17 @@ def _why(reading: Evidence, place: int, absent: bool) -> str:
     return "detached from the loss, or not used" if absent else "the gradient is exactly 0"
 
 
-RULE = Rule("UT108", "no gradient at all", "critical", ("grad_norm",), check)
+def remedies(_: Evidence, found: str) -> tuple[str, ...]:
+    """Tell a frozen layer from one that is cut off."""
+    return ("unfreeze",) if "frozen" in found else ("reattach",)
+
+
+RULE = Rule(
+    "UT108",
+    "no gradient at all",
+    "critical",
+    ("grad_norm",),
+    check,
+    before=("UT110",),
+    remedies=remedies,
+)

@@ -35,4 +35,13 @@ def check(reading: Evidence) -> Outcome:
     return make_found(where, layers, True, evidence)
 
 
-RULE = Rule("UT109", "symmetric units", "critical", ("distinct_units",), check)
+RULE = Rule(
+    "UT109",
+    "symmetric units",
+    "critical",
+    ("distinct_units",),
+    check,
+    before=("UT108",),
+    explains=("UT101", "UT102"),
+    remedies=("random-weights",),
+)

@@ -33,4 +33,13 @@ def check(reading: Evidence) -> Outcome:
     return make_found(where, layers, True, evidence)
 
 
-RULE = Rule("UT110", "dead at birth", "critical", ("dead_fraction", "grad_norm"), check)
+RULE = Rule(
+    "UT110",
+    "dead at birth",
+    "critical",
+    ("dead_fraction", "grad_norm"),
+    check,
+    before=("UT103",),
+    explains=("UT108", "UT101"),
+    remedies=("zero-biases", "wider", "leaky-relu"),
+)

@@ -58,4 +58,12 @@ def _matters(reading: Evidence, first: int) -> np.ndarray:
     return large | small
 
 
-RULE = Rule("UT111", "unscaled inputs", "serious", ("input_rms",), check)
+RULE = Rule(
+    "UT111",
+    "unscaled inputs",
+    "serious",
+    ("input_rms",),
+    check,
+    before=("UT112",),
+    remedies=("standardise-inputs", "batch-norm"),
+)

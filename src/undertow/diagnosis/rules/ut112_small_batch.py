@@ -42,4 +42,13 @@ def _after_convolution(reading: Evidence, place: int) -> bool:
     return bool(near) and reading.kinds[near[0]] == "conv"
 
 
-RULE = Rule("UT112", "batch too small for its batch normalisation", "serious", (), check)
+RULE = Rule(
+    "UT112",
+    "batch too small for its batch normalisation",
+    "serious",
+    (),
+    check,
+    before=("UT113",),
+    explains=("UT102",),
+    remedies=("larger-batch", "layer-norm"),
+)

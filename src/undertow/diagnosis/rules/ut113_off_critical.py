@@ -35,4 +35,12 @@ def check(reading: Evidence) -> Outcome:
     return make_found(where, layers, True, evidence)
 
 
-RULE = Rule("UT113", "initialisation off critical", "critical", (), check)
+RULE = Rule(
+    "UT113",
+    "initialisation off critical",
+    "critical",
+    (),
+    check,
+    before=("UT101",),
+    remedies=("critical", "batch-norm", "residual-scaled"),
+)

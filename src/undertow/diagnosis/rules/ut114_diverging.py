@@ -45,4 +45,12 @@ def _grew(reading: Evidence) -> np.ndarray:
     return found_
 
 
-RULE = Rule("UT114", "loss diverging from step size alone", "critical", ("loss",), check)
+RULE = Rule(
+    "UT114",
+    "loss diverging from step size alone",
+    "critical",
+    ("loss",),
+    check,
+    before=("UT106",),
+    remedies=("learning-rate-down", "warm-up", "gradient-clip"),
+)

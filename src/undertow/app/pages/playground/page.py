@@ -15,8 +15,8 @@ from undertow.app.pages.playground.view import trial_view
 from undertow.data import toy
 from undertow.errors import UndertowError
 from undertow.experiments.presets import PRESETS
+from undertow.remedies import ADVICE
 from undertow.remedies.on_trial import ON_TRIAL
-from undertow.remedies.remedy import ADVICE
 from undertow.show.layer_profile import View
 from undertow.spec.trial import Trial
 

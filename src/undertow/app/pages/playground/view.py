@@ -8,8 +8,8 @@ from typing import Any
 
 from undertow.app.pages.kit import cards, widgets
 from undertow.app.pages.playground.session import AS_IT_IS, Picture
+from undertow.remedies import ADVICE
 from undertow.remedies.on_trial import applies_to_trial
-from undertow.remedies.remedy import ADVICE
 from undertow.show.figure import figure
 from undertow.show.figures.data import data as draw_data
 from undertow.show.figures.profile_over_time import profile_over_time
