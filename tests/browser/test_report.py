@@ -17,9 +17,6 @@ from tests.browser.looking import Seen, serious
 from undertow.show.report import page as report
 from undertow.trace.record import Chunk, Event, Header, Layer, Trace, build
 
-# One worker, one browser and one server: two of each are slower than one after the other.
-pytestmark = pytest.mark.xdist_group("browser")
-
 UNDERTOW = Path(sysconfig.get_path("scripts")) / "undertow"
 pytestmark = pytest.mark.xdist_group("report")  # one process: its reports take long to make
 
