@@ -17,9 +17,6 @@ from undertow.data.dataset import load
 from undertow.experiments import experiment
 from undertow.studies import study
 
-# One worker, one browser and one server: two of each are slower than one after the other.
-pytestmark = pytest.mark.xdist_group("browser")
-
 LONG = 60_000  # ms, for what trains
 
 Open = Callable[..., tuple[Page, Seen]]

@@ -14,9 +14,6 @@ from support import sealed_models as sealed
 from tests.browser.looking import Seen, Served, serious
 from undertow.app.server.lessons import TITLES
 
-# One worker, one browser and one server: two of each are slower than one after the other.
-pytestmark = pytest.mark.xdist_group("browser")
-
 LONG = 60_000  # ms, for what trains
 
 Open = Callable[..., tuple[Page, Seen]]

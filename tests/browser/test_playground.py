@@ -13,9 +13,6 @@ from tests.browser.looking import Seen, Served, serious
 from undertow.app.pages.playground import controls, url
 from undertow.experiments.presets import PRESETS, preset
 
-# One worker, one browser and one server: two of each are slower than one after the other.
-pytestmark = pytest.mark.xdist_group("browser")
-
 LONG = 60_000  # ms, for what trains
 
 Open = Callable[..., tuple[Page, Seen]]

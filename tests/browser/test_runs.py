@@ -17,9 +17,6 @@ import undertow as ut
 from tests.browser.looking import Seen, Served, serious
 from tests.writing import Writing
 
-# One worker, one browser and one server: two of each are slower than one after the other.
-pytestmark = pytest.mark.xdist_group("browser")
-
 LONG = 60_000  # ms, for what trains
 PROGRAM = Path(sys.executable).with_name("undertow")
 
