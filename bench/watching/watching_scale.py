@@ -26,7 +26,9 @@ from torch import nn
 from bench.watching.overhead import layers
 from bench.watching.pairs import Contender, Training, bare, paired, training, watched
 from undertow.trace.record import Header, Layer, provenance
+from undertow.trace.sinks.store import StoreFile
 from undertow.watching.core import recorder
+from undertow.watching.core.rows import StepRow
 from undertow.watching.core.schedule import Schedule
 
 RECORDS = ("gradients", "everything")
@@ -128,9 +130,8 @@ def long_run(every: int | str, steps: int) -> Run:
         tempfile.TemporaryDirectory() as folder,
         mock.patch.object(recorder, "monotonic", clock),
     ):
-        kept = recorder.Recorder(
-            header, Path(folder) / "run.db", "run", new=True, dtype=np.dtype("f4")
-        )
+        keeper = StoreFile(Path(folder) / "run.db", "run", new=True)
+        kept = recorder.Recorder(header, keeper, dtype=np.dtype("f4"))
         for step in range(1, steps + 1):
             now += STEP_SECONDS
             row = made_up(step, numbers) if step >= due else None
@@ -144,7 +145,7 @@ def long_run(every: int | str, steps: int) -> Run:
                 STEP_SECONDS,
                 RECORD_SECONDS if row else 0.0,
                 recorded=row is not None,
-                size=kept.bytes,
+                size=kept.size,
             )
             due = schedule.next(step)
         kept.finish("finished", header)
@@ -152,12 +153,12 @@ def long_run(every: int | str, steps: int) -> Run:
     return Run(len(taken) - 1, taken[-1] - taken[-2], size)
 
 
-def made_up(step: int, numbers: np.random.Generator) -> recorder.StepRow:
+def made_up(step: int, numbers: np.random.Generator) -> StepRow:
     """Return a row as a float32 model makes it, of numbers that hardly pack."""
     of_layers = np.exp(numbers.normal(size=(len(PER_LAYER), RUN_LAYERS))).astype(np.float32)
     of_step = np.exp(numbers.normal(size=len(PER_STEP)))
     values = dict(zip(PER_LAYER, of_layers, strict=True))
-    return recorder.StepRow(step, 1, values | dict(zip(PER_STEP, of_step.tolist(), strict=True)))
+    return StepRow(step, 1, values | dict(zip(PER_STEP, of_step.tolist(), strict=True)))
 
 
 def by_layers(quick: bool) -> None:

@@ -22,6 +22,7 @@ Data flows one way through the rooms of this package; a room imports only from r
     show          Trace -> tables, figures, report
     verbs         names in, one document out
     app           the command line, the pages, the server
+    sinks         a door: where a watched run goes beside the store
 
 >>> import undertow as ut
 >>> ut.NetworkSpec(inputs=2, outputs=1, depth=10, width=10, activation="sigmoid").parameters
@@ -85,7 +86,12 @@ __all__ = [
 ]
 
 
+_DOORS = ("sinks",)  # modules that are public as they are
+
+
 def __getattr__(name: str) -> Any:
+    if name in _DOORS:
+        return import_module(f"undertow.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'undertow' has no attribute '{name}'")
     value = getattr(import_module(_HOMES[name]), name)
@@ -94,4 +100,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    return [*__all__, *_DOORS, "__version__"]

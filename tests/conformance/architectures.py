@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn, optim
 from torch.nn import functional as F
 
+from tests.conformance.case import Case, Log, Loss, Optimizers
 from tests.conformance.networks import (
     VAE,
     Attention,
@@ -38,27 +38,8 @@ from tests.conformance.networks import (
     two_thousand_layers,
 )
 
-Optimizers = list[optim.Optimizer]
-Loss = Callable[[nn.Module, int], Tensor]
-Log = Callable[..., None]
-
 BATCH = 4
 WORDS = 50
-
-
-class Case(NamedTuple):
-    """A network, its optimizers, and one iteration of its user's loop.
-
-    `loss(model, number)` is the loss of batch `number`; `step(model, optimizers, number, log)`
-    makes one update, and calls `log(loss=...)` once. `dense` is how many steps a run has in which
-    each is recorded.
-    """
-
-    name: str
-    build: Callable[[], tuple[nn.Module, Optimizers]]
-    loss: Loss
-    step: Callable[[nn.Module, Optimizers, int, Log], None]
-    dense: int = 30
 
 
 def numbers(model: nn.Module, number: int, *shape: int) -> Tensor:

@@ -1,9 +1,10 @@
-"""All that can be seen of a training from outside, as dicts that are compared name by name."""
+"""All that can be seen of a PyTorch training from outside, as dicts to be compared."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -11,20 +12,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from tests.conformance.architectures import Optimizers
+from tests.conformance.case import Case, Optimizers
 
 HOLD_GLOBAL_HOOKS = ("torch.nn.modules.module", "torch.optim.optimizer")
-
-
-def same(found: Mapping[str, object], expected: Mapping[str, object], what: str) -> None:
-    """Raise AssertionError at a name that one side lacks or that holds something else."""
-    names = sorted(found.keys() | expected.keys())
-    other = [
-        name
-        for name in names
-        if (name in found, found.get(name)) != (name in expected, expected.get(name))
-    ]
-    assert not other, f"{what}: {len(other)} of {len(names)} differ, the first is {other[0]}"
 
 
 def state(model: nn.Module, optimizers: Optimizers) -> dict[str, object]:
@@ -49,7 +39,7 @@ def bits(value: Any, path: str = "") -> dict[str, object]:
     return {path: value}
 
 
-def modes_of(model: nn.Module) -> dict[str, object]:
+def modes(model: nn.Module) -> dict[str, object]:
     """Return which modules are in training mode, and which parameters are trained."""
     return {
         **{f"{name} training": module.training for name, module in model.named_modules()},
@@ -87,3 +77,16 @@ def random_states() -> dict[str, object]:
         "python": random.getstate(),
         "numpy": (np.asarray(keys).tobytes(), *rest),
     }
+
+
+@contextmanager
+def begun(case: Case, dtype: torch.dtype = torch.float32) -> Iterator[tuple[nn.Module, Optimizers]]:
+    """Build a case from seed 0, to be trained on one thread: more slow small networks down."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        seed_everything()
+        model, optimizers = case.build()
+        yield model.to(dtype), optimizers
+    finally:
+        torch.set_num_threads(threads)

@@ -24,8 +24,8 @@ import torch
 import xarray
 from torch import Tensor, nn, optim
 
-from tests.conformance.architectures import Case, Log, Optimizers
-from tests.conformance.runs import begun
+from tests.conformance.case import Case, Log, Optimizers
+from tests.conformance.inspection import begun
 
 SAMPLED = 4096  # entries of a weight above which an update may be estimated from so many
 

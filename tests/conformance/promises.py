@@ -1,29 +1,24 @@
 """What anyone who watches a training owes it: each promise checks one watcher on one case.
 
-A promise takes `watch`, a context manager called as `undertow.watch` is, and raises AssertionError
-where it is broken. It knows nothing of how a watcher works; what is true it asks the oracle, and
-what would have happened without a watcher it asks an unwatched twin.
+A promise takes the framework as a `World`, `watch`, a context manager called as `undertow.watch`
+is, and a case; it raises AssertionError where it is broken. It knows nothing of how a watcher
+works; what is true it asks the world's oracle, and what would have happened without a watcher it
+asks an unwatched twin.
 """
 
 from __future__ import annotations
 
-import copy
-import io
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import torch
 import xarray
-from torch import nn
 
-from tests.conformance.architectures import Case
-from tests.conformance.inspection import attached, bits, same, state
-from tests.conformance.oracle import layers, truth
-from tests.conformance.runs import Watch, begun, given, run, twin
+from tests.conformance.case import Case
+from tests.conformance.runs import Watch, given, run, twin
+from tests.conformance.world import World
 
-Promise = Callable[[Watch, Case], None]
+Promise = Callable[[World, Watch, Case], None]
 
 FEW = 4  # steps of a run that looks at something other than numbers
 ALWAYS = 10  # steps at the start that are recorded however rarely the rest is
@@ -37,60 +32,60 @@ class Stop(Exception):
     """Something goes wrong in a user's loop."""
 
 
-def training_is_bit_identical(watch: Watch, case: Case) -> None:
+def training_is_bit_identical(world: World, watch: Watch, case: Case) -> None:
     """Weights, buffers, gradients and the optimizer's state, recorded always and by default."""
     for every in (1, "auto"):
-        watched, alone = run(watch, case, every), twin(case, every)
+        watched, alone = run(world, watch, case, every), twin(world, case, every)
         same(
-            state(watched.model, watched.optimizers),
-            state(alone.model, alone.optimizers),
+            world.state(watched.model, watched.optimizers),
+            world.state(alone.model, alone.optimizers),
             f"the end of a run with every={every!r}",
         )
 
 
-def random_numbers_are_untouched(watch: Watch, case: Case) -> None:
+def random_numbers_are_untouched(world: World, watch: Watch, case: Case) -> None:
     """The generators of torch, NumPy and Python end where they would have."""
     for every in (1, "auto"):
-        found, expected = run(watch, case, every), twin(case, every)
+        found, expected = run(world, watch, case, every), twin(world, case, every)
         same(found.random_states, expected.random_states, f"generators with every={every!r}")
 
 
-def modes_are_untouched(watch: Watch, case: Case) -> None:
+def modes_are_untouched(world: World, watch: Watch, case: Case) -> None:
     """Training mode and `requires_grad`, as the loop finds them in each step."""
-    pairs = zip(run(watch, case).modes, twin(case).modes, strict=True)
+    pairs = zip(run(world, watch, case).modes, twin(world, case).modes, strict=True)
     for number, (found, expected) in enumerate(pairs, 1):
         same(found, expected, f"modes in step {number}")
 
 
-def one_row_an_update(watch: Watch, case: Case) -> None:
+def one_row_an_update(world: World, watch: Watch, case: Case) -> None:
     """Steps count updates, from 1, and carry the loss that was logged in them."""
-    found = dataset(run(watch, case).trace)
+    found = dataset(run(world, watch, case).trace)
     assert found.step.values.tolist() == list(range(1, case.dense + 1)), (
         f"steps {found.step.values}"
     )
-    expected = twin(case).losses
+    expected = twin(world, case).losses
     np.testing.assert_allclose(found.loss.values, expected, rtol=TOLERANCE, err_msg="loss")
 
 
-def gradients_are_true(watch: Watch, case: Case) -> None:
+def gradients_are_true(world: World, watch: Watch, case: Case) -> None:
     """Accumulated, before clipping, as the optimizer's own step had them."""
-    for found, expected in in_both_precisions(watch, case):
+    for found, expected in in_both_precisions(world, watch, case):
         agree("grad_norm", found, expected)
 
 
-def deltas_are_true(watch: Watch, case: Case) -> None:
+def deltas_are_true(world: World, watch: Watch, case: Case) -> None:
     """Of each call of a layer, over all that arrived for the update."""
-    for found, expected in in_both_precisions(watch, case):
+    for found, expected in in_both_precisions(world, watch, case):
         agree("delta_norm", found, expected)
 
 
-def updates_are_true(watch: Watch, case: Case) -> None:
+def updates_are_true(world: World, watch: Watch, case: Case) -> None:
     """The change applied: exact, or within the error stated, if that says anything.
 
     A frozen weight may be given as unmoved or as not measured.
     """
-    trained = [layer.name for layer in layers(run(watch, case).model) if layer.weight.requires_grad]
-    for found, expected in in_both_precisions(watch, case):
+    trained = world.trained(run(world, watch, case).model)
+    for found, expected in in_both_precisions(world, watch, case):
         expected = expected.sel(layer=trained)
         errors = found.update_norm_se.sel(step=expected.step, layer=trained)
         allowed = WIDEST * expected.update_norm_se + TOLERANCE * expected.update_norm
@@ -101,68 +96,67 @@ def updates_are_true(watch: Watch, case: Case) -> None:
         agree("weight_norm", found, expected)
 
 
-def sampling_changes_no_reading(watch: Watch, case: Case) -> None:
+def sampling_changes_no_reading(world: World, watch: Watch, case: Case) -> None:
     """What the default records, the first steps whole, is what recording every step finds."""
-    found = dataset(run(watch, case, "auto").trace)
+    found = dataset(run(world, watch, case, "auto").trace)
     steps = found.step.values.tolist()
     assert steps[:ALWAYS] == list(range(1, ALWAYS + 1)), f"the first steps are {steps[:ALWAYS]}"
     both = [step for step in steps if step <= case.dense]
-    unchanged(found.sel(step=both), dataset(run(watch, case).trace).sel(step=both))
+    unchanged(found.sel(step=both), dataset(run(world, watch, case).trace).sel(step=both))
 
 
-def an_evaluation_changes_no_reading(watch: Watch, case: Case) -> None:
+def an_evaluation_changes_no_reading(world: World, watch: Watch, case: Case) -> None:
     """A pass without gradients between the steps, and one within them, where the loop logs."""
-    with begun(case) as (model, optimizers):
+    with world.begun(case, world.PRECISIONS[0]) as (model, optimizers):
 
         def log(**logged: Any) -> None:
-            evaluate(case, model, torch.no_grad())
+            world.evaluate(case, model)
             w.log(**logged)
 
         with watch(model, given(optimizers), every=1) as w:
             for number in range(1, FEW + 1):
                 case.step(model, optimizers, number, log)
-                evaluate(case, model, torch.inference_mode())
+                world.evaluate(case, model)
     found = dataset(w.trace())
-    unchanged(found, dataset(run(watch, case).trace).sel(step=found.step))
+    unchanged(found, dataset(run(world, watch, case).trace).sel(step=found.step))
 
 
-def copies_work_and_do_not_report(watch: Watch, case: Case) -> None:
+def copies_work_and_do_not_report(world: World, watch: Watch, case: Case) -> None:
     """`deepcopy` and `torch.save` in the middle of a step: both train, unwatched."""
-    with begun(case) as (model, optimizers):
+    with world.begun(case, world.PRECISIONS[0]) as (model, optimizers):
 
         def log(**logged: Any) -> None:
             w.log(**logged)
             if number == 2:
-                for made in (copy.deepcopy(model), saved_and_loaded(model)):
-                    same(bits(made.state_dict()), bits(model.state_dict()), "a copy")
-                    with torch.random.fork_rng(devices=[]):
-                        case.loss(made, 0).backward()
+                for made in world.copies(model):
+                    same(world.weights(made), world.weights(model), "a copy")
+                    world.train_copy(case, made)
 
         with watch(model, given(optimizers), every=1) as w:
             for number in range(1, FEW + 1):
                 case.step(model, optimizers, number, log)
     found = dataset(w.trace())
-    unchanged(found, dataset(run(watch, case).trace).sel(step=found.step))
+    unchanged(found, dataset(run(world, watch, case).trace).sel(step=found.step))
 
 
-def hooks_go_on_close(watch: Watch, case: Case) -> None:
+def hooks_go_on_close(world: World, watch: Watch, case: Case) -> None:
     """Nothing is left on the model, and nothing is recorded any more."""
-    with begun(case) as (model, optimizers):
-        before = attached(model, optimizers)
+    with world.begun(case, world.PRECISIONS[0]) as (model, optimizers):
+        before = world.attached(model, optimizers)
         with watch(model, given(optimizers), every=1) as w:
             for number in range(1, FEW):
                 case.step(model, optimizers, number, w.log)
             w.close()
-            same(attached(model, optimizers), before, "attached after close")
+            same(world.attached(model, optimizers), before, "attached after close")
             case.step(model, optimizers, FEW, lambda **_: None)
-    same(attached(model, optimizers), before, "attached at the end")
+    same(world.attached(model, optimizers), before, "attached at the end")
     assert dataset(w.trace()).step.values.tolist() == list(range(1, FEW))
 
 
-def hooks_go_on_an_exception(watch: Watch, case: Case) -> None:
+def hooks_go_on_an_exception(world: World, watch: Watch, case: Case) -> None:
     """It passes through; the model is bare and trains on; the steps before it are kept."""
-    with begun(case) as (model, optimizers):
-        before = attached(model, optimizers)
+    with world.begun(case, world.PRECISIONS[0]) as (model, optimizers):
+        before = world.attached(model, optimizers)
 
         def log(**logged: Any) -> None:
             if number == FEW:
@@ -177,7 +171,7 @@ def hooks_go_on_an_exception(watch: Watch, case: Case) -> None:
         except Stop:
             stopped = True
         assert stopped, "the exception was swallowed"
-        same(attached(model, optimizers), before, "attached after an exception")
+        same(world.attached(model, optimizers), before, "attached after an exception")
         case.step(model, optimizers, FEW, lambda **_: None)
     steps = dataset(w.trace()).step.values.tolist()
     assert steps in (list(range(1, FEW)), list(range(1, FEW + 1))), f"steps {steps} are kept"
@@ -199,19 +193,32 @@ PROMISES: list[Promise] = [
 ]
 
 
-def in_both_precisions(watch: Watch, case: Case) -> Iterator[tuple[xarray.Dataset, xarray.Dataset]]:
+def in_both_precisions(
+    world: World, watch: Watch, case: Case
+) -> Iterator[tuple[xarray.Dataset, xarray.Dataset]]:
     """Pair what was recorded with what is true.
 
     Watched in float64, a model and its oracle do the same sums, and what differs is the measuring.
     In float32 the oracle takes the twin's own float32 gradients and adds their squares in float64:
     how training itself rounds, much in a deep network, is no fault of a watcher's.
     """
-    for dtype in (torch.float32, torch.float64):
-        found = dataset(run(watch, case, 1, dtype).trace)
-        expected = truth(case, dtype)
+    for precision in world.PRECISIONS:
+        found = dataset(run(world, watch, case, 1, precision).trace)
+        expected = world.truth(case, precision)
         unknown = {*map(str, found.layer.values)} ^ {*map(str, expected.layer.values)}
         assert not unknown, f"layers that one side alone knows: {', '.join(sorted(unknown))}"
         yield found, expected
+
+
+def same(found: Mapping[str, object], expected: Mapping[str, object], what: str) -> None:
+    """Raise AssertionError at a name that one side lacks or that holds something else."""
+    names = sorted(found.keys() | expected.keys())
+    other = [
+        name
+        for name in names
+        if (name in found, found.get(name)) != (name in expected, expected.get(name))
+    ]
+    assert not other, f"{what}: {len(other)} of {len(names)} differ, the first is {other[0]}"
 
 
 def dataset(trace: Any) -> xarray.Dataset:
@@ -249,20 +256,3 @@ def unchanged(found: xarray.Dataset, expected: xarray.Dataset) -> None:
         np.testing.assert_array_equal(
             found[variable].values, expected[variable].values, err_msg=variable
         )
-
-
-def evaluate(case: Case, model: nn.Module, guard: AbstractContextManager[Any]) -> None:
-    """Make the pass of a validation set, and leave the modes and the generator as they were."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    with guard, torch.random.fork_rng(devices=[]):
-        case.loss(model, 0)
-    for module, mode in modes:
-        module.training = mode
-
-
-def saved_and_loaded(model: nn.Module) -> nn.Module:
-    file = io.BytesIO()
-    torch.save(model, file)
-    file.seek(0)
-    return torch.load(file, weights_only=False)

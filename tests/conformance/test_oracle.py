@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from tests.conformance.architectures import CASES, Case, choices, numbers
+from tests.conformance import torch_world
+from tests.conformance.architectures import CASES, choices, numbers
+from tests.conformance.case import Case
 from tests.conformance.oracle import truth
-from tests.conformance.runs import begun, twin
+from tests.conformance.runs import twin
+from tests.conformance.torch_world import begun
 
 
 def test_first_step_of_the_mlp_by_hand():
@@ -41,7 +44,7 @@ def test_first_step_of_the_mlp_by_hand():
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_it_sees_the_training_that_nobody_watches(case: Case):
     """Losses equal to the last bit: wrapping and cloning changes nothing."""
-    assert truth(case, torch.float32).loss.values.tolist() == twin(case).losses
+    assert truth(case, torch.float32).loss.values.tolist() == twin(torch_world, case).losses
 
 
 def test_every_architecture_has_its_own_name():

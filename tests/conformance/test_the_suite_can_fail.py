@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conformance import promises
+from tests.conformance import numpy_faults, numpy_world, promises, torch_world
 from tests.conformance.architectures import CASES
 from tests.conformance.faults import (
     CountsMicroBatches,
@@ -28,6 +28,8 @@ from tests.conformance.faults import (
 from tests.conformance.promises import PROMISES, Promise
 
 CASE = {case.name: case for case in CASES}
+
+NUMPY_CASE = {case.name: case for case in numpy_world.CASES}
 
 BROKEN = [
     (NudgesAGradient, "mlp", promises.training_is_bit_identical, "every=1: .* gradient.0.bias"),
@@ -64,13 +66,84 @@ BROKEN = [
 )
 def test_a_fault_is_found(fault: type[Faulty], case: str, promise: Promise, message: str) -> None:
     with pytest.raises((AssertionError, AttributeError), match=message):
-        promise(fault, CASE[case])
+        promise(torch_world, fault, CASE[case])
 
 
 @pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
 def test_without_a_fault_nothing_is_found(promise: Promise) -> None:
-    promise(Faulty, CASE["mlp"])
+    promise(torch_world, Faulty, CASE["mlp"])
+    promise(numpy_world, numpy_faults.Faulty, NUMPY_CASE["plain"])
 
 
 def test_every_promise_is_broken_by_some_fault() -> None:
     assert {promise for _, _, promise, _ in BROKEN} == set(PROMISES)
+
+
+BROKEN_IN_NUMPY = [
+    (numpy_faults.NudgesAWeight, "plain", promises.training_is_bit_identical, "every=1: .* differ"),
+    (numpy_faults.DrawsRandomNumbers, "plain", promises.random_numbers_are_untouched, "numpy"),
+    (
+        numpy_faults.SwitchesToEvaluation,
+        "plain",
+        promises.modes_are_untouched,
+        "step 1: .*training",
+    ),
+    (
+        numpy_faults.CountsPasses,
+        "micro_batches",
+        promises.one_row_an_update,
+        r"(?s)steps \[ 1 .*90\]",
+    ),
+    (
+        numpy_faults.ReadsClippedGradients,
+        "clipped",
+        promises.gradients_are_true,
+        "grad_norm: .* hidden in step 1",
+    ),
+    (
+        numpy_faults.KeepsTheLastDelta,
+        "micro_batches",
+        promises.deltas_are_true,
+        "delta_norm: .* step 1",
+    ),
+    (numpy_faults.ForgetsTheMomentum, "plain", promises.updates_are_true, "update_norm: .* step 2"),
+    (
+        numpy_faults.ReadsOnceInAWhile,
+        "plain",
+        promises.sampling_changes_no_reading,
+        "activation_rms",
+    ),
+    (
+        numpy_faults.ReadsEveryForwardPass,
+        "plain",
+        promises.an_evaluation_changes_no_reading,
+        "activation_rms",
+    ),
+    (numpy_faults.FollowsCopies, "plain", promises.copies_work_and_do_not_report, "activation_rms"),
+    (
+        numpy_faults.CannotBePickled,
+        "plain",
+        promises.copies_work_and_do_not_report,
+        "pickle a meter",
+    ),
+    (numpy_faults.StaysOnTheNet, "plain", promises.hooks_go_on_close, "after close: .* observers"),
+    (numpy_faults.StaysOnTheNet, "plain", promises.hooks_go_on_an_exception, "after an exception"),
+    (numpy_faults.SwallowsExceptions, "plain", promises.hooks_go_on_an_exception, "was swallowed"),
+]
+
+
+@pytest.mark.parametrize(
+    ("fault", "case", "promise", "message"),
+    BROKEN_IN_NUMPY,
+    ids=[f"{fault.__name__}-{promise.__name__}" for fault, _, promise, _ in BROKEN_IN_NUMPY],
+)
+def test_a_fault_of_the_numpy_meter_is_found(
+    fault: type[numpy_faults.Faulty], case: str, promise: Promise, message: str
+) -> None:
+    with pytest.raises((AssertionError, TypeError), match=message):
+        promise(numpy_world, fault, NUMPY_CASE[case])
+
+
+def test_every_promise_is_broken_once_in_each_framework() -> None:
+    assert {promise for _, _, promise, _ in BROKEN} == set(PROMISES)
+    assert {promise for _, _, promise, _ in BROKEN_IN_NUMPY} == set(PROMISES)

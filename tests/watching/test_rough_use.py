@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 import undertow as ut
 from tests.watching.loops import batches, mean_square, net, train, true_norms
-from undertow.watching.torch.hooks import Guard
+from undertow.watching.core.guard import Guard
 from undertow.watching.torch.layer_calls import LayerCall
 
 

@@ -6,5 +6,7 @@ readings        what is read off a trace, one number a replicate
 anomalies       where NaN began, and which zeros are underflows
 gradient_path   what a gradient crosses from the last hidden layer to the first
 export          NetCDF and CSV
+sink            the contract: what takes a run while it is recorded
+sinks/          memory, a store, and others, one file each
 store/          many runs in one SQLite file
 """

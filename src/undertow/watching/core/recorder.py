@@ -1,50 +1,36 @@
-"""Keeps the recorded steps of a watched run: in memory, or in a store that is written meanwhile.
+"""Hands the recorded steps of a watched run to its sinks: memory or a store, and any others.
 
-A thread of its own writes to the store. What waits for it is bounded; where the store cannot be
-written (a full disk), training goes on, one line says so, and the trace says which steps it lacks.
+A thread of its own does so where a sink may have to wait. What waits for it is bounded; where the
+store cannot be written (a full disk), training goes on, one line says so, and the trace says which
+steps it lacks. Any other sink that fails is dropped, after one line.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
+from functools import partial
 from time import monotonic, thread_time
-from typing import NamedTuple
 
 import numpy as np
 
-from undertow.errors import StoreError, UndertowError
+from undertow.errors import UndertowError
 from undertow.trace.record import Chunk, Event, Header, Trace, build
-from undertow.trace.schema import VARIABLES
-from undertow.trace.store.reader import open as open_store
-from undertow.trace.store.writer import CELL, FLUSH_SECONDS, Writer
+from undertow.trace.sink import Keeper, Sink
+from undertow.trace.sinks.memory import Memory
+from undertow.trace.store.writer import FLUSH_SECONDS
 from undertow.watching.core.log import LOG
+from undertow.watching.core.rows import StepRow, as_chunk
 
 PACKED = 256  # rows that are joined, in memory, to arrays
 WAITING = 1000  # rows that wait for the store at most
-
-
-ARRAY = 120  # bytes of an array or a number beside what it holds
-
-
-class StepRow(NamedTuple):
-    """One recorded step: an array [layers] or a number for each variable."""
-
-    step: int
-    epoch: int
-    values: dict[str, np.ndarray | float]
-
-    @property
-    def size(self) -> int:
-        """Return its bytes in memory."""
-        return sum(ARRAY + getattr(value, "nbytes", 8) for value in self.values.values())
+DROPPED = "undertow: training goes on, but without the sink %s (%s: %s)"
 
 
 class Recorder:
-    """The rows and events of one run.
+    """The rows and events of one run, on their way to `keeper` and to `others`.
 
     Raises
     ------
@@ -53,56 +39,55 @@ class Recorder:
     """
 
     def __init__(
-        self, header: Header, store: str | Path | None, name: str, *, new: bool, dtype: np.dtype
+        self, header: Header, keeper: Keeper, others: Sequence[Sink] = (), *, dtype: np.dtype
     ) -> None:
-        self.header, self.path, self.run = header, store, name
-        self._dtype = dtype  # in which layers' numbers are kept
+        self.header, self.keeper = header, keeper
+        self._others, self._dtype = list(others), dtype
         self.seconds = 0.0  # that the thread took
-        self.bytes = 0  # of what was put
         self.count = 0  # rows that were put
         self._sizes: dict[tuple[str, ...], int] = {}  # of rows, by what they hold
-        self._rows: deque[StepRow] = deque()
-        self._packed: list[Chunk] = []
+        self._waiting_size = 0
+        self._rows: deque[StepRow] = deque()  # that no sink has yet
         self._events: deque[Event] = deque()
+        self._left: deque[StepRow] = deque()  # that the keeper alone has not
         self._lost: list[int] = []
         self._warned = self._closed = False
         self._lock = threading.Lock()
-        self._writer: Writer | None = None
         self._pool: ThreadPoolExecutor | None = None
         self._job: Future[None] | None = None
-        self._begun = monotonic()
-        self._flushed = self._begun - FLUSH_SECONDS
-        if store is not None:
+        self._flushed = monotonic() - FLUSH_SECONDS
+        if others or not isinstance(keeper, Memory):
             self._pool = ThreadPoolExecutor(1, "undertow")
-            try:
-                self._pool.submit(self._begin, Path(store), new).result()
-            except BaseException:
-                self._pool.shutdown()
-                raise
+        try:
+            self._do(self._begin)
+        except BaseException:
+            self._shutdown()
+            raise
+
+    @property
+    def size(self) -> int:
+        """Bytes that the run takes so far."""
+        return self.keeper.size + self._waiting_size
 
     def put(self, row: StepRow) -> None:
         """Take a row; never waits."""
         self.count += 1
-        if not self._pool:
-            self._rows.append(row)
-            self.bytes += self._size(row)
-            if len(self._rows) == PACKED:
-                (packed,) = self._chunks(self._rows)
-                self._packed.append(packed)
-                self.bytes -= sum(map(self._size, self._rows))
-                self.bytes += sum(array.nbytes for array in packed.arrays.values())
-                self._rows.clear()
-            return
         with self._lock:
             self._rows.append(row)
-            if len(self._rows) > WAITING:
-                self._lost.append(self._rows.popleft().step)
-        if monotonic() - self._flushed > FLUSH_SECONDS and self._idle():
+            if not self._pool:
+                self._waiting_size += self._size(row)
+            elif len(self._rows) + len(self._left) > WAITING:
+                self._lost.append((self._left or self._rows).popleft().step)
+        if not self._pool:
+            if len(self._rows) == PACKED:
+                self._flush()
+        elif monotonic() - self._flushed > FLUSH_SECONDS and (
+            self._job is None or self._job.done()
+        ):
             self._job = self._pool.submit(self._flush)
 
     def note(self, event: Event) -> None:
         """Take an event; never waits."""
-        self.bytes += CELL
         with self._lock:
             self._events.append(event)
 
@@ -111,36 +96,99 @@ class Recorder:
         self.header = header
         if self._pool:
             self._pool.submit(self._relabel)
+        else:
+            self._relabel()
 
     def finish(self, state: str, header: Header) -> None:
-        """Write what waits, and close the run."""
+        """Hand over what waits, and close the run."""
         self.header = header
-        if self._pool:
-            self._pool.submit(self._finish, state).result()
-            self._pool.shutdown()
-            self._closed = True
+        self._do(partial(self._finish, state))
+        self._shutdown()
 
     def trace(self, last: Sequence[StepRow] = ()) -> Trace:
         """Return the run as far as it is recorded, and `last`, which is not yet put."""
-        if self._pool is None:
-            chunks = [*self._packed, *self._chunks([*self._rows, *last])]
-            return build(self.header, chunks, tuple(self._events))
-        if not self._closed:
-            self._pool.submit(self._flush).result()
+        if self._pool and not self._closed:
+            self._do(self._flush)
         with self._lock:
-            rows, events, lost = list(self._rows), tuple(self._events), list(self._lost)
+            rows = [*self._left, *self._rows, *last]
+            events = [*self._events, *_lost_event(self._lost)]
         try:
-            with open_store(str(self.path)) as store:
-                kept = store.chunks(self.run)
-                kept_events = store.events(self.run)
+            chunks, kept = self.keeper.chunks(), self.keeper.events()
         except UndertowError as error:  # the disk took even what was written
             self._warn(error)
-            kept, kept_events = [], ()
-        return build(
-            self.header,
-            [*kept, *self._chunks([*rows, *last])],
-            (*kept_events, *events, *_lost_event(lost)),
-        )
+            chunks, kept = [], ()
+        chunks += [self._chunk(rows)] if rows else []
+        return build(self.header, chunks, (*kept, *events))
+
+    def _do(self, task: Callable[[], None]) -> None:
+        """Run what sinks do: in the thread, where there is one, for SQLite wants one thread."""
+        if self._pool:
+            self._pool.submit(task).result()
+        else:
+            task()
+
+    def _shutdown(self) -> None:
+        if self._pool:
+            self._pool.shutdown()
+        self._closed = True
+
+    def _begin(self) -> None:
+        self.keeper.begin(self.header)
+        self._tell(lambda sink: sink.begin(self.header))
+
+    def _relabel(self) -> None:
+        try:
+            self.keeper.relabel(self.header)
+        except Exception as error:
+            self._warn(error)
+        self._tell(lambda sink: sink.relabel(self.header))
+
+    def _flush(self) -> None:
+        """Hand over all that waits; what the keeper cannot take goes on waiting."""
+        begun = thread_time()
+        with self._lock:
+            new, events = list(self._rows), list(self._events)
+            rows = [*self._left, *new]
+            for each in (self._rows, self._events, self._left):
+                each.clear()
+            self._waiting_size = 0
+        for event in events:
+            self.keeper.event(event)
+            self._tell(lambda sink, event=event: sink.event(event))
+        try:  # whatever it raises, training goes on and the rows are kept
+            if rows:
+                self.keeper.rows(self._chunk(rows))
+                self._say_lost()
+        except Exception as error:
+            with self._lock:
+                self._left.extendleft(reversed(rows))
+            self._warn(error)
+        if new and self._others:
+            chunk = self._chunk(new)
+            self._tell(lambda sink: sink.rows(chunk))
+        self._flushed = monotonic()
+        self.seconds += thread_time() - begun
+
+    def _finish(self, state: str) -> None:
+        self._flush()
+        self._relabel()
+        try:
+            self.keeper.finish(state)
+        except Exception as error:
+            self._warn(error)
+        self._tell(lambda sink: sink.finish(state))
+
+    def _tell(self, what: Callable[[Sink], None]) -> None:
+        """Tell the sinks beside the keeper; drop one that fails."""
+        for sink in list(self._others):
+            try:
+                what(sink)
+            except Exception as error:
+                self._others.remove(sink)
+                LOG.warning(DROPPED, type(sink).__name__, type(error).__name__, error)
+
+    def _chunk(self, rows: Iterable[StepRow]) -> Chunk:
+        return as_chunk(rows, self._dtype)
 
     def _size(self, row: StepRow) -> int:
         kind = tuple(row.values)
@@ -148,74 +196,12 @@ class Recorder:
             self._sizes[kind] = row.size
         return self._sizes[kind]
 
-    def _idle(self) -> bool:
-        return self._job is None or self._job.done()
-
-    def _begin(self, path: Path, new: bool) -> None:
-        store = open_store(path, create=True)
-        try:
-            if not new:
-                self.run = store.new_id(self.run)
-            self._writer = store.begin(self.run, self.run, self.run, self.header, again=False)
-        except BaseException:
-            store.close()
-            raise
-
-    def _relabel(self) -> None:
-        assert self._writer
-        try:
-            self._writer.relabel(self.header)
-        except StoreError as error:
-            self._warn(error)
-
-    def _flush(self) -> None:
-        """Write all that waits, in the thread; what cannot be written goes on waiting."""
-        assert self._writer
-        begun = thread_time()
+    def _say_lost(self) -> None:
+        """Note the steps for which there was no room, now that others can be written again."""
         with self._lock:
-            rows, events, lost = list(self._rows), list(self._events), list(self._lost)
-            for each in (self._rows, self._events, self._lost):
-                each.clear()
-        try:
-            if rows or events or lost:
-                self.bytes += self._writer.write(self._chunks(rows), [*events, *_lost_event(lost)])
-        except Exception as error:  # whatever it was, training goes on and the rows are kept
-            with self._lock:
-                self._rows.extendleft(reversed(rows))
-                self._events.extendleft(reversed(events))
-                self._lost[:0] = lost
-            self._warn(error)
-        self._flushed = monotonic()
-        self.seconds += thread_time() - begun
-
-    def _finish(self, state: str) -> None:
-        assert self._writer
-        self._flush()
-        try:
-            self._writer.relabel(self.header)
-            self._writer.close(state, monotonic() - self._begun)
-        except StoreError as error:
-            self._warn(error)
-        self._writer.store.close()
-
-    def _chunks(self, rows: Iterable[StepRow]) -> list[Chunk]:
-        """Join rows into one chunk; NaN where a row lacks what another has."""
-        rows = list(rows)
-        if not rows:
-            return []
-        arrays: dict[str, np.ndarray] = {}
-        for name in dict.fromkeys(name for row in rows for name in row.values):
-            example = next(row.values[name] for row in rows if name in row.values)
-            nothing = np.full_like(np.asarray(example, float), np.nan)
-            array = np.stack([row.values.get(name, nothing) for row in rows])
-            if "layer" in VARIABLES[name].dims:
-                with np.errstate(over="ignore"):  # beyond float32 a norm is Inf, `nonfinite` is 0
-                    array = array.astype(self._dtype)
-            arrays[name] = array[None] if VARIABLES[name].dims[0] == "replicate" else array
-        steps, epochs = (
-            np.array(column) for column in zip(*(row[:2] for row in rows), strict=True)
-        )
-        return [Chunk(steps, epochs, arrays)]
+            for event in _lost_event(self._lost):
+                self.keeper.event(event)
+            self._lost.clear()
 
     def _warn(self, error: Exception) -> None:
         if not self._warned:

@@ -126,3 +126,12 @@ class Schedule:
         each = self.size / self.recorded
         left = self.limit / 2 / each  # steps that the second half holds
         return max(1, math.ceil(self.steps * OCTAVES * math.log(2) / left))
+
+
+def is_rare(count: int) -> bool:
+    """Tell whether the `count`th recorded step is one of those that are looked at so: 1, 2, 4, 8.
+
+    >>> [count for count in range(1, 20) if is_rare(count)]
+    [1, 2, 4, 8, 16]
+    """
+    return count & (count - 1) == 0

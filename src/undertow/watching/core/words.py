@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from undertow.trace.sinks.store import StoreFile
+
 if TYPE_CHECKING:
     from undertow.watching.core.recorder import Recorder
     from undertow.watching.core.schedule import Schedule
@@ -50,14 +52,15 @@ def summary(
     trouble: str | None,
 ) -> str:
     """Say in a few lines what was recorded of a model, at what cost, and what could not be seen."""
+    keeper = recorder.keeper
     lines = [
         f"{name}: {schedule.steps:,} steps, {schedule.recorded:,} recorded, "
         f"now every {schedule.interval():,}",
         cost_line(schedule.share, schedule.budget, schedule.every),
     ]
-    if recorder.path is not None:
-        size = f"{recorder.bytes / 1e6:.2f} MB of at most {schedule.limit / 1e6:.0f}"
-        lines.append(f"run {recorder.run} in {recorder.path}, {size}")
+    if isinstance(keeper, StoreFile):
+        size = f"{recorder.size / 1e6:.2f} MB of at most {schedule.limit / 1e6:.0f}"
+        lines.append(f"run {keeper.run} in {keeper.path}, {size}")
     if unseen:
         lines.append(unseen_line(unseen, count).removeprefix("undertow: "))
     if trouble:

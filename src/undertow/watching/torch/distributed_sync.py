@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import numpy as np
 
-from undertow.watching.torch.hooks import Guard
-from undertow.watching.torch.meter import TorchMeter
+from undertow.watching.core.guard import Guard
+from undertow.watching.torch.distributed import NormShares
+
+# Rows of a step's table, one a parameter, that are roots of sums of squares; the others are sums.
+SQUARES = [0, 3, 4, 5]
 
 
 class DistributedSync:
@@ -15,25 +18,27 @@ class DistributedSync:
     for it there. It comes with nothing, says so, and all stop.
     """
 
-    def __init__(self, meter: TorchMeter, guard: Guard) -> None:
-        self._meter, self._guard = meter, guard
+    def __init__(self, shares: NormShares, guard: Guard, *, parameters: int, calls: int) -> None:
+        self._shares, self._guard = shares, guard
+        self._nothing = np.full((6, parameters + 1), np.nan), np.full(calls, np.nan)
         self._summed_at = 0
         self.told = False
 
-    def values(self, step: int, mine: int) -> tuple[dict[str, Any], int]:
-        """Return a step's values over all processes, and the step that the first calls due.
-
-        `mine` is what this process would.
-        """
+    def total(
+        self, step: int, table: np.ndarray, deltas: np.ndarray, due: int
+    ) -> tuple[np.ndarray, np.ndarray, int]:
+        """Return a step's table and its deltas over all processes, and the first's `due`."""
         self._summed_at = step
-        values, due, stopped = self._meter.shared_values(float(mine))
+        table[SQUARES] **= 2
+        table, deltas, first, stopped = self._shares.total(table, deltas**2, float(due))
+        table[SQUARES] **= 0.5
         if stopped:
             self.told = True
             self._guard.fail(RuntimeError("another process has stopped measuring"))
-        return values, int(due)
+        return table, np.sqrt(deltas), int(first)
 
     def end_step(self, step: int, due: int) -> None:
         """End a step after an error here; if the others add up in it, tell them."""
         if step >= due and self._summed_at != step:
             self.told = True
-            self._meter.tell_stopped()
+            self._shares.total(*self._nothing, 0.0, stopped=True)

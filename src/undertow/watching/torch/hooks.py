@@ -1,22 +1,19 @@
-"""Hooks that measure: timed, silent in compiled code and in copies, never the end of a training."""
+"""Hooks that measure: silent in compiled code and in copies, never the end of a training."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
-from time import perf_counter
 from typing import Any
 
 import torch
 
-from undertow.watching.core.log import LOG
+from undertow.watching.core.guard import Guard
 
 # What PyTorch takes to call one Python hook, beside what the hook does: an upper bound, so that
 # the stated cost is not too low. docs/performance.md has the measurement.
 DISPATCH_SECONDS = 1.5e-6
-
-LONGEST = 120  # characters of an error that are told
 
 functorch: Any = torch._C._functorch  # pyright: ignore
 _is_tracing: Any = torch._C._is_tracing  # pyright: ignore
@@ -33,36 +30,18 @@ def is_transformed() -> bool:
     return torch.compiler.is_compiling() or _is_tracing() or _interpreters() is not None
 
 
-class Guard:
-    """Runs what hooks do: counts its seconds, and takes its errors on itself.
+def silence() -> bool:
+    """Tell whether a watch's hooks may not measure now."""
+    return is_transformed() or _probing.get()
 
-    After an error it runs nothing more, and says so once: training goes on unwatched.
+
+def guard(*, of_probe: bool = False) -> Guard:
+    """Return what runs the hooks of a watch; a probe's measure while other hooks are silent.
+
+    >>> guard().run(abs, -1)
+    1
     """
-
-    def __init__(self, *, of_probe: bool = False) -> None:
-        self.seconds = 0.0
-        self.failure: str | None = None
-        self._of_probe = of_probe
-
-    def run(self, function: Callable[..., Any], *values: Any) -> Any:
-        """Call a function for a hook; after an error once, never again."""
-        if self.failure or is_transformed() or (_probing.get() and not self._of_probe):
-            return None
-        begun = perf_counter()
-        try:
-            return function(*values)
-        except Exception as error:
-            self.fail(error)
-        finally:
-            self.seconds += perf_counter() - begun + DISPATCH_SECONDS
-        return None
-
-    def fail(self, error: Exception) -> None:
-        """Stop measuring for good."""
-        words = str(error).splitlines()
-        said = words[0] if words else ""
-        self.failure = f"{type(error).__name__}: {said[:LONGEST]}".rstrip(": ")
-        LOG.warning("undertow: measuring has stopped, training goes on (%s)", self.failure)
+    return Guard(is_transformed if of_probe else silence, DISPATCH_SECONDS)
 
 
 class Hook:

@@ -17,8 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from undertow.watching.core.guard import Guard
 from undertow.watching.torch.activation_nodes import CURVES, ActivationSlopes, Node, slopes
-from undertow.watching.torch.hooks import Guard, Hook, functorch
+from undertow.watching.torch.hooks import Hook, functorch
 from undertow.watching.torch.layers import Module, ends
 from undertow.watching.torch.norms import Number, norm
 from undertow.watching.torch.units import output_spread

@@ -14,7 +14,7 @@ from undertow.errors import SpecError
 from undertow.trace.record import Chunk, Event, Header, Trace, build, provenance
 from undertow.watching.torch import layers
 from undertow.watching.torch import rows as row
-from undertow.watching.torch.hooks import Guard, without_watches
+from undertow.watching.torch.hooks import guard, without_watches
 from undertow.watching.torch.layer_calls import LayerCall, LayerCalls
 from undertow.watching.torch.nonfinite_origin import origin
 from undertow.watching.torch.norms import entries, norms, numbers
@@ -52,8 +52,8 @@ def probe(model: nn.Module, loss_fn: Callable[..., Tensor], batch: tuple[Any, An
     """
     found = layers.modules(model)
     check_batch(batch)
-    guard = Guard(of_probe=True)
-    calls = LayerCalls(model, found, guard, lambda: None, always=True)
+    guarded = guard(of_probe=True)
+    calls = LayerCalls(model, found, guarded, lambda: None, always=True)
     held = [weight.parameter for module in found for weight in module.weights]
     parameters = [each for each in dict.fromkeys(held) if each.requires_grad]
     with undisturbed(model), without_watches(), torch.enable_grad():
@@ -66,8 +66,8 @@ def probe(model: nn.Module, loss_fn: Callable[..., Tensor], batch: tuple[Any, An
             passed = calls.take()
         finally:
             calls.detach()
-    if guard.failure:
-        raise SpecError(f"{type(model).__name__} cannot be measured: {guard.failure}")
+    if guarded.failure:
+        raise SpecError(f"{type(model).__name__} cannot be measured: {guarded.failure}")
     if all(grad is None for grad in grads):
         raise SpecError("loss_fn: no weight takes part in the loss; look for a detach() before it")
     rows = row.places(found, passed)

@@ -15,15 +15,6 @@ NEAR = 2e-6  # of the size of what is compared: float32's round-off in a sum of 
 _NO_UNITS = ("embedding", "attention", "prelu")
 
 
-def is_rare(count: int) -> bool:
-    """Tell whether the `count`th recorded step is one of those that are looked at so: 1, 2, 4, 8.
-
-    >>> [count for count in range(1, 20) if is_rare(count)]
-    [1, 2, 4, 8, 16]
-    """
-    return count & (count - 1) == 0
-
-
 @torch.no_grad()
 def distinct_units(weight: Tensor) -> float:
     """Return the share of units whose incoming weights differ from those of every other unit.

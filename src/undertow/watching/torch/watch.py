@@ -11,6 +11,8 @@ import torch
 from torch import nn, optim
 
 from undertow.errors import SpecError, UnknownName
+from undertow.trace.sink import as_sinks
+from undertow.trace.sinks.each_step import EachStep
 from undertow.watching.core.schedule import DEFAULT_BUDGET, Schedule
 from undertow.watching.torch.step_loop import Watch
 
@@ -30,6 +32,7 @@ def watch(
     record: str = "everything",
     scaler: Any = None,
     limit: float = LIMIT,
+    sinks: Sequence[Any] = (),
 ) -> Watch:
     """Watch the gradients of a model while your own loop trains it.
 
@@ -73,6 +76,10 @@ def watch(
     limit : float
         Bytes that the run may take. Past half of it fewer steps are recorded, so that it is never
         reached.
+    sinks : sequence of functions or sinks, optional
+        Where recorded steps go as well: a function of a step's number and its values by name
+        (`loss`, `grad_norm/layer`), or what `undertow.sinks` has. They are told in another thread;
+        one that fails is dropped after one line.
 
     Raises
     ------
@@ -94,7 +101,8 @@ def watch(
         raise SpecError(f"name = {name!r} without a store: type  ut.watch(..., store='runs.db')")
     schedule = Schedule(every, budget, limit)
     whole = record == "everything"
-    return Watch(model, optimizers, store, name, schedule, whole=whole, scaler=scaler)
+    others = as_sinks(sinks, EachStep)
+    return Watch(model, optimizers, store, name, schedule, whole=whole, scaler=scaler, sinks=others)
 
 
 def _optimizers(given: Any) -> list[optim.Optimizer]:
@@ -114,7 +122,7 @@ def _optimizers(given: Any) -> list[optim.Optimizer]:
 
 
 def _check(every: Any, budget: float, record: str, limit: float) -> None:
-    whole = isinstance(every, Integral) and not isinstance(every, bool) and every >= 1
+    whole = isinstance(every, Integral) and not isinstance(every, bool) and int(every) >= 1
     if every != "auto" and not whole:
         raise SpecError(f"every = {every!r}: 'auto', or a number of steps from 1")
     if not isinstance(budget, int | float) or not 0 < budget <= 1:

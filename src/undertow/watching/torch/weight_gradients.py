@@ -23,7 +23,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from undertow.watching.torch.hooks import DISPATCH_SECONDS, Guard
+from undertow.watching.core.guard import Guard
+from undertow.watching.torch.hooks import DISPATCH_SECONDS
 from undertow.watching.torch.norms import SAFE, entries, magnitude, norms, numbers, plain_norms
 
 # Mapped over a list these cost a fraction of what a loop does, in the cold of a training's midst.

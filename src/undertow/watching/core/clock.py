@@ -6,14 +6,11 @@ else happens in a loop (loading, evaluation, another model's turn) is no reason 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any, NamedTuple
 
-import torch
-from torch import nn
-
-from undertow.watching.torch.hooks import Guard, Hook
-from undertow.watching.torch.layers import ends
+from undertow.watching.core.guard import Guard
 
 
 class Took(NamedTuple):
@@ -26,27 +23,29 @@ class Took(NamedTuple):
 class Clock:
     """Times the steps of a model; without a forward pass in sight, from the end of the one before.
 
-    `guard` counts the seconds spent in hooks.
+    `guard` counts the seconds spent measuring. `hook` puts on hooks that call what it is given when
+    a forward pass of the training begins, and returns what can `remove` them.
     """
 
-    def __init__(self, model: nn.Module, guard: Guard) -> None:
-        self._model, self._guard = model, guard
+    def __init__(
+        self, guard: Guard, hook: Callable[[Callable[[], None]], Sequence[Any]] = lambda _: ()
+    ) -> None:
+        self._guard, self._hook = guard, hook
         self._ended, self._counted = perf_counter(), 0.0
         self._begun: float | None = None
-        self._handles: list[Any] = []
+        self._handles: Sequence[Any] = ()
 
     def attach(self) -> None:
         """Time the steps to come."""
         if not self._handles:
-            hook = Hook(self._guard, self._begins)
-            self._handles = [end.register_forward_pre_hook(hook) for end in ends(self._model)]
+            self._handles = self._hook(self._begins)
             self._begun = None
 
     def detach(self) -> None:
         """Take the hooks off."""
         for handle in self._handles:
             handle.remove()
-        self._handles.clear()
+        self._handles = ()
 
     def end_step(self, begun: float, elsewhere: float) -> Took:
         """End a step, in a hook that began at `begun`; `elsewhere` are our seconds in threads."""
@@ -64,6 +63,6 @@ class Clock:
         self._ended, self._begun = perf_counter(), None
         return found
 
-    def _begins(self, *_: Any) -> None:
-        if self._begun is None and self._model.training and torch.is_grad_enabled():
+    def _begins(self) -> None:
+        if self._begun is None:
             self._begun = perf_counter()

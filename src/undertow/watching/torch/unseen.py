@@ -1,0 +1,32 @@
+"""The layers of which something could not be seen, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from undertow.watching.torch.layers import Module
+
+
+def unseen(
+    modules: Sequence[Module],
+    grad_norms: np.ndarray,
+    places: Mapping[int, int],
+    missed: Mapping[int, str],
+) -> dict[str, str]:
+    """Return the layers of which something could not be seen in a step, each with the reason.
+
+    `grad_norms` has an entry a parameter, whose place is found by its identity; `missed` says of
+    layers why their calls were not seen.
+    """
+    found = {}
+    for layer, module in enumerate(modules):
+        arrived = [places[id(weight.parameter)] for weight in module.weights]
+        frozen = not any(weight.parameter.requires_grad for weight in module.weights)
+        name = module.path or type(module.module).__name__
+        if np.isnan(grad_norms[arrived]).all() and not frozen:
+            found[name] = "no gradient came to it"
+        elif layer in missed:
+            found[name] = missed[layer]
+    return found
