@@ -29,7 +29,6 @@ WANTED = {
     "experiments/__init__.py names",
     "explanation/budget.py Budget",
     "explanation/sentence.py sentence",
-    "files.py write",
     "show/figure.py Figure",
     "show/figure.py figure",
     "show/figure.py lacking",
