@@ -70,8 +70,6 @@ WANTED = {
     "studies/summary.py document",
     "studies/trial.py TrialStopped",
     "studies/trial.py train_trial",
-    "theory/batch/convolutions.py Taps",
-    "theory/batch/gradients.py BatchGradients",
     "trace/anomalies.py anomalies",
     "trace/export.py export",
     "trace/gradient_path.py Factor",
