@@ -27,8 +27,6 @@ WANTED = {
     "executors/processes.py workers_for",
     "experiments/__init__.py experiment",
     "experiments/__init__.py names",
-    "explanation/budget.py Budget",
-    "explanation/sentence.py sentence",
     "show/figure.py Figure",
     "show/figure.py figure",
     "show/figure.py lacking",
