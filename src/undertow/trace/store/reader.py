@@ -31,7 +31,17 @@ from undertow.trace.store.writer import Writer
 
 
 class Run(NamedTuple):
-    """One run as `Store.runs` lists it; `state` is running, finished or interrupted."""
+    """One run as `Store.runs` lists it; `state` is running, finished or interrupted.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with open(f"{folder}/runs.db", create=True) as store:
+    ...         header = Header((), (0, 1), {"source": "trained"})
+    ...         store.begin("moons-relu", "key", "relu", header).finish()
+    ...         run = store.run("moons")  # the beginning of its id is enough
+    >>> run.id, run.state, run.replicates
+    ('moons-relu', 'finished', 2)
+    """
 
     id: str
     name: str
