@@ -127,7 +127,7 @@ def first_step(trace: Trace, name: str) -> np.ndarray:
 
 
 def last_epoch(trace: Trace, name: str) -> np.ndarray:
-    """Mean of a variable over the recorded steps of the last epoch; NaN only where all are.
+    """Mean of a variable over the recorded steps of the last epoch; NaN where one of them is.
 
     >>> import xarray
     >>> losses = (("replicate", "step"), [[0.7, 0.4, 0.2]])
