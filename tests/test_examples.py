@@ -24,8 +24,6 @@ WANTED = {
     "executors/processes.py seconds_of",
     "executors/processes.py train_jobs",
     "executors/processes.py workers_for",
-    "experiments/__init__.py experiment",
-    "experiments/__init__.py names",
     "studies/atlas.py run",
     "studies/estimate.py seconds_left",
     "studies/expected.py disagreement",
