@@ -21,7 +21,20 @@ from undertow.trace.record import Trace
 
 
 def document(experiment: Experiment, runs: dict[str, tuple[str, Trace]]) -> dict[str, Any]:
-    """Summarise the runs of an experiment, {arm: (run, trace)}, as one JSON-ready document."""
+    """Summarise the runs of an experiment, {arm: (run, trace)}, as one JSON-ready document.
+
+    >>> from undertow.data.dataset import load
+    >>> from undertow.engine.choice import header, train
+    >>> from undertow.experiments import experiment
+    >>> from undertow.trace.record import build
+    >>> moons, data, chunks = experiment("moons"), load("moons"), []
+    >>> network, training, *_ = moons.arm("relu")[1:]
+    >>> artefacts = train(network, training, data, [0, 1], chunks.append)
+    >>> trace = build(header(network, training, data, [0, 1]), chunks, (), artefacts)
+    >>> found = document(moons, {"relu": ("moons-relu", trace)})
+    >>> found["arms"][0]["parameters"], found["claims"][0]["verdict"]
+    (1031, 'not tested')
+    """
     traces = {arm: trace for arm, (_, trace) in runs.items()}
     arms = [arm_summary(arm, run, trace) for arm, (run, trace) in runs.items()]
     return {
