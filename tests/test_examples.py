@@ -12,10 +12,6 @@ SOURCE = Path(__file__).resolve().parent.parent / "src" / "undertow"
 
 # Definitions that still lack one. This list shrinks; nothing is added to it.
 WANTED = {
-    "engine/choice.py header",
-    "engine/common/memory.py keep_freed_memory",
-    "engine/common/threads.py compute_on",
-    "engine/lanes/native_library.py absence",
     "executors/jobs.py Job",
     "executors/jobs.py Part",
     "executors/jobs.py Shard",
