@@ -35,7 +35,6 @@ WANTED = {
     "verbs/predict.py predict_document",
     "verbs/report.py check_report",
     "verbs/report.py report",
-    "watching/torch/path/factors.py gradient_path",
 }
 
 
