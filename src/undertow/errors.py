@@ -179,6 +179,10 @@ def needs(module: str, extra: str) -> ModuleType:
 
     >>> needs("json", "lab").__name__
     'json'
+    >>> needs("no_package", "lab")
+    Traceback (most recent call last):
+    ...
+    undertow.errors.MissingExtra: no_package is not installed: type  pip install 'undertow[lab]'
     """
     from importlib import import_module
 

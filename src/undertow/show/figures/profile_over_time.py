@@ -39,9 +39,14 @@ def profile_over_time(traces: Traces, view: View = RELATIVE) -> Figure:
     """Draw every arm's profile and heat map.
 
     >>> import undertow as ut
-    >>> net = ut.NetworkSpec(inputs=2, outputs=1, depth=10, width=10, activation="sigmoid")
-    >>> profile_over_time({"sigmoid": ut.predict(net, np.eye(2))}).title
-    'At step 1 layer 1 gets 1/430,000 of the delta of layer 10'
+    >>> traces = {}
+    >>> for phi in ("sigmoid", "relu"):
+    ...     net = ut.NetworkSpec(inputs=2, outputs=1, depth=10, width=10, activation=phi)
+    ...     traces[phi] = ut.predict(net, np.eye(2))
+    >>> for sentence in profile_over_time(traces).title.split("; "):
+    ...     print(sentence)
+    At step 1: sigmoid, layer 1 gets 1/430,000 of the delta of layer 10
+    relu, layer 1 gets 1/23 of the delta of layer 10
 
     A prediction that the run carries is drawn behind: a band of two standard deviations around the
     median where theory knows them, else a line of root mean squares.

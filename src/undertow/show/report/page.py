@@ -43,10 +43,12 @@ class Omission(NamedTuple):
 class Insight(NamedTuple):
     """What `undertow diagnose --json` and `undertow explain --json` say of each arm.
 
-    >>> terms = {"ceiling": -5.4, "weight_scale": -0.5}
-    >>> insight = Insight(diagnoses={}, budgets={"sigmoid": {"total_dex": -5.9, "terms": terms}})
-    >>> max(insight.budgets, key=lambda arm: abs(insight.budgets[arm]["total_dex"]))
-    'sigmoid'
+    >>> import undertow as ut
+    >>> net = ut.NetworkSpec(inputs=2, outputs=1, depth=10, width=10, activation="sigmoid")
+    >>> found = ut.diagnose(ut.predict(net, [[1.0, 0.0], [0.0, 1.0]])).document()
+    >>> insight = Insight(diagnoses={"sigmoid": found}, budgets={})
+    >>> [(verdict.arms, verdict.cause) for verdict in verdicts(insight.diagnoses)]
+    [(['sigmoid'], 'initialisation off critical')]
     """
 
     diagnoses: Mapping[str, Mapping[str, Any]]

@@ -59,9 +59,11 @@ class Store:
 
     >>> import tempfile, undertow as ut
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with ut.open(folder + "/runs.db", create=True) as store:
-    ...         store.runs()
-    []
+    ...     with ut.open(f"{folder}/runs.db", create=True) as store:
+    ...         for name in ("relu", "tanh"):
+    ...             store.begin(name, name, name, Header((), (0,), {"source": "trained"})).finish()
+    ...         [(run.id, run.state) for run in store.runs()]
+    [('relu', 'finished'), ('tanh', 'finished')]
     """
 
     def __init__(self, path: Path, connection: sqlite3.Connection):
