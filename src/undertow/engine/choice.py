@@ -71,9 +71,9 @@ def header(
 
     >>> from undertow.data.dataset import load
     >>> spec = NetworkSpec(inputs=2, outputs=1, depth=2, width=10, activation="tanh")
-    >>> found = header(spec, TrainingSpec(batch_size=32), load("moons"), seeds=[0, 1])
-    >>> [layer.name for layer in found.layers], found.seeds, found.attributes["batch_size"]
-    (['hidden_1', 'hidden_2', 'output'], (0, 1), 32)
+    >>> found = header(spec, TrainingSpec(), load("moons"), seeds=[0, 1], engine="torch")
+    >>> [layer.name for layer in found.layers], found.seeds, found.attributes["engine"]
+    (['hidden_1', 'hidden_2', 'output'], (0, 1), 'torch')
     """
     activations = [spec.activation] * spec.depth + ["linear"]
     layers = tuple(

@@ -121,7 +121,7 @@ def absence() -> str:
     """Say why there is no library, and what to do about it.
 
     >>> print(absence())
-    its library is ...: install undertow again...
+    its library ...: install undertow again...
     """
     if load("plain") is None:
         return "its library is not built here: install undertow again where there is a C++ compiler"
