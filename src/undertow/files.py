@@ -10,6 +10,13 @@ from pathlib import Path
 def write(path: Path, content: bytes) -> None:
     """Write a file beside its place, then put it there; after an error nothing is left.
 
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "figure.svg")
+    ...     write(path, b"<svg/>")
+    ...     path.read_bytes(), [each.name for each in path.parent.iterdir()]
+    (b'<svg/>', ['figure.svg'])
+
     Raises
     ------
     OSError

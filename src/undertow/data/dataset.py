@@ -13,7 +13,12 @@ from undertow.errors import DataError, UnknownName, needs
 
 @dataclass(frozen=True)
 class Data:
-    """Inputs [samples, features] float32 and targets [samples] int64, to train and to test on."""
+    """Inputs [samples, features] float32 and targets [samples] int64, to train and to test on.
+
+    >>> moons = load("moons")
+    >>> len(moons.train_targets), len(moons.test_targets), moons.classes, moons.larger_test_share
+    (200, 50, 2, 0.54)
+    """
 
     name: str
     train_inputs: np.ndarray

@@ -59,8 +59,11 @@ class Judged(NamedTuple):
 class Diagnosis:
     """The verdict on a trace.
 
-    >>> Diagnosis("healthy", None, (), ()).healthy
-    True
+    >>> import undertow as ut
+    >>> net = ut.NetworkSpec(inputs=2, outputs=1, depth=10, width=10, activation="sigmoid")
+    >>> found = diagnose(ut.predict(net, [[1.0, 0.0], [0.0, 1.0]]))
+    >>> found.outcome, found.root_cause.title, found.healthy
+    ('sick', 'initialisation off critical', False)
 
     `outcome` is "healthy", "sick" or "undecided"; `reason` says why it is undecided, or what a
     healthy network lacks nonetheless. `findings` begin with the root cause; `rules` has every rule

@@ -67,7 +67,14 @@ def header(
     engine: str = "auto",
     **attributes: object,
 ) -> Header:
-    """Describe a run before its first step."""
+    """Describe a run before its first step.
+
+    >>> from undertow.data.dataset import load
+    >>> spec = NetworkSpec(inputs=2, outputs=1, depth=2, width=10, activation="tanh")
+    >>> found = header(spec, TrainingSpec(), load("moons"), seeds=[0, 1], engine="torch")
+    >>> [layer.name for layer in found.layers], found.seeds, found.attributes["engine"]
+    (['hidden_1', 'hidden_2', 'output'], (0, 1), 'torch')
+    """
     activations = [spec.activation] * spec.depth + ["linear"]
     layers = tuple(
         Layer(name, depth, "linear", activation, *shape)

@@ -24,13 +24,24 @@ BESIDE = ("claims", "presets")  # in this room, and no experiments
 
 
 def names() -> list[str]:
-    """Names of the built-in experiments."""
+    """Names of the built-in experiments.
+
+    >>> [name for name in names() if experiment(name).data == "moons"]
+    ['moons']
+    """
     found = [module.name for module in iter_modules(__path__) if module.name not in BESIDE]
     return [name.replace("_", "-") for name in found]
 
 
 def experiment(name: str) -> Experiment:
-    """Return an experiment by its name."""
+    """Return an experiment by its name.
+
+    >>> moons = experiment("moons")
+    >>> moons.title, moons.baseline
+    ('Two moons, 10 hidden layers of 10 units', 'sigmoid')
+    >>> moons.arm("relu-sgd").note
+    'ReLU with plain SGD, learning rate 0.1'
+    """
     if name not in names():
         raise UnknownName("experiment", name, names())
     return import_module(f"{__name__}.{name.replace('-', '_')}").EXPERIMENT

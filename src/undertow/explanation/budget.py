@@ -108,16 +108,16 @@ class WeightBudget(NamedTuple):
 class Budget:
     """Where the gradient's decades went, from the last hidden layer to the first.
 
-    `layers` begins at the input's side. `closure_error` is by how much all terms together miss the
-    total, which is measured by itself.
-
     >>> import torch, undertow as ut
     >>> from torch import nn
-    >>> model = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 8), nn.Linear(8, 1))
+    >>> layers = nn.Linear(2, 8), nn.Sigmoid(), nn.Linear(8, 8), nn.Sigmoid(), nn.Linear(8, 1)
     >>> batch = torch.ones(4, 2), torch.zeros(4, 1)
-    >>> found = ut.explain(model, nn.functional.mse_loss, batch)
-    >>> [layer.name for layer in found.layers], found.last
-    (['0'], '2')
+    >>> found = ut.explain(nn.Sequential(*layers), nn.functional.mse_loss, batch)
+    >>> found.last, found.first, round(found.totals()["ceiling"], 3)  # a sigmoid's 1/4
+    ('2', '0', -0.602)
+
+    `layers` begins at the input's side. `closure_error` is by how much all terms together miss the
+    total, which is measured by itself.
 
     Of several replicates every number is the mean over those
     through which a gradient goes, `replicates` of `of`.

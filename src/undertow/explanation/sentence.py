@@ -32,7 +32,14 @@ FACTORS = {"sigmoid": "1/4", "tanh": "1", "relu": "1"}
 
 
 def sentence(budget: Budget) -> str:
-    """Say in a line or two where most of the decades went, or came from."""
+    """Say in a line or two where most of the decades went, or came from.
+
+    >>> from undertow.explanation.budget import LayerBudget
+    >>> terms = dict.fromkeys(TERMS, 0.0) | {"ceiling": -5.4, "weight_scale": -0.5}
+    >>> layer = LayerBudget("hidden_1", "sigmoid", terms, -5.9, ())
+    >>> print(sentence(Budget("hidden_1", "hidden_10", -5.9, (layer,), 0.0)))
+    5.4 of the 5.9 lost decades are the sigmoid's 1/4 ceiling, between 'hidden_10', the last ...
+    """
     total, terms = budget.total_dex, budget.totals()
     ends = f"between '{budget.last}', the last hidden layer, and '{budget.first}', the first"
     if abs(total) < SMALL:

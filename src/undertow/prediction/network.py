@@ -43,7 +43,7 @@ def predict(
         What the network would be given; everything but the first dim counts as features. For a
         network that begins with a convolution, [batch, channels, height, width].
     targets : array or tensor, optional
-        As in `theory.gradients.batch_gradients`; left out, labels are drawn evenly at random.
+        As in `theory.batch.gradients.batch_gradients`; left out, labels are drawn evenly at random.
     loss : str
         `cross_entropy`, `binary_cross_entropy` or `mean_squared_error`, a mean over the batch.
         With one output `cross_entropy` is the binary one.

@@ -25,7 +25,13 @@ Rows = list[dict[str, Any]]
 
 
 class View(NamedTuple):
-    """What is shown: the norm of `delta` or of the weights' gradient, relative or as it is."""
+    """What is shown: the norm of `delta` or of the weights' gradient, relative or as it is.
+
+    >>> View().title
+    '|dE/dz| over that of the last hidden layer (dex)'
+    >>> View("grad_norm", relative=False).title
+    "log10 |dE/dW| (dex of the loss's unit)"
+    """
 
     variable: str = "delta_norm"
     relative: bool = True
@@ -182,7 +188,17 @@ def theory(trace: Trace, view: View) -> Rows:
 
 
 def difference(before: Trace, after: Trace) -> str:
-    """Say in one sentence what a change did to the same seeds."""
+    """Say in one sentence what a change did to the same seeds.
+
+    >>> import xarray
+    >>> def trained(delta, accuracy):
+    ...     arrays = {"test_accuracy": [[accuracy]], "predicted_share": [[0.5]]}
+    ...     arrays = {name: (("replicate", "step"), value) for name, value in arrays.items()}
+    ...     arrays["delta_norm"] = (("replicate", "step", "layer"), [[[delta, 1.0, 1.0]]])
+    ...     return Trace(xarray.Dataset(arrays, attrs={"larger_test_share": 0.5}))
+    >>> difference(trained(1e-6, accuracy=0.5), trained(0.1, accuracy=0.97))
+    '1 of 1 stuck → 0 of 1 stuck; -6.0 dex → -1.0 dex; accuracy 0.50 → accuracy 0.97'
+    """
     parts = []
     for measure, write in (
         (readings.is_stuck, lambda stuck: f"{int(stuck.sum())} of {len(stuck)} stuck"),

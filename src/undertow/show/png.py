@@ -16,6 +16,13 @@ SCALE = 2  # pixels of the file to one of the figure: sharp on a slide
 def write(folder: str | Path, figures: Iterable[Figure]) -> list[Path]:
     """Write `NAME.png` for each figure, and return the paths.
 
+    >>> import altair, tempfile
+    >>> chart = altair.Chart(altair.Data(values=[{"x": 1}])).mark_point().encode(x="x:Q")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     (path,) = write(folder, [Figure("dot", "", "", "", chart)])
+    ...     path.name, path.read_bytes()[1:4]
+    ('dot.png', b'PNG')
+
     Raises
     ------
     UndertowError
@@ -36,6 +43,13 @@ def write(folder: str | Path, figures: Iterable[Figure]) -> list[Path]:
 
 def write_one(path: str | Path, figure: Figure) -> None:
     """Write one figure, as PNG or, where the file's name ends so, as SVG.
+
+    >>> import altair, tempfile
+    >>> chart = altair.Chart(altair.Data(values=[{"x": 1}])).mark_point().encode(x="x:Q")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_one(f"{folder}/dot.svg", Figure("dot", "", "", "", chart))
+    ...     Path(folder, "dot.svg").read_text()[:4]
+    '<svg'
 
     Raises
     ------

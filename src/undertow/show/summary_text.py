@@ -18,8 +18,13 @@ FAR = 2.0  # dex
 def paragraph(document: dict[str, Any]) -> str:
     """Say in a few sentences what the run showed, and how well theory foresaw it.
 
-    >>> paragraph({"arms": []})
-    'No arm was run.'
+    >>> accuracy = {"median": 0.54, "stuck": 20, "values": [0.54] * 20}
+    >>> arm = {"name": "sigmoid", "total_dex": -5.9, "test_accuracy": accuracy}
+    >>> foreseen = {"median_dex": 0.1, "disagreement_dex": [0.05, -0.1, 0.2]}
+    >>> for sentence in paragraph({"arms": [arm | {"theory": foreseen}]}).split(". "):
+    ...     print(sentence)
+    In sigmoid, ... 20 of 20 networks are stuck, median test accuracy 0.54
+    Theory alone, before a step, gives the gradient of every layer at step 1 to 0.10 dex ...
     """
     return " ".join(filter(None, [what_happened(document), theory(document)]))
 
@@ -27,8 +32,10 @@ def paragraph(document: dict[str, Any]) -> str:
 def what_happened(document: dict[str, Any]) -> str:
     """Say in two or three sentences what the run showed.
 
-    >>> what_happened({"arms": []})
-    'No arm was run.'
+    >>> accuracy = {"median": 0.54, "stuck": 20, "values": [0.54] * 20}
+    >>> arm = {"name": "sigmoid", "total_dex": -5.9, "test_accuracy": accuracy}
+    >>> print(what_happened({"arms": [arm]}))
+    In sigmoid, before training, layer 1 gets about 1/790,000 of the gradient that ...
     """
     arms = [arm for arm in document["arms"] if arm["total_dex"] is not None]
     if not arms:

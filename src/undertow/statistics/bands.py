@@ -90,12 +90,12 @@ def in_columns(
 ) -> Columns:
     """Gather [steps, ...] into at most so many columns of whole epochs, and take their medians.
 
-    With `decades` the median is taken of the logarithm: of 1e-6 and 1e-2 it is 1e-4.
-
     >>> in_columns([1.0, 3.0, 5.0], [1, 1, 2]).values
     array([2., 5.])
     >>> in_columns([1e-6, 1e-2], [1, 1], decades=True).values
     array([0.0001])
+
+    With `decades` the median is taken of the logarithm: of 1e-6 and 1e-2 it is 1e-4.
     """
     array, epochs = np.asarray(values, dtype=float), np.asarray(epochs)
     kinds = np.unique(epochs)

@@ -18,7 +18,14 @@ SIGNIFICANT = 0.05
 
 
 class Comparison(NamedTuple):
-    """What `compare` found; what is not defined is None, and `note` says why ("" if all is)."""
+    """What `compare` found; what is not defined is None, and `note` says why ("" if all is).
+
+    >>> found = compare([0.9, 0.8, 0.9], [0.5, 0.6, 0.5])
+    >>> round(found.difference, 3), found.p_value
+    (0.333, None)
+    >>> found.note
+    '3 seeds can never reach p < .05 (the smallest possible is .25): no test'
+    """
 
     difference: float | None
     ci95: Interval | None

@@ -25,11 +25,11 @@ class Spikes(NamedTuple):
 def spikes(values: ArrayLike) -> Spikes:
     """Find the places where logarithms lie above the band of their neighbours.
 
-    A place without a finite number neither leaps nor counts among the neighbours of another.
-
     >>> found = spikes([0.0, 0.1] * 20 + [2.0] + [0.0, 0.1] * 20)
     >>> found.places.tolist(), found.half_width
     ([40], 0.3)
+
+    A place without a finite number neither leaps nor counts among the neighbours of another.
     """
     from scipy.ndimage import median_filter
 

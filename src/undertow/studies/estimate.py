@@ -19,6 +19,16 @@ FEW, MORE = 11, 21  # steps, beyond the first ten, which are all recorded
 def seconds_left(tasks: Sequence[Job], data: Data, workers: int | None = None) -> float | None:
     """Estimate the wall time of training `tasks`; None for what is done at once.
 
+    >>> from undertow.data.dataset import load
+    >>> from undertow.executors.jobs import Part
+    >>> from undertow.spec.network import NetworkSpec
+    >>> from undertow.spec.training import TrainingSpec
+    >>> net = NetworkSpec(inputs=2, outputs=1, depth=10, width=10, activation="sigmoid")
+    >>> part = Part(run=0, first=0, network=net, seeds=(0,))
+    >>> long = Job((part,), TrainingSpec(epochs=1_000_000), engine="torch")
+    >>> seconds_left([long], load("moons")) > 60
+    True
+
     One step of each kind is trained, on a few batches, and thrown away.
     """
     if seconds_of(tasks, data) < WORTH_TIMING:

@@ -57,6 +57,12 @@ def predict_arm(network: NetworkSpec, training: TrainingSpec, data: Data) -> dic
 def disagreement(trace: Trace) -> np.ndarray | None:
     """Return log10 of measured over expected gradient of every layer at step 1, in dex; [layers].
 
+    >>> import xarray
+    >>> measured = {"grad_norm": (("replicate", "step", "layer"), [[[0.1, 1.0]]])}
+    >>> attributes = {"predicted": {"grad_norm": [0.01, 1.0]}}
+    >>> disagreement(Trace(xarray.Dataset(measured, attrs=attributes)))  # ten times the expected
+    array([1., 0.])
+
     Root mean squares over the replicates, for these are what the theory gives.
     """
     theory = trace.attributes.get("predicted")

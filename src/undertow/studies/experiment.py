@@ -19,6 +19,12 @@ TOO_FEW = "Too few replicates to decide, or some without a number: type --replic
 class Arm(NamedTuple):
     """One configuration; `note` says what it changes and who chose it.
 
+    >>> net = NetworkSpec(inputs=2, outputs=1, depth=10, width=10, activation="sigmoid")
+    >>> deep = Arm("deep", net, TrainingSpec(), "as published")
+    >>> shallow = Arm("shallow", net.model_copy(update={"depth": 2}), TrainingSpec(), "2 layers")
+    >>> dict(set(shallow.network) - set(deep.network)), shallow.training == deep.training
+    ({'depth': 2}, True)
+
     A placebo is trained from fresh seeds: what differs from the same arm is chance alone.
     """
 
@@ -30,14 +36,23 @@ class Arm(NamedTuple):
 
 
 class ClaimVerdict(NamedTuple):
-    """`supported`, `contradicted`, `depends` or `not tested`, and the numbers that say so."""
+    """`supported`, `contradicted`, `depends` or `not tested`, and the numbers that say so.
+
+    >>> decide([True, False], "It trains under SGD, and not under Adam.")
+    ClaimVerdict(verdict='depends', evidence='It trains under SGD, and not under Adam.')
+    """
 
     verdict: str
     evidence: str
 
 
 class Claim(NamedTuple):
-    """A published sentence, the arms that decide it, and how."""
+    """A published sentence, the arms that decide it, and how.
+
+    >>> claim = Claim(1, "ReLU trains.", needs=("relu",), judge=lambda arms: decide([True], ""))
+    >>> judge(claim, {}).evidence
+    'needs the arm relu, which was not run'
+    """
 
     number: int
     text: str
@@ -47,6 +62,12 @@ class Claim(NamedTuple):
 
 class Experiment(NamedTuple):
     """A study that `undertow run NAME` knows. `data` is the name of a data set.
+
+    >>> net = NetworkSpec(inputs=2, outputs=1, depth=10, width=10, activation="sigmoid")
+    >>> arms = (Arm("sigmoid", net, TrainingSpec(), "as published"),)
+    >>> moons = Experiment("my-moons", "Ten layers", "moons", arms, baseline="sigmoid", claims=())
+    >>> moons.arm("sigmoid").network.parameters, moons.replicates
+    (1031, 20)
 
     Of `train_samples`, where given, the rest is held out; every `every`-th step is recorded. Where
     it is `discussed`, `remedies/discussion.py` has a word on its arms.

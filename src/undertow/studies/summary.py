@@ -21,7 +21,23 @@ from undertow.trace.record import Trace
 
 
 def document(experiment: Experiment, runs: dict[str, tuple[str, Trace]]) -> dict[str, Any]:
-    """Summarise the runs of an experiment, {arm: (run, trace)}, as one JSON-ready document."""
+    """Summarise the runs of an experiment, {arm: (run, trace)}, as one JSON-ready document.
+
+    >>> from undertow.data.dataset import load
+    >>> from undertow.engine.choice import header, train
+    >>> from undertow.experiments import experiment
+    >>> from undertow.spec.training import TrainingSpec
+    >>> from undertow.trace.record import build
+    >>> moons, chunks = experiment("moons"), []
+    >>> given = moons.arm("relu").network, TrainingSpec(epochs=1), load("moons"), [0, 1]
+    >>> artefacts = train(*given, chunks.append, engine="torch")
+    >>> trace = build(header(*given, engine="torch"), chunks, (), artefacts)
+    >>> found = document(moons, {"relu": ("moons-relu", trace)})
+    >>> found["arms"][0]["parameters"], len(found["arms"][0]["test_accuracy"]["values"])
+    (1031, 2)
+    >>> found["claims"][0]["evidence"]
+    'needs the arms sigmoid, sigmoid-sgd, relu-sgd, which were not run'
+    """
     traces = {arm: trace for arm, (_, trace) in runs.items()}
     arms = [arm_summary(arm, run, trace) for arm, (run, trace) in runs.items()]
     return {

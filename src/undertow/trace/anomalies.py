@@ -10,6 +10,13 @@ from undertow.trace.record import Event, Trace
 def anomalies(trace: Trace) -> tuple[Event, ...]:
     """Find, for each replicate, the first non-finite gradient and the first underflow.
 
+    >>> import xarray
+    >>> delta = (("replicate", "step", "layer"), [[[0.0, 1e-40, 1e-3]]])
+    >>> places = {"step": [7], "layer": ["hidden_1", "hidden_2", "output"]}
+    >>> for event in anomalies(Trace(xarray.Dataset({"delta_norm": delta}, places))):
+    ...     print(event.kind, event.step, event.layer, event.detail)
+    underflow 7 hidden_1 too small for float32
+
     A gradient is 0 for two reasons: nothing arrives, because units are dead; or what arrives is
     smaller than the data type's smallest number, which shows in the layer above. Only the second is
     an underflow.

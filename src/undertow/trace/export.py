@@ -14,6 +14,15 @@ from undertow.trace.schema import ARTEFACTS
 def export(trace: Trace, path: str | Path) -> None:
     """Write a trace to `path`: NetCDF for .nc, a long table of one cell a row for .csv.
 
+    >>> import tempfile, xarray
+    >>> trace = Trace(xarray.Dataset({"loss": (("replicate", "step"), [[0.7, 0.4]])}))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     export(trace, f"{folder}/run.csv")
+    ...     print(Path(folder, "run.csv").read_text(), end="")
+    replicate,step,loss
+    0,0,0.7
+    0,1,0.4
+
     Raises
     ------
     SpecError

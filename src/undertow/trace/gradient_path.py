@@ -29,6 +29,11 @@ KINDS: dict[str, tuple[str, ...]] = {
 class Factor(NamedTuple):
     """One thing that the gradient crosses on its path, and so a factor of its norm.
 
+    >>> slopes = {"largest": 0.25, "slope_rms": 0.22}
+    >>> factor = Factor("hidden_1", "sigmoid", "activation", before=0.5, after=0.1, numbers=slopes)
+    >>> factor.after / factor.before
+    0.2
+
     `before` is the gradient's norm on the loss's side, `after` on the inputs'. A factor between
     layer l + 1 and layer l belongs to layer l, whose gain it is a part of; `where` names the
     module or the operation itself.
@@ -45,6 +50,10 @@ class Factor(NamedTuple):
 class WeightGradient(NamedTuple):
     """What makes the gradient of one weight: |dE/dW| = |delta| x input size x coherence.
 
+    >>> weight = WeightGradient("hidden_1", grad=0.06, delta=0.1, input=1.5, rows=32)
+    >>> round(weight.grad / (weight.delta * weight.input), 3)  # its coherence
+    0.4
+
     `input` is the root mean square, over samples (and positions), of the norm of what the layer
     reads, and `rows` their number.
     """
@@ -58,6 +67,16 @@ class WeightGradient(NamedTuple):
 
 class GradientPath(NamedTuple):
     """Factors in the order in which a gradient meets them, and the deltas at both ends.
+
+    >>> factors = (
+    ...     Factor("hidden_1", "hidden_2", "weights", before=0.5, after=0.4),
+    ...     Factor("hidden_1", "sigmoid", "activation", before=0.4, after=0.1),
+    ... )
+    >>> path = GradientPath("hidden_1", "hidden_2", factors, 0.1, 0.5, {"hidden_1": "sigmoid"})
+    >>> [round(factor.after / factor.before, 2) for factor in path.factors]
+    [0.8, 0.25]
+    >>> path.first_delta / path.last_delta  # their product
+    0.2
 
     `activations` has the activation after each layer of the path, `beside` the hidden layers that
     lie on other branches.
@@ -129,7 +148,13 @@ def as_artefacts(path: GradientPath) -> dict[str, np.ndarray]:
 
 
 def from_artefacts(artefacts: Mapping[str, np.ndarray]) -> GradientPath | None:
-    """Return the path that a run keeps; None where it keeps none."""
+    """Return the path that a run keeps; None where it keeps none.
+
+    >>> factors = (Factor("a", "b", "other", 4.0, 2.0),)
+    >>> kept = as_artefacts(GradientPath("a", "b", factors, 2.0, 4.0, {"a": "relu"}))
+    >>> from_artefacts(kept).factors
+    (Factor(layer='a', where='b', kind='other', before=4.0, after=2.0, numbers={}),)
+    """
     if not {"gradient_path", "gradient_path_plan"} <= set(artefacts):
         return None
     plan = json.loads(artefacts["gradient_path_plan"].astype(np.uint8).tobytes())

@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 
 class Layer(NamedTuple):
-    """A module that holds a weight."""
+    """A module that holds a weight.
+
+    >>> one = Layer("hidden_1", depth=1, kind="linear", activation="relu", fan_in=784, fan_out=100)
+    >>> one.fan_in * one.fan_out, one.trainable
+    (78400, True)
+    """
 
     name: str
     depth: int
@@ -32,7 +37,12 @@ class Layer(NamedTuple):
 
 
 class Event(NamedTuple):
-    """Something that happened to a run. Steps count from 1; `replicate` is a place, not a seed."""
+    """Something that happened to a run. Steps count from 1; `replicate` is a place, not a seed.
+
+    >>> events = (Event("clipped", 3), Event("nonfinite", 12, "hidden_3", replicate=0))
+    >>> [(event.step, event.layer) for event in events if event.kind == "nonfinite"]
+    [(12, 'hidden_3')]
+    """
 
     kind: str
     step: int
@@ -43,7 +53,13 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True)
 class Header:
-    """What is known of a run before its first step."""
+    """What is known of a run before its first step.
+
+    >>> header = Header((), seeds=(7, 8), attributes={"source": "trained"})
+    >>> trace = build(header, [])
+    >>> trace.source, trace.dataset["seed"].values
+    ('trained', array([7, 8]))
+    """
 
     layers: tuple[Layer, ...]
     seeds: tuple[int, ...]
@@ -53,6 +69,11 @@ class Header:
 @dataclass(frozen=True)
 class Chunk:
     """The recorded steps of a stretch of a run, for replicates `first_replicate` onwards.
+
+    >>> first = Chunk(np.array([1, 2]), np.array([1, 1]), {"loss": np.array([[0.7, 0.4]])})
+    >>> second = Chunk(np.array([3]), np.array([2]), {"loss": np.array([[0.2]])})
+    >>> build(Header((), (0,), {}), [first, second]).dataset["loss"].values
+    array([[0.7, 0.4, 0.2]])
 
     `steps` and `epochs` have one entry a step, both counted from 1; an array of `arrays` has the
     dims that the schema gives its name. NaN stands for what was not measured at a step.
@@ -124,6 +145,11 @@ def build(
     artefacts: Mapping[str, np.ndarray] | None = None,
 ) -> Trace:
     """Join chunks into a trace; a cell that no chunk covers is NaN: not measured.
+
+    >>> chunk = Chunk(np.array([1, 2]), np.array([1, 1]), {"loss": np.array([[0.7, 0.4]])})
+    >>> build(Header((), seeds=(0, 1), attributes={}), [chunk]).dataset["loss"].values
+    array([[0.7, 0.4],
+           [nan, nan]])
 
     Raises
     ------

@@ -12,12 +12,12 @@ _LARGEST = 1 << 30
 def keep_freed_memory() -> bool:
     """Ask glibc to reuse freed blocks of any size; tell whether it will.
 
+    >>> keep_freed_memory() and not sys.platform.startswith("linux")  # glibc alone can
+    False
+
     Tensors above 128 kB are otherwise mapped anew for every operation, and the kernel clears each
     page again: hundreds of page faults a step, a tenth of the time and more. All threads share one
     arena, because the others' memory goes back whatever is asked.
-
-    >>> keep_freed_memory() in (True, False)
-    True
     """
     if not sys.platform.startswith("linux"):
         return False

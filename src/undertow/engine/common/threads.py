@@ -18,7 +18,14 @@ def thread_count() -> int:
 
 
 def compute_on(number: int) -> None:
-    """Let PyTorch compute on so many threads from now on."""
+    """Let PyTorch compute on so many threads from now on.
+
+    >>> before = thread_count()
+    >>> compute_on(1)
+    >>> thread_count()
+    1
+    >>> compute_on(before)
+    """
     import torch
 
     torch.set_num_threads(number)

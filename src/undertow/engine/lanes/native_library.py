@@ -118,7 +118,11 @@ def lanes() -> int:
 
 
 def absence() -> str:
-    """Say why there is no library, and what to do about it."""
+    """Say why there is no library, and what to do about it.
+
+    >>> print(absence())
+    its library ...: install undertow again...
+    """
     if load("plain") is None:
         return "its library is not built here: install undertow again where there is a C++ compiler"
     return "its library is older than its sources: install undertow again"

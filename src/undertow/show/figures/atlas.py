@@ -24,7 +24,12 @@ HALF = 0.5
 
 
 class Square(NamedTuple):
-    """A cell of the map, as it is drawn."""
+    """A cell of the map, as it is drawn.
+
+    >>> cells = [Square(10, 2.0, trained_fraction=0.9), Square(40, 2.0, trained_fraction=0.6)]
+    >>> atlas("relu", 0.0, cells).title
+    'Half of the relu networks train down to 40 layers at a weight variance of 2; the edge of ...'
+    """
 
     depth: int
     weight_variance: float
@@ -32,7 +37,15 @@ class Square(NamedTuple):
 
 
 def atlas(activation: str, bias_variance: float, cells: Sequence[Square]) -> Figure:
-    """Draw the map of an activation, with theory's trainable depth and the critical variance."""
+    """Draw the map of an activation, with theory's trainable depth and the critical variance.
+
+    >>> variances = 1.0, 2.0, 4.0
+    >>> cells = [Square(depth, at, float(at == 2)) for depth in (10, 40) for at in variances]
+    >>> for sentence in atlas("relu", 0.0, cells).title.split("; "):
+    ...     print(sentence)
+    Half of the relu networks train down to 40 layers at a weight variance of 2
+    the edge of chaos is 2
+    """
     depths = sorted({cell.depth for cell in cells})
     variances = sorted({cell.weight_variance for cell in cells})
     columns, lines = np.exp(_edges(np.log(variances))), _edges(np.array(depths, float))

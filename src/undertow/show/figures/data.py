@@ -15,7 +15,14 @@ _MOST = 1000
 
 
 def data(traces: Traces) -> Any:
-    """Draw the samples: class by colour and shape, hollow where they test."""
+    """Draw the samples: class by colour and shape, hollow where they test.
+
+    >>> import xarray
+    >>> points = {"data_inputs": np.eye(4)[:, :2], "data_targets": np.array([0, 1, 0, 1])}
+    >>> points["data_test"] = np.array([0, 0, 1, 1])
+    >>> data({"points": Trace(xarray.Dataset(), artefacts=points)}).title.text
+    ['The data: 2 classes, 2 samples to train on, 2 to test with']
+    """
     rows = samples(next(iter(traces.values())), _MOST)
     domain = sorted({row["class"] for row in rows})
     tested = sum(row["set"] == "test" for row in rows)

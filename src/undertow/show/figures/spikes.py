@@ -32,7 +32,12 @@ SHAPES = {
 
 
 class Incident(NamedTuple):
-    """A spike or an event; `dex` is how far the gradient then lies above what is usual there."""
+    """A spike or an event; `dex` is how far the gradient then lies above what is usual there.
+
+    >>> spike = Incident("spike", 21, "fc1", "most at this layer: +2.4 dex", dex=2.0)
+    >>> f"step {spike.step}: {10**spike.dex:.3g} times the usual, most at {spike.layer}"
+    'step 21: 100 times the usual, most at fc1'
+    """
 
     what: str
     step: int
@@ -71,6 +76,14 @@ SPIKES = Kind("gradient-over-steps", ("grad_norm",), (), spikes_figure)
 
 def incidents(trace: Trace) -> list[Incident]:
     """Return spikes and events in the order of their steps.
+
+    >>> import xarray
+    >>> norms = np.ones((1, 41, 1))
+    >>> norms[0, 20] = 100.0
+    >>> arrays = {"grad_norm": (("replicate", "step", "layer"), norms)}
+    >>> trace = Trace(xarray.Dataset(arrays, {"step": np.arange(1, 42), "layer": ["fc1"]}))
+    >>> incidents(trace)
+    [Incident(what='spike', step=21, layer='fc1', detail='most at this layer: +2.0 dex', dex=2.0)]
 
     A spike is named by the layer that leaps farthest. An event's `dex` is that of its step.
     """

@@ -21,7 +21,13 @@ LOST, GAINED = "lost", "gained"
 
 
 def waterfall(documents: Mapping[str, Mapping[str, Any]]) -> Figure | None:
-    """Draw the budget of each arm, two panels a row; None without a budget."""
+    """Draw the budget of each arm, two panels a row; None without a budget.
+
+    >>> terms = dict.fromkeys(TERMS, 0.0) | {"ceiling": -5.4, "weight_scale": -0.5}
+    >>> layers = [{"name": "hidden_1", "total": -2.9}, {"name": "hidden_2", "total": -3.0}]
+    >>> waterfall({"sigmoid": {"total_dex": -5.9, "terms": terms, "layers": layers}}).title
+    'sigmoid loses 5.9 decades on the way back; the largest part, -5.4, is ceiling'
+    """
     if not documents:
         return None
     rows = []
@@ -49,7 +55,13 @@ def waterfall(documents: Mapping[str, Mapping[str, Any]]) -> Figure | None:
 
 
 def by_cause(document: Mapping[str, Any]) -> Figure:
-    """Draw one budget by cause alone, where there is little room."""
+    """Draw one budget by cause alone, where there is little room.
+
+    >>> terms = dict.fromkeys(TERMS, 0.0) | {"ceiling": -5.4, "weight_scale": -0.5}
+    >>> summary = "5.4 of the 5.9 lost decades are the sigmoid's 1/4 ceiling."
+    >>> by_cause({"total_dex": -5.9, "terms": terms, "summary": summary}).alt
+    'Waterfall of ... by cause; total -5.90 dex: ceiling -5.40; weight scale -0.50; total -5.90.'
+    """
     rows = causes(document)
     low, high = min(row["low"] for row in rows), max(row["high"] for row in rows)
     # Room for the numbers at the right of the bars.

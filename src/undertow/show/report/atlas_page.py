@@ -17,6 +17,17 @@ def write(
 ) -> None:
     """Write the page, whole or not at all; `document` is what `undertow atlas --json` prints.
 
+    >>> import re, tempfile
+    >>> from undertow.show.figures.atlas import Square, atlas
+    >>> cell = {"depth": 10, "weight_variance": 2.0, "trained_fraction": 1.0}
+    >>> document = {"activation": "relu", "cells": [cell | {"replicates": 8}]}
+    >>> drawn = atlas("relu", 0.0, [Square(**cell)])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "atlas.html")
+    ...     write(path, document, drawn, method="8 networks a cell", command="undertow atlas relu")
+    ...     re.findall(r"<h[12]>([A-Z].*?)</h[12]>", path.read_text())
+    ['Which relu networks train', 'Method', 'The numbers', 'Again']
+
     Raises
     ------
     UndertowError

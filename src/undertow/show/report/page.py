@@ -41,7 +41,15 @@ class Omission(NamedTuple):
 
 
 class Insight(NamedTuple):
-    """What `undertow diagnose --json` and `undertow explain --json` say of each arm."""
+    """What `undertow diagnose --json` and `undertow explain --json` say of each arm.
+
+    >>> import undertow as ut
+    >>> net = ut.NetworkSpec(inputs=2, outputs=1, depth=10, width=10, activation="sigmoid")
+    >>> found = ut.diagnose(ut.predict(net, [[1.0, 0.0], [0.0, 1.0]])).document()
+    >>> insight = Insight(diagnoses={"sigmoid": found}, budgets={})
+    >>> [(verdict.arms, verdict.cause) for verdict in verdicts(insight.diagnoses)]
+    [(['sigmoid'], 'initialisation off critical')]
+    """
 
     diagnoses: Mapping[str, Mapping[str, Any]]
     budgets: Mapping[str, Mapping[str, Any]]
@@ -51,7 +59,14 @@ NO_INSIGHT = Insight({}, {})
 
 
 def figures(document: Mapping[str, Any], traces: Traces) -> list[Figure]:
-    """Draw every figure that the traces can fill, and the ranking behind the outcomes."""
+    """Draw every figure that the traces can fill, and the ranking behind the outcomes.
+
+    >>> import undertow as ut
+    >>> net = ut.NetworkSpec(inputs=2, outputs=1, depth=10, width=10, activation="sigmoid")
+    >>> trace = ut.predict(net, [[1.0, 0.0], [0.0, 1.0]])
+    >>> [figure.name for figure in figures({}, {"sigmoid": trace})]
+    ['gradient-by-layer', 'delta-by-layer', 'gradient-over-time', 'activations']
+    """
     return _with_ranking(document, _draw_all(_in_order(document, traces))[0])
 
 
@@ -80,6 +95,15 @@ def write(
     again: str = "",
 ) -> Path:
     """Write the report, whole or not at all, and return its path.
+
+    >>> import re, tempfile, undertow as ut
+    >>> net = ut.NetworkSpec(inputs=2, outputs=1, depth=10, width=10, activation="sigmoid")
+    >>> traces = {"net": ut.predict(net, [[1.0, 0.0], [0.0, 1.0]])}
+    >>> words = {"title": "My net", "command": "undertow report net", "words": "A prediction."}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = write(f"{folder}/net.html", {}, traces, **words)
+    ...     re.findall(r"<h[12][^>]*>([A-Z].*?)</h[12]>", path.read_text())
+    ['My net', 'The verdict', 'The evidence', 'The method', 'Glossary', 'How to cite and reproduce']
 
     Parameters
     ----------
@@ -191,7 +215,17 @@ def policy(scripts: Iterable[str]) -> str:
 
 
 def falls(insight: Insight) -> list[Figure]:
-    """Draw the budget of the first arm, and of the one whose gradient changes least."""
+    """Draw the budget of the first arm, and of the one whose gradient changes least.
+
+    >>> from undertow.explanation.budget import TERMS
+    >>> def lost(dex):
+    ...     layers = [{"name": "hidden_1", "total": -dex}]
+    ...     terms = dict.fromkeys(TERMS, 0.0) | {"ceiling": -dex}
+    ...     return {"total_dex": -dex, "terms": terms, "layers": layers}
+    >>> (found,) = falls(Insight({}, {"sigmoid": lost(5.9), "tanh": lost(1.2), "relu": lost(0.3)}))
+    >>> found.alt
+    'Waterfalls of 2 budgets: ... sigmoid: total -5.90 dex; relu: total -0.30 dex.'
+    """
     totals = {arm: abs(document["total_dex"]) for arm, document in insight.budgets.items()}
     if not totals:
         return []

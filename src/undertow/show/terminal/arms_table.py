@@ -11,7 +11,21 @@ if TYPE_CHECKING:
 
 
 def arms(document: dict[str, Any]) -> Table:
-    """Return the table of an experiment's arms, from its JSON document."""
+    """Return the table of an experiment's arms, from its JSON document.
+
+    >>> from rich.console import Console
+    >>> accuracy = {"mean": 0.98, "ci95": [0.97, 0.99], "stuck": 0, "values": [0.98] * 20}
+    >>> change = {"percent": 12.0, "over_learning_rate": 30.0}
+    >>> arm = {"name": "relu", "test_accuracy": accuracy, "first_layer_weight_change": change}
+    >>> arm |= {"layers": [{"grad_norm": {"first": 0.02}}], "total_dex": -0.3}
+    >>> found = {"experiment": "moons", "replicates": 20, "epochs": 100, "arms": [arm]}
+    >>> Console(width=80).print(arms(found))  # doctest: +NORMALIZE_WHITESPACE
+    moons: 20 networks an arm, 100 epochs
+    arm  accuracy      95 % stuck |dE/dW1|  dex W1 % W1/lr
+    ──────────────────────────────────────────────────────
+    relu    0.980 0.97-0.99  0/20    2e-02 -0.3   12    30
+    accuracy: mean on the test set; stuck: no better than ...
+    """
     table = new_table(
         f"{document['experiment']}: {document['replicates']} networks an arm, "
         f"{document['epochs']} epochs",
@@ -46,7 +60,16 @@ def arms(document: dict[str, Any]) -> Table:
 
 
 def claims(document: dict[str, Any]) -> Table | str:
-    """Return the table of verdicts; claims whose arms were not run share one line."""
+    """Return the table of verdicts; claims whose arms were not run share one line.
+
+    >>> from rich.console import Console
+    >>> claim = {"verdict": "supported", "claim": "ReLU trains.", "evidence": "0 of 20 are stuck."}
+    >>> Console(width=60).print(claims({"claims": [claim]}))  # doctest: +NORMALIZE_WHITESPACE
+    Published claims, judged by these runs
+    verdict   claim        evidence
+    ─────────────────────────────────────────
+    supported ReLU trains. 0 of 20 are stuck.
+    """
     tested = [claim for claim in document["claims"] if claim["verdict"] != "not tested"]
     left = len(document["claims"]) - len(tested)
     not_tested = f"{left} published claims not tested: their arms were not run." if left else ""

@@ -32,6 +32,16 @@ PER_STEP = ("loss", "learning_rate")
 def document(run: Run, trace: Trace, events: Sequence[Event]) -> dict[str, Any]:
     """Return the newest step of a run's last steps, in numbers; NaN is what was not measured.
 
+    >>> from undertow.trace.record import Chunk, Header, Layer, build
+    >>> from undertow.trace.store.reader import Run
+    >>> arrays = {"loss": np.array([[0.4]]), "grad_norm": np.array([[[0.1]]])}
+    >>> header = Header((Layer("fc", 1, "linear", "relu", 2, 1),), (0,), {})
+    >>> trace = build(header, [Chunk(np.array([7]), np.array([1]), arrays)])
+    >>> run = Run("net", "net", "running", "2026-11-30", 1, 0, 0.0, "watched", {})
+    >>> found = document(run, trace, [])
+    >>> found["step"], found["loss"], found["layers"]
+    (7, 0.4, [{'name': 'fc', 'kind': 'linear', 'depth': 1, 'grad_norm': 0.1}])
+
     Of several replicates it is the first that the trace has numbers of. A variable without a number
     in the whole trace is left out, unless gradients were not finite: then it may be NaN. The
     layers' numbers are of `layers_step`, the newest step at which any was measured. `overhead` is
@@ -83,6 +93,21 @@ def view(
     height: int | None = None,
 ) -> Group:
     """Draw a document in so many columns and, where there is room for anything, so many lines.
+
+    >>> from rich.console import Console
+    >>> head = {"run": "net", "state": "running", "replicate": 1, "replicates": 1, "loss": 0.41}
+    >>> layer = {"name": "fc", "kind": "linear", "depth": 1, "grad_norm": 1e-4}
+    >>> step = {"step": 12, "steps": 50, "sampling_interval": 1, "layers_step": 12, "events": []}
+    >>> found = {**head, **step, "layers": [layer]}
+    >>> Console(width=60).print(view(found, [0.7, 0.5, 0.41]))  # doctest: +NORMALIZE_WHITESPACE
+    net   running   step 12 of 50   recording every step
+    loss 0.41   █▃▁ 0.41 to 0.7
+    <BLANKLINE>
+                     log10
+    layer  kind    |dE/dW|
+    ────────────────────────────────────────────────
+    fc     linear    -4.00  █
+    bars: -4.00 to -3.00
 
     `losses` are those of evenly spaced steps of the run, for the small curve.
     """

@@ -13,7 +13,20 @@ BAR = 30  # characters of the longest bar
 
 
 def prediction(document: dict[str, Any]) -> Table:
-    """Return the table of a prediction, with a bar a layer."""
+    """Return the table of a prediction, with a bar a layer.
+
+    >>> from rich.console import Console
+    >>> layer = {"depth": 1, "log10_grad_norm": -2.1, "log10_delta_norm": -2.0, "sd_dex": 0.3}
+    >>> output = layer | {"depth": 2, "log10_grad_norm": -0.5, "log10_delta_norm": -0.9}
+    >>> found = {"layers": [layer, output], "total_dex": -1.1, "caution": None}
+    >>> Console(width=80).print(prediction(found))  # doctest: +NORMALIZE_WHITESPACE
+    Gradient that theory expects, before training
+    layer  log10 |dE/dW|   sd log10 |dE/dz|
+    ──────────────────────────────────────────────────────────────────────
+    1              -2.10 0.30         -2.00 █
+    output         -0.50 0.30         -0.90 ██████████████████████████████
+    root mean squares over initialisations, in dex (powers of ten); sd is ...
+    """
     table = new_table("Gradient that theory expects, before training", "layer", "log10 |dE/dW|")
     for column in ("sd", "log10 |dE/dz|"):
         table.add_column(column, justify="right", no_wrap=True)

@@ -14,7 +14,18 @@ if TYPE_CHECKING:
 
 
 def runs(found: list[Run], steps: Mapping[str, int | None]) -> Table:
-    """Return the table of a store's runs; `steps` has the last recorded step of each."""
+    """Return the table of a store's runs; `steps` has the last recorded step of each.
+
+    >>> from rich.console import Console
+    >>> from undertow.trace.store.reader import Run
+    >>> when = "2026-11-30T09:00:00"
+    >>> run = Run("moons-relu", "relu", "finished", when, 20, 20, 12.3, "trained", {})
+    >>> table = runs([run], steps={"moons-relu": 700})
+    >>> Console(width=80).print(table)  # doctest: +NORMALIZE_WHITESPACE
+    run        state    step  nets seconds created
+    ──────────────────────────────────────────────────
+    moons-relu finished  700 20/20    12.3 11-30 09:00
+    """
     table = new_table(None, "run", "state", "step", "nets", "seconds", "created")
     table.columns[0].no_wrap, table.columns[0].overflow = False, "fold"  # an id is typed whole
     for run in found:

@@ -60,7 +60,18 @@ def headline(document: Mapping[str, Any]) -> str:
 
 
 def diagnosis(document: Mapping[str, Any], name: str) -> Group:
-    """Return the verdict, its evidence, what helps, and what else was found."""
+    """Return the verdict, its evidence, what helps, and what else was found.
+
+    >>> import undertow as ut
+    >>> from rich.console import Console
+    >>> net = ut.NetworkSpec(inputs=2, outputs=1, depth=10, width=10, activation="sigmoid")
+    >>> found = ut.diagnose(ut.predict(net, [[1.0, 0.0], [0.0, 1.0]])).document()
+    >>> Console(width=100).print(diagnosis(found, "net"))  # doctest: +NORMALIZE_WHITESPACE
+    net: sick: initialisation off critical (UT113) at hidden_1
+      theory expects delta to lose 5.6 decades with these initial weights; measured -5.6 dex.
+      What helps, most effect first:
+        critical         draw the initial weights at the activation's critical variance ...
+    """
     from rich.console import Group
     from rich.text import Text
 
@@ -105,7 +116,25 @@ def verdicts(
 
 
 def budget(document: Mapping[str, Any]) -> Table:
-    """Return the table of a budget: a row a layer, a column a cause that counts."""
+    """Return the table of a budget: a row a layer, a column a cause that counts.
+
+    >>> from rich.console import Console
+    >>> from undertow.explanation.budget import Budget, LayerBudget
+    >>> terms = dict.fromkeys(TERMS, 0.0) | {"ceiling": -0.6, "weight_scale": 0.1}
+    >>> layers = tuple(LayerBudget(name, "sigmoid", terms, -0.5, ()) for name in ("fc1", "fc2"))
+    >>> found = Budget("fc1", "fc3", -1.0, layers, closure_error=0.0).document()
+    >>> Console(width=80).print(budget(found))  # doctest: +NORMALIZE_WHITESPACE
+    Decades (dex) that delta gains
+    or loses, layer by layer
+    layer  ceiling  weights   gain
+    ───────────────────────────────
+    fc2      -0.60    +0.10  -0.50
+    fc1      -0.60    +0.10  -0.50
+    <BLANKLINE>
+    all      -1.20    +0.20  -1.00
+    Read downwards, as the gradient
+    runs: ...
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text

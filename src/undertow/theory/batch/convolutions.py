@@ -13,6 +13,10 @@ Array = NDArray[np.float64]
 class Taps(NamedTuple):
     """Which positions of the layer below each position of a layer reads.
 
+    >>> row = Taps(3, np.array([[-1, 0, 1], [0, 1, 2], [1, 2, -1]]))  # three taps, padded by one
+    >>> average_over_taps(np.eye(3), row).diagonal().round(2)  # at both ends a tap reads 0
+    array([0.67, 1.  , 0.67])
+
     Fields
     ------
     inputs : how many positions P the layer below has
@@ -45,7 +49,7 @@ def average_over_taps(kernel: Array, reading: Taps | None) -> Array:
     ----------
     kernel : array [B P, B P]
         E x x of one unit (channel), over samples and positions; positions run fastest.
-    reading : Reading, or None for a layer without positions, which reads the kernel as it is.
+    reading : Taps, or None for a layer without positions, which reads the kernel as it is.
 
     Returns
     -------

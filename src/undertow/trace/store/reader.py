@@ -31,7 +31,17 @@ from undertow.trace.store.writer import Writer
 
 
 class Run(NamedTuple):
-    """One run as `Store.runs` lists it; `state` is running, finished or interrupted."""
+    """One run as `Store.runs` lists it; `state` is running, finished or interrupted.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with open(f"{folder}/runs.db", create=True) as store:
+    ...         header = Header((), (0, 1), {"source": "trained"})
+    ...         store.begin("moons-relu", "key", "relu", header).finish()
+    ...         run = store.run("moons")  # the beginning of its id is enough
+    >>> run.id, run.state, run.replicates
+    ('moons-relu', 'finished', 2)
+    """
 
     id: str
     name: str
@@ -49,9 +59,11 @@ class Store:
 
     >>> import tempfile, undertow as ut
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with ut.open(folder + "/runs.db", create=True) as store:
-    ...         store.runs()
-    []
+    ...     with ut.open(f"{folder}/runs.db", create=True) as store:
+    ...         for name in ("relu", "tanh"):
+    ...             store.begin(name, name, name, Header((), (0,), {"source": "trained"})).finish()
+    ...         [(run.id, run.state) for run in store.runs()]
+    [('relu', 'finished'), ('tanh', 'finished')]
     """
 
     def __init__(self, path: Path, connection: sqlite3.Connection):

@@ -1,13 +1,13 @@
 """The end of a run, read without what came before: to follow a run costs the same at any length.
 
-    newest     the run to look at where none is named
-    state      whether it is still being written
-    latest     the last recorded steps as a trace
-    course     the loss at evenly spaced steps of the whole run
-    events     the last events
-    happened   how many there are
-    last_step  how far a run is
-    shards     how far each of its shards is
+    newest       the run to look at where none is named
+    state        whether it is still being written
+    latest       the last recorded steps as a trace
+    course       the loss at evenly spaced steps of the whole run
+    events       the last events
+    event_count  how many there are
+    last_step    how far a run is
+    shards       how far each of its shards is
 
 A run is named by its whole id. Of a run of several shards the last one is read: the others are
 whole, or not begun.
@@ -43,6 +43,17 @@ class Course(NamedTuple):
 def newest(store: Store) -> Run:
     """Return the newest run that is being written, else the newest.
 
+    >>> import tempfile, undertow as ut
+    >>> from undertow.trace.record import Header
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with ut.open(f"{folder}/runs.db", create=True) as store:
+    ...         for name in ("first", "second", "third"):
+    ...             writer = store.begin(name, name, name, Header((), (0,), {"source": "watched"}))
+    ...             if name != "second":
+    ...                 writer.finish()
+    ...         newest(store).id  # the one that is still being written
+    'second'
+
     Raises
     ------
     RunMissing
@@ -55,7 +66,18 @@ def newest(store: Store) -> Run:
 
 
 def state(store: Store, run: str) -> str:
-    """Return the state of one run, without reading the headers of all others.
+    """Return running, finished or interrupted, without reading the headers of all other runs.
+
+    >>> import tempfile, undertow as ut
+    >>> from undertow.trace.record import Header
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with ut.open(f"{folder}/runs.db", create=True) as store:
+    ...         writer = store.begin("net", "key", "net", Header((), (0,), {"source": "watched"}))
+    ...         state(store, "net")
+    ...         writer.finish()
+    ...         state(store, "net")
+    'running'
+    'finished'
 
     Raises
     ------
@@ -70,7 +92,18 @@ def state(store: Store, run: str) -> str:
 
 
 def latest(store: Store, run: str, *, steps: int = 1) -> Trace:
-    """Read the last recorded steps, so many or what the run has, without the run's events."""
+    """Read the last recorded steps, so many or what the run has, without the run's events.
+
+    >>> import tempfile, undertow as ut
+    >>> from undertow.trace.record import Chunk, Header
+    >>> losses = Chunk(np.arange(1, 4), np.ones(3, int), {"loss": np.array([[0.7, 0.4, 0.2]])})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with ut.open(f"{folder}/runs.db", create=True) as store:
+    ...         writer = store.begin("net", "key", "net", Header((), (0,), {"source": "watched"}))
+    ...         _ = writer.write([losses], [])
+    ...         latest(store, "net", steps=2).dataset["loss"].values
+    array([[0.4, 0.2]])
+    """
     shard, first, left = _shard(store, run), 0, steps
     for step, shape in store.select(
         "SELECT step, shape FROM chunks WHERE run = ? AND shard = ? AND variable = 'step' "
@@ -87,6 +120,17 @@ def latest(store: Store, run: str, *, steps: int = 1) -> Trace:
 
 def course(store: Store, run: str, *, points: int = 40) -> Course:
     """Return the loss at so many evenly spaced steps, or fewer, of the shard's first replicate.
+
+    >>> import tempfile, undertow as ut
+    >>> from undertow.trace.record import Chunk, Header
+    >>> steps = np.arange(1, 101)
+    >>> losses = Chunk(steps, np.ones(100, int), {"loss": 1 / steps[None]})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with ut.open(f"{folder}/runs.db", create=True) as store:
+    ...         writer = store.begin("net", "key", "net", Header((), (0,), {"source": "watched"}))
+    ...         _ = writer.write([losses], [])
+    ...         course(store, "net", points=3)
+    Course(steps=array([  1,  50, 100]), values=array([1.  , 0.02, 0.01]))
 
     Where a step is not recorded, the last one before it stands for it.
     """
@@ -116,7 +160,17 @@ def course(store: Store, run: str, *, points: int = 40) -> Course:
 
 
 def events(store: Store, run: str, *, most: int = 100) -> tuple[Event, ...]:
-    """Return the events written last, in the order of their steps."""
+    """Return the events written last, in the order of their steps.
+
+    >>> import tempfile, undertow as ut
+    >>> from undertow.trace.record import Header
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with ut.open(f"{folder}/runs.db", create=True) as store:
+    ...         writer = store.begin("net", "key", "net", Header((), (0,), {"source": "watched"}))
+    ...         _ = writer.write([], [Event("clipped", step) for step in (3, 5, 9)])
+    ...         [event.step for event in events(store, "net", most=2)]
+    [5, 9]
+    """
     rows = store.select(
         "SELECT kind, step, layer, replicate, detail FROM events WHERE run = ? "
         "ORDER BY rowid DESC LIMIT ?",
@@ -126,13 +180,34 @@ def events(store: Store, run: str, *, most: int = 100) -> tuple[Event, ...]:
 
 
 def event_count(store: Store, run: str) -> int:
-    """Return how many events a run has so far."""
+    """Return how many events a run has so far.
+
+    >>> import tempfile, undertow as ut
+    >>> from undertow.trace.record import Header
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with ut.open(f"{folder}/runs.db", create=True) as store:
+    ...         writer = store.begin("net", "key", "net", Header((), (0,), {"source": "watched"}))
+    ...         _ = writer.write([], [Event("clipped", step) for step in (3, 5, 9)])
+    ...         event_count(store, "net")
+    3
+    """
     ((count,),) = store.select("SELECT count(*) FROM events WHERE run = ?", run)
     return count
 
 
 def last_step(store: Store, run: str) -> int | None:
-    """Return the last recorded step; None where nothing is recorded yet."""
+    """Return the last recorded step; None where nothing is recorded yet.
+
+    >>> import tempfile, undertow as ut
+    >>> from undertow.trace.record import Chunk, Header
+    >>> losses = Chunk(np.array([10, 20]), np.ones(2, int), {"loss": np.array([[0.7, 0.4]])})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with ut.open(f"{folder}/runs.db", create=True) as store:
+    ...         writer = store.begin("net", "key", "net", Header((), (0,), {"source": "watched"}))
+    ...         _ = writer.write([losses], [])
+    ...         last_step(store, "net")
+    20
+    """
     rows = store.select(
         "SELECT type, shape, data FROM chunks WHERE run = ? AND shard = ? AND variable = 'step' "
         "ORDER BY step DESC LIMIT 1",
@@ -143,7 +218,20 @@ def last_step(store: Store, run: str) -> int | None:
 
 
 def shards(store: Store, run: str) -> dict[int, int]:
-    """Return, for each shard by its first replicate, where its last flush begins, in steps."""
+    """Return, for each shard by its first replicate, where its last flush begins, in steps.
+
+    >>> import tempfile, undertow as ut
+    >>> from undertow.trace.record import Chunk, Header
+    >>> losses = Chunk(np.array([10, 20]), np.ones(2, int), {"loss": np.array([[0.7, 0.4]])})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with ut.open(f"{folder}/runs.db", create=True) as store:
+    ...         writer = store.begin("net", "key", "net", Header((), (0, 1), {"source": "trained"}))
+    ...         for first_replicate in (0, 1):
+    ...             writer.append(first_replicate, losses)
+    ...         writer.flush()
+    ...         shards(store, "net")
+    {0: 10, 1: 10}
+    """
     rows = store.select("SELECT shard, max(step) FROM chunks WHERE run = ? GROUP BY shard", run)
     return dict(rows)
 

@@ -36,7 +36,18 @@ class Transactions(Protocol):
 
 
 class Writer:
-    """The one writer of a run: takes chunks, flushes them every half second."""
+    """The one writer of a run: takes chunks, flushes them every half second.
+
+    >>> import tempfile, undertow as ut
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with ut.open(f"{folder}/runs.db", create=True) as store:
+    ...         writer = store.begin("net", "key", "net", Header((), (0,), {"source": "trained"}))
+    ...         chunk = Chunk(np.array([1, 2]), np.array([1, 1]), {"loss": np.array([[0.7, 0.4]])})
+    ...         writer.append(0, chunk)
+    ...         writer.finish()
+    ...         store.trace("net").dataset["loss"].values
+    array([[0.7, 0.4]])
+    """
 
     def __init__(self, store: Transactions, run: str):
         self.store, self.run = store, run

@@ -53,6 +53,12 @@ def gradient_path(
 ) -> GradientPath:
     """Measure what the gradient of one batch crosses; the model is left as it was.
 
+    >>> model = nn.Sequential(nn.Linear(2, 8), nn.Sigmoid(), nn.Linear(8, 8), nn.Linear(8, 1))
+    >>> batch = torch.ones(4, 2), torch.zeros(4, 1)
+    >>> path = gradient_path(model, nn.functional.mse_loss, batch)
+    >>> path.last, path.first, [(factor.where, factor.kind) for factor in path.factors]
+    ('2', '0', [('2', 'weights'), ('sigmoid', 'activation')])
+
     Raises
     ------
     SpecError
