@@ -56,6 +56,11 @@ class Sink(Protocol):
 class Keeper(Sink, Protocol):
     """A sink from which the run can be read back: memory, or a store.
 
+    >>> from undertow.trace.sinks.memory import Memory
+    >>> keeper: Keeper = Memory()
+    >>> keeper.size, keeper.chunks(), keeper.events()
+    (0, [], ())
+
     It is never dropped: of what `rows` raises at, the recorder keeps as much as it has room for,
     and offers it again.
     """

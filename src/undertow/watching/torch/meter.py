@@ -61,10 +61,8 @@ class TorchMeter:
         self.weights = LayerWeights(self.modules, optimizers)
         self.parameters, self.dtype = self.weights.parameters, self.weights.dtype
         self.shares = shares(model, self.parameters)
-        # So many numbers on every process, whatever is called here: the first two calls.
-        self._keys = [(layer, number) for layer in range(len(self.modules)) for number in (1, 2)]
         self.sync = self.shares and DistributedSync(
-            self.shares, guard, parameters=len(self.parameters), calls=len(self._keys)
+            self.shares, guard, parameters=len(self.parameters), layers=len(self.modules)
         )
         self._layout: RowLayout | None = None
         self._layers: tuple[Layer, ...] = ()
@@ -130,7 +128,9 @@ class TorchMeter:
         if self._optimizers and self._whole:
             self.updates.changes(self._updates)
         if self.sync and due is not None:
-            found, due = self._values_of_all(self.sync, step, due)
+            table = self._sums()
+            table, deltas, due = self.sync.total(step, table, self._passes, due)
+            found = self._values(table, deltas)
         else:
             found = self._values(self._sums() if self._whole else self.gradients.table)
         if self._optimizers:
@@ -201,18 +201,6 @@ class TorchMeter:
         if deltas is None and self._passes:
             deltas = self._passes.delta_norm
         return self._layout.whole(table, self._passes, deltas, self.calls, self._distinct)
-
-    def _values_of_all(
-        self, sync: DistributedSync, step: int, due: int
-    ) -> tuple[dict[str, Any], int]:
-        """Return what the processes that train the model have read together."""
-        table, passes = self._sums(), self._passes
-        deltas = dict(zip(passes.keys, passes.delta_norm, strict=True)) if passes else {}
-        by_call = np.array([deltas.get(key, np.nan) for key in self._keys])
-        table, by_call, due = sync.total(step, table, by_call, due)
-        deltas = dict(zip(self._keys, by_call, strict=True))
-        mine = np.array([deltas.get(key, np.nan) for key in passes.keys]) if passes else None
-        return self._values(table, mine), due
 
     def _ended(self) -> None:
         calls, reached = self.calls.take(), self.gradients.reached
