@@ -11,6 +11,7 @@ hooks                hooks that measure and never end a training
 layers               which modules are layers, and what they are called
 layer_weights        the weights they hold, and whose optimizer has them
 layer_calls          outputs on the way forward, deltas on the way back
+dataflow             how layers follow each other, read off autograd's graph
 activation_nodes     slopes of activations, read off autograd's nodes
 weight_gradients     gradients as a backward pass leaves them, before clipping
 updates              what an optimizer changes

@@ -19,6 +19,7 @@ def facts(
     accumulation: int,
     scale: float,
     processes: int | None,
+    edges: list[list[object]],
 ) -> dict[str, Any]:
     """Return the attributes of a run; `processes` is None where one trains the model alone."""
     return {
@@ -29,6 +30,7 @@ def facts(
         "accumulation": accumulation,
         "optimizers": ", ".join(type(each).__name__ for each in optimizers) or "not watched",
         "shared_weights": shared_weights(modules),
+        "edges": edges,
         "processes": processes or 1,
         "of_the_first_process": OF_FIRST if processes else "",
     }

@@ -17,8 +17,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from undertow.trace.dataflow import Edge
 from undertow.watching.core.guard import Guard
 from undertow.watching.torch.activation_nodes import CURVES, ActivationSlopes, Node, slopes
+from undertow.watching.torch.dataflow import edges
 from undertow.watching.torch.hooks import Hook, functorch
 from undertow.watching.torch.layers import Module, ends
 from undertow.watching.torch.norms import Number, norm
@@ -29,6 +31,9 @@ VIEWS = {"ViewBackward0", "UnsafeViewBackward0", "ReshapeAliasBackward0", "Unsqu
 _UNCALLED = (nn.MultiheadAttention,)  # calls no child; its output is its `out_proj`'s
 OUTPUTS = 3  # of a module, that are looked at: an LSTM has so many
 FAR = 16  # nodes that are looked at, between a layer and the activation before it
+
+
+Key = tuple[int, int]  # a layer, and which call of it since the last backward pass
 
 
 class LayerCall:
@@ -56,6 +61,11 @@ class LayerCall:
         self.delta: Number | None = None
         self.scale = 1.0  # of the loss, by mixed precision, when the delta came
         self.packed = _are_packed_away()
+
+    @property
+    def key(self) -> Key:
+        """Return the layer, and which call of it this is."""
+        return self.layer, self.number
 
     def come_back(self, delta: Number) -> LayerCall:
         """Return the call with its delta; after a second backward pass through it a second call."""
@@ -88,6 +98,10 @@ class LayerCalls:
         self._passed: dict[LayerCall, tuple[int, Number]] = {}
         self._order = 0
         self.unseen: dict[int, str] = {}
+        self.traces = always  # whether edges are looked for
+        self.edges: dict[Edge[Key], None] = {}  # between calls, since they are looked for
+        self._nodes: dict[Node, LayerCall] = {}
+        self._links: list[Edge[LayerCall]] = []
         self.input_norm: Number | None = None
         self.input_size = self.batch_size = 0
         self.spreads = always  # whether outputs are looked at
@@ -126,10 +140,15 @@ class LayerCalls:
         numbers: dict[int, int] = {}
         for call in sorted(passed, key=lambda each: each.order):
             call.number = numbers[call.layer] = numbers.get(call.layer, 0) + 1
+        for source, target, *rest in self._links:
+            if source in passed and target in passed:
+                self.edges[Edge(source.key, target.key, *rest)] = None
+        self._links.clear()
         return [call.come_back(delta) for call, (_, delta) in passed.items()]
 
     def _forget(self) -> None:
         self._producers.clear()
+        self._nodes.clear()
         self._looked_at.clear()
 
     def _trains(self) -> bool:
@@ -161,6 +180,8 @@ class LayerCalls:
         if given is not None and given.is_floating_point() and _may_be_bad(call.output_norm):
             call.input_norm = norm(given)
         self._producers[_number(found.grad_fn)] = call
+        if self.traces:
+            self._nodes[found.grad_fn] = call
         for rank, each in enumerate(outputs[:OUTPUTS]):
             each.register_hook(partial(self._guard.run, self._came_back, call, rank))
 
@@ -168,6 +189,10 @@ class LayerCalls:
         if delta is None or functorch.is_batchedtensor(delta) or _is_many(delta):
             return
         self._began()
+        if self._nodes:  # now, before autograd frees what it has kept
+            packed = any(each.packed for each in self._nodes.values())
+            self._links = edges(self._nodes, packed=packed)
+            self._nodes.clear()
         known = self._passed.get(call)
         if known is None or rank < known[0]:  # of several outputs the first that is used
             self._passed[call] = rank, norm(delta)

@@ -66,6 +66,8 @@ class TorchMeter:
         )
         self._layout: RowLayout | None = None
         self._layers: tuple[Layer, ...] = ()
+        self._known: set[rows.Key] = set()  # calls whose edges were looked for
+        self._traced = False  # there is nothing new to look for
         self._accumulation, self._batch_size = 1, 0
         self._optimizers, self._scale, self._around = optimizers, scale, around
         self._whole, self._began = whole, began
@@ -95,6 +97,7 @@ class TorchMeter:
     def begin_step(self, look: Look) -> None:
         self._forget()
         self._around.attach()
+        self.calls.traces = not self._traced
         self._whole = self.gradients.whole = look.whole
         self._rare = self.calls.spreads = look.rare and look.whole
         self.gradients.attach()
@@ -125,6 +128,9 @@ class TorchMeter:
 
     def values(self, step: int, due: int | None) -> tuple[dict[str, Any], int | None]:
         self._layout = self._layout or self._learn_layers()
+        called = {call.key for call in self.kept}
+        self._known |= called if self.calls.traces else set()
+        self._traced = called <= self._known
         if self._optimizers and self._whole:
             self.updates.changes(self._updates)
         if self.sync and due is not None:
@@ -160,6 +166,7 @@ class TorchMeter:
         return unseen(self.modules, self.gradients.norm, self.weights.place, missed)
 
     def facts(self) -> dict[str, Any]:
+        places = self._layout.places if self._layout else []
         return facts(
             self.parameters[0],
             self.modules,
@@ -168,6 +175,7 @@ class TorchMeter:
             accumulation=self._accumulation,
             scale=self._scale.now(),
             processes=self.shares.world if self.shares else None,
+            edges=rows.edges(self.calls.edges, places, self._layers),
         )
 
     def _forget(self) -> None:

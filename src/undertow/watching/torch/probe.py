@@ -93,7 +93,9 @@ def probe(model: nn.Module, loss_fn: Callable[..., Tensor], batch: tuple[Any, An
         sampling="one pass, without an update",
         training_mode=str(model.training),
     )
-    header = Header(row.layers(found, rows, passed), (0,), attributes)
+    described = row.layers(found, rows, passed)
+    attributes["edges"] = row.edges(calls.edges, rows, described)
+    header = Header(described, (0,), attributes)
     one = np.ones(1, np.int64)
     events = _origin(found, passed, rows, arrays, loss.item())
     return build(header, [Chunk(one, one, cells)], events)

@@ -8,15 +8,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from undertow.trace.dataflow import Edge
 from undertow.trace.record import Layer
 from undertow.watching.torch.activation_nodes import SATURATED, ActivationSlopes
-from undertow.watching.torch.layer_calls import LayerCall
+from undertow.watching.torch.layer_calls import Key, LayerCall
 from undertow.watching.torch.layers import Module
 from undertow.watching.torch.norms import numbers
 
 ACTIVE = ("activation_rms", "slope_rms", "saturated_fraction", "dead_fraction")
-
-Key = tuple[int, int]  # a layer, and which call of it since the last backward pass
 
 
 class Place(NamedTuple):
@@ -70,6 +69,23 @@ def layers(
             Layer(name, depth, module.kind, activation, held.fan_in, held.fan_out, trainable)
         )
     return tuple(found)
+
+
+def edges(
+    found: Iterable[Edge[Key]], rows: Sequence[Place], layers: Sequence[Layer]
+) -> list[list[object]]:
+    """Name the ends of edges between calls as the trace does, ready for its header.
+
+    Several weights of one module have one output: the first stands for it.
+    """
+    names: dict[Key, str] = {}
+    for row, layer in zip(rows, layers, strict=True):
+        names.setdefault((row.layer, row.number), layer.name)
+    return [
+        [names[source], names[target], skip, scale]
+        for source, target, skip, scale in found
+        if source in names and target in names
+    ]
 
 
 def passes(calls: Sequence[LayerCall]) -> Passes:
