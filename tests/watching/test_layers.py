@@ -233,7 +233,7 @@ OTHERS = torch.optim.SGD([nn.Parameter(torch.ones(2))], 0.1)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"optimizer": OTHERS}, "SGD holds no weight of this Sequential: give the optimizer that"),
+        ({"optimizer": OTHERS}, "SGD holds no parameter of this Sequential: give the one that"),
         ({"optimizer": 0.1}, "optimizer of type float: give a torch.optim.Optimizer, a list of"),
         ({"every": 0}, "every = 0: 'auto', or a number of steps from 1"),
         ({"every": "always"}, "every = 'always': 'auto', or a number of steps from 1"),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
+from dataclasses import fields, is_dataclass
 from functools import partial
 from typing import Any
 
@@ -179,11 +180,21 @@ class LayerCalls:
         self._order += 1
         if given is not None and given.is_floating_point() and _may_be_bad(call.output_norm):
             call.input_norm = norm(given)
-        self._producers[_number(found.grad_fn)] = call
-        if self.traces:
-            self._nodes[found.grad_fn] = call
+        self._note_maker(found.grad_fn, call)
         for rank, each in enumerate(outputs[:OUTPUTS]):
-            each.register_hook(partial(self._guard.run, self._came_back, call, rank))
+            came_back = partial(self._guard.run, self._came_back, call, rank)
+            base = _base(each)
+            if base is None:
+                each.register_hook(came_back)
+            else:  # an operation in place on a view makes it anew in the graph; its base remains
+                node, number = base
+                node.register_prehook(partial(_of_output, came_back, number))
+                self._note_maker(node, call)
+
+    def _note_maker(self, node: Node, call: LayerCall) -> None:
+        self._producers[_number(node)] = call
+        if self.traces:
+            self._nodes[node] = call
 
     def _came_back(self, call: LayerCall, rank: int, delta: Tensor | None) -> None:
         if delta is None or functorch.is_batchedtensor(delta) or _is_many(delta):
@@ -259,6 +270,19 @@ class LayerCalls:
         self.input_norm, self.input_size, self.output_spread = None, 0, None
 
 
+def _base(output: Tensor) -> tuple[Any, int] | None:
+    """Return what made the tensor that an output is a view of, as a whole."""
+    base = output._base
+    if base is None or base.grad_fn is None or base.numel() != output.numel():
+        return None
+    return base.grad_fn, base.output_nr
+
+
+def _of_output(function: Callable[[Tensor | None], None], number: int, deltas: Any) -> None:
+    """Call a function with the delta of one of a node's outputs."""
+    function(deltas[number])
+
+
 def is_compiled(model: nn.Module) -> bool:
     """Tell whether `torch.compile` or `module.compile()` stands before a model or in it."""
     # Not hasattr: where there is none a module looks for long.
@@ -278,6 +302,9 @@ def tensors(value: Any) -> Iterator[Tensor]:
     elif isinstance(value, list | tuple):
         for each in value:
             yield from tensors(each)
+    elif is_dataclass(value) and not isinstance(value, type):
+        for each in fields(value):
+            yield from tensors(getattr(value, each.name, None))
 
 
 def _number(node: Node) -> int:

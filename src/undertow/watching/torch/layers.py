@@ -133,6 +133,14 @@ def _module(path: str, module: nn.Module, weights: list[tuple[str, nn.Parameter]
     return Module(path, module, kind(module), tuple(rows))
 
 
+def is_turned(module: nn.Module, weight: Tensor) -> bool:
+    """Tell a weight [inputs, outputs], where nn.Linear has [outputs, inputs].
+
+    So are the matrices of GPT-2, by the class Conv1D of transformers.
+    """
+    return type(module).__name__ == "Conv1D" and hasattr(module, "nf") and weight.dim() == 2
+
+
 def _fans(module: nn.Module, weight: Tensor) -> tuple[int, int]:
     """Return how many numbers each output reads, and how many outputs read each number."""
     shape = tuple(weight.shape)
@@ -140,6 +148,8 @@ def _fans(module: nn.Module, weight: Tensor) -> tuple[int, int]:
         return shape[0], shape[1]
     if len(shape) < 2:
         return 1, weight.numel()
+    if is_turned(module, weight):
+        return shape[0], shape[1]
     taps, groups = math.prod(shape[2:]), getattr(module, "groups", 1)
     one, other = shape[1] * taps, shape[0] * taps // groups
     return (other, one) if getattr(module, "transposed", False) else (one, other)

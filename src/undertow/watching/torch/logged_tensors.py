@@ -27,6 +27,7 @@ class LoggedTensors:
 
     def __init__(self) -> None:
         self._nodes_at_end = 0  # of the last step
+        self._nodes_then = 0  # when a pass or an update last ended
 
     def now(self, value: Any) -> float | None:
         if not isinstance(value, Tensor):
@@ -56,6 +57,13 @@ class LoggedTensors:
             return value.grad_fn._sequence_nr() < self._nodes_at_end
         return None
 
-    def step_ended(self) -> None:
+    def mark(self) -> None:
+        """Remember that a backward pass or an update ends now: a step ends there, if it does.
+
+        That it did may show later, when another has begun.
+        """
         autograd: Any = torch._C._autograd  # pyright: ignore
-        self._nodes_at_end = autograd._get_sequence_nr()
+        self._nodes_then = autograd._get_sequence_nr()
+
+    def step_ended(self) -> None:
+        self._nodes_at_end = self._nodes_then

@@ -110,7 +110,7 @@ class TorchMeter:
 
     def before_update(self, owner: int) -> float | None:
         """Keep the weights of an optimizer; return by what it finds its gradients clipped."""
-        places = self.weights.owned[owner]
+        places = self.weights.owned.get(owner, [])
         if self._whole:
             self._norms[places] = self.updates.weight_norms(places)
             self._weighed += places
@@ -118,6 +118,10 @@ class TorchMeter:
             if self._rare and not self._distinct:
                 self._distinct = units.distinct_by_parameter(self.modules)
         return self.gradients.clipped(places)
+
+    def clipped(self, owner: int) -> float | None:
+        """Return by what an optimizer's gradients were multiplied since they were read."""
+        return self.gradients.clipped(self.weights.owned.get(owner, []))
 
     def changes(self) -> dict[str, np.ndarray]:
         """Return the arrays of what has changed since the last call of `before_update`."""
@@ -163,7 +167,7 @@ class TorchMeter:
         called = {call.layer for call in self.kept}
         asked = range(len(self.modules)) if self._whole else ()
         missed = {layer: self.calls.why_unseen(layer) for layer in asked if layer not in called}
-        return unseen(self.modules, self.gradients.norm, self.weights.place, missed)
+        return unseen(self.modules, self.gradients.nonfinite, self.weights.place, missed)
 
     def facts(self) -> dict[str, Any]:
         places = self._layout.places if self._layout else []

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList
@@ -179,14 +181,19 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
         for name, buffer in module._buffers.items()
         if buffer is not None
     ]
+    drawn = random.getstate(), np.random.get_state()  # noqa: NPY002
     devices = {each.device for each in model.parameters() if each.device.type == "cuda"}
     with torch.random.fork_rng(devices=[device.index for device in devices]):
         try:
             yield
         finally:
+            random.setstate(drawn[0])
+            np.random.set_state(drawn[1])  # noqa: NPY002
             with torch.no_grad():
                 for module, name, buffer, clone in kept:
                     module._buffers[name] = buffer
+                    if buffer.shape != clone.shape:  # it was empty until a first pass
+                        buffer.resize_(clone.shape)
                     if not torch.equal(buffer, clone):  # else a graph of the user's may hold it
                         buffer.copy_(clone)
             for module, mode in modes:

@@ -50,13 +50,14 @@ class Watch:
         scaler: Any,
         sinks: Sequence[Sink] = (),
     ) -> None:
-        self._guard, self._scale = guard(), LossScale(scaler)
+        self._guard, self._scale, self._tensors = guard(), LossScale(scaler), LoggedTensors()
         self._model, self._optimizers = model, optimizers
         self._stepped: set[int] = set()  # optimizers, in this step
+        self._unread = False  # an optimizer steps before any backward pass was seen
         self._hooks = OptimizerHooks(optimizers, self._guard, self._before_update)
         given = (model, optimizers, self._guard, self._scale, self._hooks)
         self._meter = TorchMeter(*given, whole=whole, began=self._pass_ended)
-        watched_optimizers.check(model, optimizers, self._meter.weights.owner)
+        watched_optimizers.check(model, optimizers)
         new, name = name is not None, name or stem(type(model).__name__)
         to_store = store is not None and is_first(self._meter.shares)
         self._session = Session(
@@ -66,7 +67,7 @@ class Watch:
             sinks if is_first(self._meter.shares) else (),
             guard=self._guard,
             clock=Clock(self._guard, partial(hook_starts, model, self._guard)),
-            logged=LoggedValues(LoggedTensors()),
+            logged=LoggedValues(self._tensors),
             whole=whole,
             is_plain=len(optimizers) == 1 and not self._scale.used,
         )
@@ -148,7 +149,15 @@ class Watch:
             self._close_step()
         if not self._session.recording:
             return
-        factor = self._meter.before_update(number)
+        self._unread = self._meter.passes == 0  # the optimizer calls a closure that makes the pass
+        self._note_clipping(self._meter.before_update(number))
+
+    def _look_for_late_clipping(self, number: int) -> None:
+        if self._unread and self._session.recording and self._meter.passes:
+            self._note_clipping(self._meter.clipped(number))
+        self._unread = False
+
+    def _note_clipping(self, factor: float | None) -> None:
         if factor is not None and factor < 1 - 1e-6:
             self._session.note("clipped", f"their norm was multiplied by {factor:.4g}")
 
@@ -167,6 +176,8 @@ class Watch:
             self._close_step()
         if self._scale.used and not self._session.recording:
             self._count_skipped()
+        self._tensors.mark()
+        self._look_for_late_clipping(number)
         self._meter.done.add(number)
         self._stepped.add(number)
         if len(self._stepped) == len(self._optimizers):
@@ -206,6 +217,7 @@ class Watch:
                 self._close_step(skipped=True)
             else:  # an optimizer that is told of the scale was asked, and did nothing
                 session.note("skipped", words.SKIPPED, session.step - 1)
+        self._tensors.mark()
         return session.recording
 
     def _count_skipped(self) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from undertow.watching.torch.layers import Module
+from undertow.watching.torch.layers import Module, is_turned
 from undertow.watching.torch.norms import Number
 
 NEAR = 2e-6  # of the size of what is compared: float32's round-off in a sum of thousands
@@ -50,7 +50,8 @@ def distinct_by_parameter(modules: Sequence[Module]) -> dict[int, float]:
             has_units = module.kind not in _NO_UNITS and parameter.dim() >= 2
             is_whole = parameter.layout == torch.strided and not hasattr(parameter, "to_local")
             if has_units and is_whole and parameter.is_floating_point():
-                turned = getattr(module.module, "transposed", False)
+                transposed = getattr(module.module, "transposed", False)
+                turned = transposed or is_turned(module.module, parameter)
                 held = parameter.transpose(0, 1) if turned else parameter
                 found[id(parameter)] = distinct_units(held)
     return found

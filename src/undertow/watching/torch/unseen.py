@@ -11,21 +11,21 @@ from undertow.watching.torch.layers import Module
 
 def unseen(
     modules: Sequence[Module],
-    grad_norms: np.ndarray,
+    nonfinite: np.ndarray,
     places: Mapping[int, int],
     missed: Mapping[int, str],
 ) -> dict[str, str]:
     """Return the layers of which something could not be seen in a step, each with the reason.
 
-    `grad_norms` has an entry a parameter, whose place is found by its identity; `missed` says of
-    layers why their calls were not seen.
+    `nonfinite` counts the NaN and Inf in the gradient of each parameter, whose place is found by
+    its identity, and is NaN where none came; `missed` says of layers why their calls were not seen.
     """
     found = {}
     for layer, module in enumerate(modules):
         arrived = [places[id(weight.parameter)] for weight in module.weights]
         frozen = not any(weight.parameter.requires_grad for weight in module.weights)
         name = module.path or type(module.module).__name__
-        if np.isnan(grad_norms[arrived]).all() and not frozen:
+        if np.isnan(nonfinite[arrived]).all() and not frozen:
             found[name] = "no gradient came to it"
         elif layer in missed:
             found[name] = missed[layer]

@@ -19,6 +19,7 @@ from undertow.watching.torch.step_loop import Watch
 RECORDS = ("everything", "gradients")
 LIMIT = 256_000_000  # bytes of a run
 LEAST = 1_000_000
+HOOKS = "_optimizer_step_pre_hooks"  # what every optimizer has that has initialised its base class
 
 
 def watch(
@@ -108,10 +109,11 @@ def watch(
 def _optimizers(given: Any) -> list[optim.Optimizer]:
     """Return the optimizers as a list."""
     found = [] if given is None else list(given) if isinstance(given, Sequence) else [given]
+    found = [_inner(each) for each in found]
     if given is not None and not found:
         raise SpecError("an empty list of optimizers: leave it out, and call w.step(loss)")
     for each in found:
-        if not isinstance(each, optim.Optimizer):
+        if not isinstance(each, optim.Optimizer) or not hasattr(each, HOOKS):
             raise SpecError(
                 f"optimizer of type {type(each).__name__}: give a torch.optim.Optimizer, a list "
                 "of them, or none and call w.step(loss)"
@@ -119,6 +121,16 @@ def _optimizers(given: Any) -> list[optim.Optimizer]:
     if len(set(map(id, found))) < len(found):
         raise SpecError("the same optimizer stands twice in the list: name each once")
     return found
+
+
+def _inner(optimizer: Any) -> Any:
+    """Return the optimizer inside a wrapper that is one in name only, as Accelerate makes them."""
+    while isinstance(optimizer, optim.Optimizer) and not hasattr(optimizer, HOOKS):
+        inner = getattr(optimizer, "optimizer", None)
+        if not isinstance(inner, optim.Optimizer):
+            break
+        optimizer = inner
+    return optimizer
 
 
 def _check(every: Any, budget: float, record: str, limit: float) -> None:

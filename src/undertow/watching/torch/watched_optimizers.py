@@ -12,17 +12,19 @@ from undertow.errors import SpecError
 _watched: WeakSet[optim.Optimizer] = WeakSet()
 
 
-def check(model: nn.Module, optimizers: Sequence[optim.Optimizer], owner: Sequence[int]) -> None:
-    """Refuse an optimizer that is watched already, or is not in `owner`: holds no weight."""
+def check(model: nn.Module, optimizers: Sequence[optim.Optimizer]) -> None:
+    """Refuse an optimizer that is watched already, or holds nothing of the model."""
+    held = {id(parameter) for parameter in model.parameters()}
     for number, optimizer in enumerate(optimizers):
         which = type(optimizer).__name__ + (f" number {number + 1}" if len(optimizers) > 1 else "")
         if optimizer in _watched:
             raise SpecError(
                 f"{which} is watched already: close the other watch first (leave its `with`)"
             )
-        if number not in owner:
+        groups = optimizer.param_groups
+        if not any(id(each) in held for group in groups for each in group["params"]):
             raise SpecError(
-                f"{which} holds no weight of this {type(model).__name__}: give the optimizer that "
+                f"{which} holds no parameter of this {type(model).__name__}: give the one that "
                 "trains it, made after the model was wrapped or moved"
             )
 
