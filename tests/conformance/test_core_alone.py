@@ -26,7 +26,7 @@ from undertow.verbs.report_watched import report
 store = sys.argv[1] + "/runs.db"
 for name, last in (("well", 40), ("broken", 25)):
     net, (optimizer,) = CASES[0].build()
-    with NumpyWatch(net, optimizer, keeper=StoreFile(store, name, new=True)) as w:
+    with NumpyWatch(net, optimizer, every=1, keeper=StoreFile(store, name, new=True)) as w:
         for number in range(1, last + 1):
             if name == "broken" and number == 21:
                 net.layers[1].weight[2] = np.inf
