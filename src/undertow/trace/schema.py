@@ -13,6 +13,10 @@ VERSION = 1
 SOURCES = ("predicted", "trained", "watched")
 
 
+SATURATED_BELOW = 0.05  # of an activation's largest slope
+HISTOGRAM_BINS, HISTOGRAM_EDGE = 80, 10.0  # equal bins from -edge to edge
+
+
 class Variable(NamedTuple):
     """One measured quantity."""
 
@@ -49,7 +53,8 @@ VARIABLES: dict[str, Variable] = {
     "saturated_fraction": Variable(
         _PER_LAYER,
         "share",
-        "share of (unit, sample) pairs whose slope is under 5 % of the activation's largest",
+        f"share of (unit, sample) pairs whose slope is under {100 * SATURATED_BELOW:.0f} % of the "
+        "activation's largest",
     ),
     "dead_fraction": Variable(
         _PER_LAYER, "share", "share of units with zero slope for every sample of the batch"
@@ -118,8 +123,9 @@ ARTEFACTS: dict[str, Artefact] = {
     ),
     "preactivation_histogram": Artefact(
         ("batch", "replicate", "hidden_layer", "bin"),
-        "pre-activations of the first and of the last batch, counted in 80 equal bins from -10 to "
-        "10; the outer bins hold what lies beyond",
+        f"pre-activations of the first and of the last batch, counted in {HISTOGRAM_BINS} equal "
+        f"bins from -{HISTOGRAM_EDGE:.0f} to {HISTOGRAM_EDGE:.0f}; the outer bins hold what lies "
+        "beyond",
     ),
     "decision_grid": Artefact(
         ("replicate", "y", "x"), "probability of class 1 over the plane of the inputs, at the end"

@@ -7,8 +7,8 @@ from typing import Any
 
 from undertow.show.figure import Figure, figure, numbers
 from undertow.show.theme import BAND, INK, MEASURED, QUIET, WIDE, alt, finish_chart, inline
+from undertow.statistics.comparison import SIGNIFICANT
 
-SIGNIFICANT = 0.05
 SOLID, HOLLOW = "interval and test agree", "they do not"
 
 
