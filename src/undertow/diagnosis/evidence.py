@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from undertow.diagnosis.thresholds import DEFAULT, Thresholds
+from undertow.trace.readings import values
 from undertow.trace.record import Trace
 
 NORMS = ("batch_norm", "layer_norm", "group_norm")
@@ -93,9 +94,7 @@ class Evidence:
     def array(self, name: str) -> Array:
         """Return a variable as it is, [replicate, step, layer] or [replicate, step]."""
         if name not in self._arrays:  # xarray takes a tenth of a millisecond for each
-            found = self.trace.dataset[name]
-            dims = [dim for dim in ("replicate", "step", "layer") if dim in found.dims]
-            self._arrays[name] = found.transpose(*dims).values
+            self._arrays[name] = values(self.trace, name)
         return self._arrays[name]
 
     def start(self, name: str, first: int = FIRST) -> Array:

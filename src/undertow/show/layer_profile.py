@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from undertow.show.axes import scientific, time_axis
-from undertow.show.figure import Traces, values
+from undertow.show.figure import Traces
 from undertow.show.special_values import GLYPHS, is_diverged, underflowed_layers, value_kind
 from undertow.statistics.bands import COLUMNS, band, in_columns, median
 from undertow.trace import readings
+from undertow.trace.readings import values
 from undertow.trace.record import Trace
 
 MOST_DRAWN_SEEDS = 16  # of which single lines are drawn

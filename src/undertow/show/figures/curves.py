@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from undertow.show.axes import Decades, decades, log_axis, log_scale, scientific, time_axis
-from undertow.show.figure import Kind, Traces, numbers, values
+from undertow.show.figure import Kind, Traces, numbers
 from undertow.show.theme import BAND, MEASURED, PANEL, REMEDY, alt, columns, finish_chart, inline
 from undertow.statistics.bands import band, in_columns
+from undertow.trace.readings import values
 from undertow.trace.record import Trace
 
 SETS = {"loss": "training", "test_loss": "test", "accuracy": "training", "test_accuracy": "test"}

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from undertow.show.figure import Kind, Traces, numbers, values
+from undertow.show.figure import Kind, Traces, numbers
 from undertow.show.figures.data import NEEDS, samples, shape
 from undertow.show.theme import INK, PANEL, alt, columns, finish_chart, inline
 from undertow.statistics.bands import middle
+from undertow.trace.readings import values
 from undertow.trace.record import Trace
 
 STEPS = 10  # shades, each a tenth of probability

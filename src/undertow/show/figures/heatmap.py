@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from undertow.show.axes import Decades, power_labels, scientific, time_axis
-from undertow.show.figure import Kind, Traces, numbers, values
+from undertow.show.figure import Kind, Traces, numbers
 from undertow.show.special_values import GLYPHS, is_diverged, legend, underflowed_layers, value_kind
 from undertow.show.theme import BAND, PANEL, alt, columns, finish_chart, inline
 from undertow.statistics.bands import band, in_columns, median
+from undertow.trace.readings import values
 from undertow.trace.record import Trace
 
 RANGE = Decades(-12, 6)  # the same in every figure, so that a colour always means the same

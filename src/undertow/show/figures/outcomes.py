@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from undertow.show.figure import Kind, Traces, numbers, values
+from undertow.show.figure import Kind, Traces, numbers
 from undertow.show.theme import INK, MEASURED, WIDE, alt, finish_chart, inline
 from undertow.statistics.bands import median
 from undertow.statistics.stuck import stuck
 from undertow.statistics.summary import summarise
+from undertow.trace.readings import values
 
 _DOTS = 40  # replicates a row
 

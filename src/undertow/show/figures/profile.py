@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from undertow.show.axes import Decades, decades, log_axis, log_scale, scientific
-from undertow.show.figure import Kind, Traces, numbers, values
+from undertow.show.figure import Kind, Traces, numbers
 from undertow.show.special_values import GLYPHS, is_diverged, legend, underflowed_layers, value_kind
 from undertow.show.theme import MEASURED, PANEL, REMEDY, THEORY, alt, columns, finish_chart, inline
 from undertow.statistics.bands import band, last_epoch, lost_decades
+from undertow.trace.readings import values
 from undertow.trace.record import Trace
 
 START, END, THEORY_SAYS = "step 1", "last epoch", "theory, step 1"

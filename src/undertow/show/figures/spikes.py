@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from undertow.show.axes import Decades, decades, log_axis, log_scale
-from undertow.show.figure import Kind, Traces, numbers, values
+from undertow.show.figure import Kind, Traces, numbers
 from undertow.show.theme import BAND, INK, MEASURED, REMEDY, alt, finish_chart, inline
 from undertow.statistics.bands import band
 from undertow.statistics.spikes import spikes
+from undertow.trace.readings import values
 from undertow.trace.record import Trace
 
 POINTS = 300  # of a line; of those between two the largest is drawn, so that no spike is lost

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from undertow.show.axes import decades, log_axis, log_scale, scientific
-from undertow.show.figure import Kind, Traces, numbers, values
+from undertow.show.figure import Kind, Traces, numbers
 from undertow.show.special_values import GLYPHS, value_kind
 from undertow.show.theme import MEASURED, REMEDY, alt, finish_chart, inline
 from undertow.statistics.bands import band
+from undertow.trace.readings import values
 
 _WIDTH = 270
 CHANGE = "change of layer 1's weights (%)"

@@ -12,6 +12,7 @@ import numpy as np
 
 from undertow.show.terminal import live_table
 from undertow.show.terminal.cells import printable
+from undertow.trace.readings import values
 from undertow.trace.record import Event, Trace
 
 if TYPE_CHECKING:
@@ -213,8 +214,8 @@ def _arrays(trace: Trace, replicate: int) -> dict[str, np.ndarray]:
     """Return what was measured of one replicate, [steps] or [steps, layers]."""
     found = {}
     for name, array in trace.dataset.data_vars.items():
-        one = array.isel(replicate=replicate) if "replicate" in array.dims else array
-        found[str(name)] = one.transpose("step", ...).values
+        every = values(trace, str(name))
+        found[str(name)] = every[replicate] if "replicate" in array.dims else every
     broken = bool((found.get("nonfinite", np.zeros(1)) > 0).any())
     return {name: array for name, array in found.items() if broken or not np.isnan(array).all()}
 
