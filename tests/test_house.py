@@ -21,6 +21,7 @@ SOURCE = TESTS.parent / "src" / "undertow"
 ROOMS = [
     "errors",
     "files",
+    "numerals",
     "spec",
     "activations",
     "statistics",

@@ -52,12 +52,3 @@ def lacking(kind: Kind, trace: Trace) -> list[str]:
         if name not in trace.dataset or (bool(trace.dataset[name].isnull().all()) and not diverged)
     ]
     return variables + [name for name in kind.artefacts if name not in trace.artefacts]
-
-
-def numbers(count: int, what: str) -> str:
-    """Write a count with its noun.
-
-    >>> numbers(1, "replicate"), numbers(20, "replicate")
-    ('1 replicate', '20 replicates')
-    """
-    return f"{count} {what}{'s' * (count != 1)}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from math import ceil, log2
 from typing import Any
 
 import numpy as np
 
+from undertow.numerals import finite
 from undertow.remedies.discussion import discussion
 from undertow.statistics.comparison import SIGNIFICANT, Comparison, compare, holm
 from undertow.statistics.permutation import smallest_p
@@ -53,7 +53,7 @@ def arm_summary(arm: str, run: str, trace: Trace) -> dict[str, Any]:
             "ci95": list(summary.ci95) if summary.ci95 else None,
             "stuck": count.stuck,
             "stuck_ci95": list(count.interval) if count.interval else None,
-            "values": [_json(value) for value in accuracy],
+            "values": [finite(value) for value in accuracy],
         },
         "train_loss": _first_and_last(trace, "loss"),
         "layers": _layers(trace),
@@ -74,8 +74,8 @@ def _theory(trace: Trace) -> dict[str, Any] | None:
     with np.errstate(divide="ignore"):
         logs = np.log10(trace.attributes["predicted"]["grad_norm"])
     return {
-        "log10_grad_norm": [_json(value) for value in logs],
-        "disagreement_dex": [_json(value) for value in off],
+        "log10_grad_norm": [finite(value) for value in logs],
+        "disagreement_dex": [finite(value) for value in off],
         "median_dex": _median(np.abs(off)),
     }
 
@@ -163,9 +163,4 @@ def _medians(values: np.ndarray) -> list[float | None]:
 
 
 def _median(values: np.ndarray) -> float | None:
-    return _json(np.median(values))
-
-
-def _json(value: float) -> float | None:
-    """Return a number JSON can hold: NaN and Inf are null there."""
-    return float(value) if math.isfinite(value) else None
+    return finite(np.median(values))

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from undertow.show.figure import Kind, Traces, numbers
+from undertow.numerals import counted
+from undertow.show.figure import Kind, Traces
 from undertow.show.theme import MEASURED, PANEL, THEORY, alt, columns, finish_chart, inline, style
 from undertow.statistics.bands import sum_histograms
 from undertow.statistics.values import mean_of
@@ -75,7 +76,7 @@ def preactivations(traces: Traces) -> Any:
         "together, as a share of the tallest bar. Line: the activation's slope there, as a share "
         "of its largest. Bars under the low ends of the line pass no gradient on. The outermost "
         "bars hold all that lies beyond.",
-        f"Histograms, one for each of {numbers(len(traces), 'arm')}: the pre-activations of the "
+        f"Histograms, one for each of {counted(len(traces), 'arm')}: the pre-activations of the "
         f"first batch from -10 to 10, with the slope of the activation. {_message(traces)}.",
         width=across * (PANEL + 60),
     )

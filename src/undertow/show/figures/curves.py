@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from undertow.show.axes import Decades, decades, log_axis, log_scale, scientific, time_axis
-from undertow.show.figure import Kind, Traces, numbers
+from undertow.numerals import counted, scientific
+from undertow.show.axes import Decades, decades, log_axis, log_scale, time_axis
+from undertow.show.figure import Kind, Traces
 from undertow.show.theme import BAND, MEASURED, PANEL, REMEDY, alt, columns, finish_chart, inline
 from undertow.statistics.bands import band, in_columns
 from undertow.trace.readings import values
@@ -148,7 +149,7 @@ def _finish(
         alt.concat(*panels, columns=across),
         message,
         how_to_read,
-        f"Line charts, one for each of {numbers(len(traces), 'arm')}: {title} against time, "
+        f"Line charts, one for each of {counted(len(traces), 'arm')}: {title} against time, "
         f"training and test set. {message}.",
         width=across * (PANEL + 60),
     )

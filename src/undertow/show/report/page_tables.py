@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
-from undertow.show.axes import scientific
+from undertow.numerals import NONE, entry
 from undertow.show.figure import Traces
 from undertow.trace.record import Trace
 from undertow.trace.schema import EVENTS
-
-NONE = "–"
-
-
-def number(value: float | None, digits: str = "", unit: str = "") -> str:
-    """Write a number, or a dash for one that is not defined.
-
-    >>> number(1.06e-7), number(-5.907, "+.1f", " dex"), number(None)
-    ('1.1 × 10⁻⁷', '-5.9 dex', '–')
-    """
-    if value is None or not math.isfinite(value):
-        return NONE
-    return (format(value, digits) if digits else scientific(value)) + unit
 
 
 def arms(document: Mapping[str, Any], traces: Traces) -> list[dict[str, str]]:
@@ -36,10 +22,10 @@ def comparisons(document: Mapping[str, Any]) -> list[dict[str, str]]:
         {
             "arm": row["arm"],
             "baseline": row["baseline"],
-            "difference": number(_percent(row.get("difference")), "+.1f", " points"),
+            "difference": entry(_percent(row.get("difference")), "+.1f", " points"),
             "interval": _interval(row.get("ci95"), "+.1f"),
-            "p": number(row.get("p_holm")),
-            "improvement": number(row.get("probability_of_improvement"), ".2f"),
+            "p": entry(row.get("p_holm")),
+            "improvement": entry(row.get("probability_of_improvement"), ".2f"),
             "note": row.get("note") or "",
         }
         for row in document.get("comparisons", ())
@@ -74,7 +60,7 @@ def _arm(arm: Mapping[str, Any], trace: Trace | None) -> dict[str, str]:
     layers = arm.get("layers") or [{}]
     first = layers[0].get("grad_norm") or {}
     change = arm.get("first_layer_weight_change") or {}
-    mean = number(_percent(accuracy.get("mean")), ".1f", " %")
+    mean = entry(_percent(accuracy.get("mean")), ".1f", " %")
     interval = _interval(accuracy.get("ci95"), ".1f")
     count = len(accuracy.get("values", ()))
     return {
@@ -82,12 +68,12 @@ def _arm(arm: Mapping[str, Any], trace: Trace | None) -> dict[str, str]:
         "note": str(attributes.get("note", "")),
         "accuracy": mean if interval == NONE else f"{mean} {interval}",
         "stuck": f"{accuracy['stuck']} of {count}" if accuracy.get("stuck") is not None else NONE,
-        "first": number(first.get("first")),
-        "last": number(first.get("last")),
-        "dex": number(arm.get("total_dex"), "+.1f"),
-        "percent": number(change.get("percent")),
-        "over_rate": number(change.get("over_learning_rate")),
-        "parameters": number(arm.get("parameters"), ",d"),
+        "first": entry(first.get("first")),
+        "last": entry(first.get("last")),
+        "dex": entry(arm.get("total_dex"), "+.1f"),
+        "percent": entry(change.get("percent")),
+        "over_rate": entry(change.get("over_learning_rate")),
+        "parameters": entry(arm.get("parameters"), ",d"),
     }
 
 

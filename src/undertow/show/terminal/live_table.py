@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from undertow.numerals import abbreviated, decades, percent
 from undertow.show.terminal.cells import printable
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 Layer = Mapping[str, Any]  # as `live.document` lists it
 
-NOT_MEASURED = "·"
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 NAME = (18, 44)  # characters of a name, at least and at most
 BAR = (5, 12, 24)  # of a bar: at least, before names get more, at most
@@ -163,47 +163,6 @@ def shorten_path(name: str, width: int) -> str:
     return short if cell_len(short) <= width else set_cell_size(short, width - 1) + "…"
 
 
-def decades(value: float, nonfinite: float = 0) -> str:
-    """Write the logarithm of a size; a 0 has none, and what is not a number says so.
-
-    >>> decades(1e-7), decades(0.0), decades(math.nan), decades(math.nan, 3), decades(math.inf)
-    ('-7.00', '0', '·', 'NaN', 'Inf')
-    """
-    if math.isnan(value):
-        return "NaN" if nonfinite > 0 else NOT_MEASURED
-    if math.isinf(value):
-        return "Inf"
-    return f"{math.log10(value):+.2f}" if value > 0 else "0"
-
-
-def percent(share: float, digits: int = 0) -> str:
-    """Write a share.
-
-    >>> percent(0.25), percent(0.001), percent(0.0), percent(math.nan), percent(0.0123, 1)
-    ('25%', '<1%', '0%', '·', '1.2%')
-    """
-    if math.isnan(share):
-        return NOT_MEASURED
-    smallest = 10.0**-digits
-    if 0 < 100 * share < smallest:
-        return f"<{smallest:g}%"
-    return f"{100 * share:.{digits}f}%"
-
-
-def count(value: float) -> str:
-    """Write a count in at most four characters.
-
-    >>> [count(number) for number in (0.0, 999.0, 12345.0, 5.6e7, math.nan)]
-    ['0', '999', '12k', '56M', '·']
-    """
-    if math.isnan(value):
-        return NOT_MEASURED
-    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if value >= size:
-            return f"{value / size:.0f}{unit}"
-    return f"{value:.0f}"
-
-
 def _decades_of(name: str) -> Callable[[Layer], str]:
     return lambda layer: decades(layer[name], layer.get("nonfinite", 0))
 
@@ -237,7 +196,7 @@ COLUMNS = (
         2,
     ),
     Column("dead", "dead", ("dead_fraction",), lambda layer: percent(layer["dead_fraction"]), 5),
-    Column("NaN", "NaN,\nInf", ("nonfinite",), lambda layer: count(layer["nonfinite"])),
+    Column("NaN", "NaN,\nInf", ("nonfinite",), lambda layer: abbreviated(layer["nonfinite"])),
 )
 
 
