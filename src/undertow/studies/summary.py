@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import ceil, log2
 from typing import Any
 
@@ -18,6 +17,7 @@ from undertow.studies.expected import disagreement
 from undertow.studies.experiment import Experiment, judge
 from undertow.trace import readings
 from undertow.trace.record import Trace
+from undertow.trace.schema import VARIABLES
 
 
 def document(experiment: Experiment, runs: dict[str, tuple[str, Trace]]) -> dict[str, Any]:
@@ -134,21 +134,23 @@ def parameters(trace: Trace) -> int:
 
 
 def _layers(trace: Trace) -> list[dict[str, Any]]:
-    first = {name: _medians(readings.first_step(trace, name)) for name in _NORMS}
-    last = {name: _medians(readings.last_epoch(trace, name)) for name in _NORMS}
+    names = [
+        name
+        for name, variable in VARIABLES.items()
+        if variable.of_arms and "layer" in variable.dims and name in trace.dataset
+    ]
+    first = {name: _medians(readings.first_step(trace, name)) for name in names}
+    last = {name: _medians(readings.last_epoch(trace, name)) for name in names}
     return [
         {
             "name": str(layer),
             "depth": int(depth),
-            **{name: {"first": first[name][place], "last": last[name][place]} for name in _NORMS},
+            **{name: {"first": first[name][place], "last": last[name][place]} for name in names},
         }
         for place, (layer, depth) in enumerate(
             zip(trace.dataset["layer"].values, trace.dataset["depth"].values, strict=True)
         )
     ]
-
-
-_NORMS: Sequence[str] = ("grad_norm", "delta_norm")
 
 
 def _first_and_last(trace: Trace, name: str) -> dict[str, float | None]:

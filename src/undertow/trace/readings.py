@@ -8,8 +8,7 @@ from undertow.statistics import bands
 from undertow.statistics.bands import decades_between
 from undertow.statistics.stuck import stuck
 from undertow.trace.record import Trace
-
-DIMS = ("replicate", "step", "layer")
+from undertow.trace.schema import DIMS
 
 
 def total_dex(trace: Trace, place: int = 0) -> np.ndarray:

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from undertow.numerals import NONE, entry
 from undertow.show.figure import Traces
 from undertow.trace.record import Trace
-from undertow.trace.schema import EVENTS
+from undertow.trace.schema import EVENTS, VARIABLES
+
+HAVE_COLUMNS = {"grad_norm", "delta_norm"}  # of their own: the gradient, and the total dex
 
 
-def arms(document: Mapping[str, Any], traces: Traces) -> list[dict[str, str]]:
+def arms(document: Mapping[str, Any], traces: Traces) -> list[dict[str, str | list[str]]]:
     """Return a row an arm: what it is, how well it does, what gradient reaches layer 1."""
-    return [_arm(arm, traces.get(arm["name"])) for arm in document.get("arms", ())]
+    more = quantities(document)
+    return [_arm(arm, traces.get(arm["name"]), more) for arm in document.get("arms", ())]
+
+
+def quantities(document: Mapping[str, Any]) -> list[str]:
+    """Name the variables of layers that arms are told apart by, beside gradient and delta.
+
+    >>> quantities({"arms": [{"name": "a", "layers": [{"name": "hidden_1", "grad_norm": {}}]}]})
+    []
+    """
+    held = {name for arm in document.get("arms", ()) for name in (arm.get("layers") or [{}])[0]}
+    return [
+        name
+        for name, variable in VARIABLES.items()
+        if variable.of_arms and variable.column and name in held - HAVE_COLUMNS
+    ]
 
 
 def comparisons(document: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -54,7 +71,9 @@ def events(traces: Traces) -> list[dict[str, str]]:
     return rows
 
 
-def _arm(arm: Mapping[str, Any], trace: Trace | None) -> dict[str, str]:
+def _arm(
+    arm: Mapping[str, Any], trace: Trace | None, more: Iterable[str]
+) -> dict[str, str | list[str]]:
     attributes = trace.attributes if trace else {}
     accuracy = arm.get("test_accuracy") or {}
     layers = arm.get("layers") or [{}]
@@ -74,6 +93,9 @@ def _arm(arm: Mapping[str, Any], trace: Trace | None) -> dict[str, str]:
         "percent": entry(change.get("percent")),
         "over_rate": entry(change.get("over_learning_rate")),
         "parameters": entry(arm.get("parameters"), ",d"),
+        "more": [
+            entry(layers[0].get(name, {}).get(when)) for name in more for when in ("first", "last")
+        ],
     }
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from undertow.numerals import abbreviated, decades, percent
 from undertow.show.terminal.cells import printable
+from undertow.trace import schema
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -163,41 +164,35 @@ def shorten_path(name: str, width: int) -> str:
     return short if cell_len(short) <= width else set_cell_size(short, width - 1) + "…"
 
 
-def _decades_of(name: str) -> Callable[[Layer], str]:
-    return lambda layer: decades(layer[name], layer.get("nonfinite", 0))
+def _number(layer: Layer, name: str, over: str = "") -> float:
+    """Return a variable of a layer, or its ratio to another; NaN where that is not known or 0."""
+    number = layer.get(name, math.nan)
+    if not over:
+        return number
+    divisor = layer.get(over, math.nan)
+    return number / divisor if divisor > 0 else math.nan
 
 
-def _ratio(layer: Layer) -> float:
-    weight = layer.get("weight_norm", math.nan)
-    return layer.get("update_norm", math.nan) / weight if weight > 0 else math.nan
+def _column(name: str, shown: schema.Column) -> Column:
+    """Return the column of a variable that the schema shows in tables of layers."""
+
+    def cell(layer: Layer) -> str:
+        number = _number(layer, name, shown.over)
+        if shown.form == "decades":
+            return decades(number, layer.get("nonfinite", 0))
+        return percent(number) if shown.form == "share" else abbreviated(number)
+
+    needs = (name, shown.over) if shown.over else (name,)
+    return Column(shown.name, shown.heading, needs, cell, shown.goes)
 
 
 LAYER = Column("layer", "layer", (), lambda layer: printable(layer["name"]))
 KIND = Column("kind", "kind", (), lambda layer: printable(layer["kind"]), 1)
 BARS = Column("bars", "", ("grad_norm",), lambda _: "", 3)
-COLUMNS = (
-    LAYER,
-    KIND,
-    Column("|dE/dW|", "log10\n|dE/dW|", ("grad_norm",), _decades_of("grad_norm")),
-    BARS,
-    Column("|dE/dz|", "log10\n|dE/dz|", ("delta_norm",), _decades_of("delta_norm"), 4),
-    Column(
-        "|ΔW|/|W|",
-        "log10\n|ΔW|/|W|",
-        ("update_norm", "weight_norm"),
-        lambda layer: decades(_ratio(layer), layer.get("nonfinite", 0)),
-        6,
-    ),
-    Column(
-        "saturated",
-        "satu-\nrated",
-        ("saturated_fraction",),
-        lambda layer: percent(layer["saturated_fraction"]),
-        2,
-    ),
-    Column("dead", "dead", ("dead_fraction",), lambda layer: percent(layer["dead_fraction"]), 5),
-    Column("NaN", "NaN,\nInf", ("nonfinite",), lambda layer: abbreviated(layer["nonfinite"])),
-)
+MEASURED = [
+    _column(name, each.column) for name, each in schema.VARIABLES.items() if each.column is not None
+]
+COLUMNS = (LAYER, KIND, MEASURED[0], BARS, *MEASURED[1:])
 
 
 def _by_interest(every: Sequence[Layer]) -> Iterator[int]:
@@ -217,7 +212,7 @@ def _extremes(every: Sequence[Layer]) -> Iterator[int]:
     yield from broken[-1:] + broken[:1]
     for ends, numbers in (
         ((min, max), [layer.get("grad_norm", math.nan) for layer in every]),
-        ((min, max), [_ratio(layer) for layer in every]),
+        ((min, max), [_number(layer, "update_norm", "weight_norm") for layer in every]),
         ((max,), [layer.get("dead_fraction") or math.nan for layer in every]),
         ((max,), [layer.get("saturated_fraction") or math.nan for layer in every]),
     ):
