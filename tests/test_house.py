@@ -21,6 +21,7 @@ SOURCE = TESTS.parent / "src" / "undertow"
 ROOMS = [
     "errors",
     "files",
+    "numerals",
     "spec",
     "activations",
     "statistics",
@@ -52,7 +53,11 @@ FLOORS = {
 }
 FRAMEWORKS = {"torch", "keras", "tensorflow", "jax"}
 FRAMEWORK_ROOMS = ("engine/", "watching/torch/", "curing/")
-FRAMEWORK_FILES = {"prediction/from_torch.py", "prediction/torch_pictures.py"}
+FRAMEWORK_FILES = {
+    "prediction/from_torch.py",
+    "prediction/torch_layers.py",
+    "prediction/torch_pictures.py",
+}
 LONGEST = 400
 LARGEST = 0.15  # of all lines, in one room
 # Rooms of many files of one kind: their docstring tells the kind, and one more needs no line.

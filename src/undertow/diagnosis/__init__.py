@@ -2,6 +2,7 @@
 
 diagnose           every rule once, one verdict
 evidence           a trace as the rules read it
+course             what of it is at the start, what at the end, and where it broke
 rule               what a rule is, and its four outcomes
 rules/             one file a rule
 root_cause         from what was found to one root cause

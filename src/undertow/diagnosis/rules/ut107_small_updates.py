@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.diagnosis.evidence import Evidence, median
+from undertow.diagnosis.course import median
+from undertow.diagnosis.evidence import Evidence
 from undertow.diagnosis.rule import Outcome, Passed, Rule, make_found, middle
 
 FEW = 10  # steps

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.diagnosis.evidence import Evidence, median
+from undertow.diagnosis.course import median
+from undertow.diagnosis.evidence import Evidence
 from undertow.diagnosis.rule import NotMeasured, Outcome, Passed, Rule, make_found, nowhere
 
 BLOWN = 100.0  # times its first size, a gradient before a NaN tells of steps that were too large

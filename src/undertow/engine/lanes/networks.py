@@ -13,7 +13,7 @@ from torch import Tensor
 from undertow.data.dataset import Data
 from undertow.engine.common.losses import BINARY
 from undertow.engine.common.networks import Networks
-from undertow.engine.common.sampling import HISTOGRAM_BINS, is_recorded
+from undertow.engine.common.sampling import is_recorded
 from undertow.engine.lanes import native_library as native
 from undertow.engine.lanes.layout import (
     aligned_zeros,
@@ -26,6 +26,7 @@ from undertow.spec.names import ACTIVATIONS, GRADIENTS, NORMALISATIONS, OPTIMIZE
 from undertow.spec.network import NetworkSpec
 from undertow.spec.training import TrainingSpec
 from undertow.trace.record import Chunk
+from undertow.trace.schema import HISTOGRAM_BINS
 
 TOGETHER, TENSOR_SAMPLES = 64, 512  # samples answered together; the second as torch_engine has it
 

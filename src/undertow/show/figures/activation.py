@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from undertow.show.figure import Kind, Traces, numbers, values
+from undertow.numerals import counted
+from undertow.show.figure import Kind, Traces
 from undertow.show.theme import MEASURED, PANEL, THEORY, alt, columns, finish_chart, inline, style
 from undertow.statistics.bands import sum_histograms
 from undertow.statistics.values import mean_of
-
-EDGE = 10.0  # of the pre-activation histogram
-SATURATED = 0.05  # of the largest slope, as `saturated_fraction` has it
+from undertow.trace.readings import values
+from undertow.trace.schema import HISTOGRAM_EDGE
 
 
 class Function(NamedTuple):
@@ -76,7 +76,7 @@ def preactivations(traces: Traces) -> Any:
         "together, as a share of the tallest bar. Line: the activation's slope there, as a share "
         "of its largest. Bars under the low ends of the line pass no gradient on. The outermost "
         "bars hold all that lies beyond.",
-        f"Histograms, one for each of {numbers(len(traces), 'arm')}: the pre-activations of the "
+        f"Histograms, one for each of {counted(len(traces), 'arm')}: the pre-activations of the "
         f"first batch from -10 to 10, with the slope of the activation. {_message(traces)}.",
         width=across * (PANEL + 60),
     )
@@ -145,7 +145,7 @@ _DASHES = [[1, 0], [7, 3], [2, 2], [8, 2, 2, 2]]
 
 def _histogram(arm: str, trace: Any) -> Any:
     name = _activation(trace)
-    middles, shares = sum_histograms(trace.artefacts["preactivation_histogram"][0], EDGE)
+    middles, shares = sum_histograms(trace.artefacts["preactivation_histogram"][0], HISTOGRAM_EDGE)
     width = middles[1] - middles[0]
     tallest = max(shares.max(), 1e-300)
     bars = [

@@ -17,9 +17,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from undertow.activations.activation import find
+from undertow.trace.schema import SATURATED_BELOW
 from undertow.watching.torch.norms import Number, norm
-
-SATURATED = 0.05  # of the largest slope: docs/trace-schema.md
 
 Node = Any  # a node of autograd's graph has no public class
 
@@ -193,6 +192,6 @@ def slopes(curve: Curve, node: Node, unit_dim: int) -> ActivationSlopes:
     assert curve.slope
     slope = curve.slope(kept, node).abs()
     largest = curve.largest(node) if callable(curve.largest) else curve.largest
-    flat = (slope < SATURATED * largest).sum()
+    flat = (slope < SATURATED_BELOW * largest).sum()
     flat = flat.item() if flat.is_cpu else flat
     return ActivationSlopes(name, pairs, norm(value), norm(slope), flat, slope.amax(others))
