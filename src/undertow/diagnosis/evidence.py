@@ -10,11 +10,11 @@ from functools import cached_property
 
 import numpy as np
 
+from undertow.diagnosis.flat_ends import saturates
 from undertow.diagnosis.thresholds import DEFAULT, Thresholds
 from undertow.trace.record import Trace
 
 NORMS = ("batch_norm", "layer_norm", "group_norm")
-FLAT_AT_BOTH_ENDS = ("sigmoid", "tanh", "hard_tanh", "softsign", "erf", "hard_sigmoid")
 FIRST = 5  # recorded steps that make the start
 LAST = 0.1  # of their span makes the end
 
@@ -74,7 +74,7 @@ class Evidence:
     @property
     def is_flat(self) -> bool:
         """Tell whether an activation is flat at both ends."""
-        return any(each in FLAT_AT_BOTH_ENDS for each in self.activations)
+        return any(map(saturates, self.activations))
 
     @cached_property
     def underflows(self) -> Array:

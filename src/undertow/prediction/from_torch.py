@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
+from undertow.activations.activation import named
 from undertow.errors import SpecError
 from undertow.prediction.chain import Chain
 from undertow.prediction.torch_pictures import (
@@ -24,8 +25,11 @@ from undertow.prediction.torch_pictures import (
 )
 from undertow.theory.batch.convolutions import Taps
 
+# What a network of the laboratory may have, by what PyTorch calls it; an Identity is no layer.
+KNOWN = [each for each in named().values() if each.in_networks and each.name != "linear"]
+CALLED = [(each.name, called) for each in KNOWN for called in each.torch]
 SUPPORTED = (
-    "Linear, Conv2d, Sigmoid, Tanh, ReLU, LeakyReLU, ELU, SELU, GELU, SiLU, Softplus, Hardtanh, "
+    f"Linear, Conv2d, {', '.join(called for _, called in CALLED if hasattr(nn, called))}, "
     "BatchNorm1d and 2d, LayerNorm, AvgPool2d, AdaptiveAvgPool2d, Flatten, Identity, Dropout at "
     "rate 0, and x + f(x) around them"
 )
@@ -37,32 +41,24 @@ WHY_NOT = {
     "GRU": "its weights are used again at every time step",
 }
 
+# A leaky ReLU is read with its slope, so that its functions are none of these.
 FUNCTIONS: dict[Any, str] = {
-    torch.sigmoid: "sigmoid",
-    torch.tanh: "tanh",
-    torch.relu: "relu",
-    F.sigmoid: "sigmoid",
-    F.tanh: "tanh",
-    F.relu: "relu",
-    F.elu: "elu",
-    F.selu: "selu",
-    F.gelu: "gelu",
-    F.silu: "silu",
-    F.softplus: "softplus",
-    F.hardtanh: "hard_tanh",
+    getattr(home, called): name
+    for name, called in CALLED
+    for home in (torch, F)
+    if name != "leaky_relu" and called.islower() and hasattr(home, called)
 }
 SIZES = ("size", getattr, operator.getitem)
-METHODS = {"sigmoid": "sigmoid", "tanh": "tanh", "relu": "relu"}
-MODULES: dict[type[nn.Module], tuple[str, dict[str, Any]]] = {
-    nn.Sigmoid: ("sigmoid", {}),
-    nn.Tanh: ("tanh", {}),
-    nn.ReLU: ("relu", {}),
-    nn.ELU: ("elu", {"alpha": 1.0}),
-    nn.SELU: ("selu", {}),
-    nn.GELU: ("gelu", {"approximate": "none"}),
-    nn.SiLU: ("silu", {}),
-    nn.Softplus: ("softplus", {"beta": 1.0, "threshold": 20.0}),
-    nn.Hardtanh: ("hard_tanh", {"min_val": -1.0, "max_val": 1.0}),
+METHODS = {called: name for name, called in CALLED if hasattr(Tensor, called)}
+MODULES: dict[type[nn.Module], str] = {
+    getattr(nn, called): name for name, called in CALLED if hasattr(nn, called)
+}
+# The options that the theory knows an activation with.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "elu": {"alpha": 1.0},
+    "gelu": {"approximate": "none"},
+    "softplus": {"beta": 1.0, "threshold": 20.0},
+    "hard_tanh": {"min_val": -1.0, "max_val": 1.0},
 }
 
 
@@ -195,8 +191,8 @@ class _Reader:
             reasons = [why for what, why in WHY_NOT.items() if kind.__name__.startswith(what)]
             reason = f" ({reasons[0]})" if reasons else ""
             raise SpecError(f"'{name}' is a {kind.__name__}{reason}: the theory knows {SUPPORTED}")
-        activation, wanted = MODULES[kind]
-        for option, allowed in wanted.items():
+        activation = MODULES[kind]
+        for option, allowed in OPTIONS.get(activation, {}).items():
             if getattr(module, option) != allowed:
                 raise SpecError(
                     f"'{name}': {kind.__name__} with {option} = {getattr(module, option)!r}; the "

@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from undertow.diagnosis.evidence import Evidence
+from undertow.diagnosis.flat_ends import may_die
 from undertow.diagnosis.rule import NotApplicable, Outcome, Passed, Rule, make_found
 
-NEVER_FLAT = ("linear", "sigmoid", "tanh", "softsign", "erf", "softplus", "elu", "selu", "celu")
 FEWEST = 8  # samples: fewer rest a healthy unit too often; and units of a layer
 
 
 def check(reading: Evidence) -> Outcome:
     """Count dead units, never zero outputs: half of a healthy ReLU layer's outputs are 0."""
     start, end = reading.start("dead_fraction"), reading.end("dead_fraction")
-    may = reading.matrix_or_norm & np.array([a not in NEVER_FLAT for a in reading.activations])
+    may = reading.matrix_or_norm & np.array([may_die(each) for each in reading.activations])
     if not (may & ~np.isnan(start).all(0)).any():
         return NotApplicable("no layer's activation has a flat side")
     batch = reading.batch

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.diagnosis.evidence import FLAT_AT_BOTH_ENDS, Evidence
+from undertow.diagnosis.evidence import Evidence
+from undertow.diagnosis.flat_ends import saturates
 from undertow.diagnosis.rule import NotApplicable, NotMeasured, Outcome, Passed, Rule, make_found
 
 RECURRENT = ("lstm", "gru", "rnn")
@@ -12,7 +13,7 @@ RECURRENT = ("lstm", "gru", "rnn")
 
 def check(reading: Evidence) -> Outcome:
     """Count (unit, sample) pairs whose slope is under 5 % of the largest."""
-    flat = np.array([each in FLAT_AT_BOTH_ENDS for each in reading.activations])
+    flat = np.array([saturates(each) for each in reading.activations])
     # The network's own output may be as sure of itself as it likes.
     may = flat & ~reading.is_output
     gates = _gates(reading)
