@@ -14,7 +14,7 @@ import undertow
 # in the workers of a run too.
 START = """
 import sys
-sys.meta_path[:] = [each for each in sys.meta_path if "Redirecting" not in type(each).__name__]
+sys.meta_path[:] = [each for each in sys.meta_path if "ScikitBuild" not in type(each).__name__]
 """
 
 

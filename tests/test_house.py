@@ -55,7 +55,7 @@ FRAMEWORK_FILES = {"prediction/from_torch.py", "prediction/torch_pictures.py"}
 LONGEST = 400
 LARGEST = 0.15  # of all lines, in one room
 # Rooms of many files of one kind: their docstring tells the kind, and one more needs no line.
-DISCOVERED = {"activations", "diagnosis/rules", "experiments/claims", "remedies"}
+DISCOVERED = {"activations", "data/sets", "diagnosis/rules", "experiments/claims", "remedies"}
 # Names with an underscore that a test may use: they are public, or not ours to make public.
 OPEN = {"_asdict", "_fields", "_make", "_replace"}  # of a NamedTuple
 OPEN |= {"_backward_hooks", "_forward_hooks", "_forward_pre_hooks"}  # of torch
