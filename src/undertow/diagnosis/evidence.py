@@ -11,7 +11,8 @@ from functools import cached_property
 import numpy as np
 
 from undertow.diagnosis.flat_ends import saturates
-from undertow.diagnosis.thresholds import DEFAULT, Thresholds
+from undertow.diagnosis.shared_thresholds import FALLEN, STEPS
+from undertow.diagnosis.threshold import Threshold
 from undertow.trace.record import Trace
 
 NORMS = ("batch_norm", "layer_norm", "group_norm")
@@ -29,9 +30,9 @@ class Evidence:
     """
 
     def __init__(
-        self, trace: Trace, predicted: Trace | None = None, thresholds: Thresholds = DEFAULT
+        self, trace: Trace, predicted: Trace | None = None, thresholds: object = None
     ) -> None:
-        self.trace, self.limits = trace, thresholds
+        self.trace, self._thresholds = trace, thresholds
         self._arrays: dict[str, Array] = {}
         self.predicted = None if predicted is None else Evidence(predicted, None, thresholds)
         data = trace.dataset
@@ -54,6 +55,10 @@ class Evidence:
         self.hidden = self.matrix & ~self.is_output
         # Of a normalisation's own row tells what its layer's row would without it.
         self.matrix_or_norm = self.matrix | (self.is_norm & ~called_again)
+
+    def limit(self, threshold: Threshold) -> float:
+        """Return what a threshold has been set to; as it is declared where nothing was set."""
+        return getattr(self._thresholds, threshold.name, threshold.default)
 
     @property
     def batch(self) -> int | None:
@@ -216,10 +221,10 @@ class Evidence:
     @cached_property
     def idle(self) -> Array:
         """Where neither the loss fell nor the accuracy rose, though they had the steps to, [R]."""
-        if self.passed < self.limits.steps:
+        if self.passed < self.limit(STEPS):
             return np.zeros(self.replicates, bool)
         with np.errstate(invalid="ignore"):
-            return (self.fall < self.limits.fallen) & ~self.risen
+            return (self.fall < self.limit(FALLEN)) & ~self.risen
 
     @cached_property
     def risen(self) -> Array:
@@ -227,7 +232,7 @@ class Evidence:
         if not self.has("accuracy"):
             return np.zeros(self.replicates, bool)
         with np.errstate(invalid="ignore"):
-            return self.end("accuracy") - self.start("accuracy") > self.limits.fallen
+            return self.end("accuracy") - self.start("accuracy") > self.limit(FALLEN)
 
     @cached_property
     def broke_at(self) -> Array:
