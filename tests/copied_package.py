@@ -28,8 +28,14 @@ def copied_package(folder: Path) -> Path:
     return copy
 
 
-def ran(folder: Path, program: str, *words: str) -> str:
-    """Run a program on the copy in a folder; return what it prints."""
+def ran(folder: Path, program: str, *words: str, exits: tuple[int, ...] = (0,)) -> str:
+    """Run a program on the copy in a folder; return what it prints.
+
+    Raises
+    ------
+    CalledProcessError
+        It ends with another status than one of `exits`.
+    """
     here = f"import undertow; assert undertow.__file__.startswith({str(folder)!r})\n"
     done = subprocess.run(
         [sys.executable, "-c", here + program, *words],
@@ -38,10 +44,13 @@ def ran(folder: Path, program: str, *words: str) -> str:
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stderr
+    if done.returncode not in exits:
+        raise subprocess.CalledProcessError(
+            done.returncode, program, output=done.stdout, stderr=done.stderr
+        )
     return done.stdout
 
 
-def commanded(folder: Path, *words: str) -> str:
+def commanded(folder: Path, *words: str, exits: tuple[int, ...] = (0,)) -> str:
     """Run a command of the copy's command line."""
-    return ran(folder, "from undertow.app.cli.main import main; main()", *words)
+    return ran(folder, "from undertow.app.cli.main import main; main()", *words, exits=exits)

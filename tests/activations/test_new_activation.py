@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.copied_package import copied_package, ran
-
-SINE = '''"""A sine."""
-
-import numpy as np
-
-from undertow.activations.activation import Activation
-
-ACTIVATION = Activation("sine", np.sin, np.cos, may_die=False, torch=("sin",))
-'''
+from tests.one_file import ACTIVATION
 
 PROGRAM = """
 import json
@@ -91,7 +84,7 @@ print(json.dumps({
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> dict:
     folder = tmp_path_factory.mktemp("package")
-    (copied_package(folder) / "activations" / "sine.py").write_text(SINE)
+    (copied_package(folder) / "activations" / "sine.py").write_text(ACTIVATION)
     return json.loads(ran(folder, PROGRAM))
 
 
@@ -129,5 +122,6 @@ def test_theory_averages_it(seen: dict) -> None:
 
 def test_without_its_file_there_is_none(tmp_path: Path) -> None:
     copied_package(tmp_path)
-    with pytest.raises(AssertionError, match="unknown activation 'sine'"):
+    with pytest.raises(subprocess.CalledProcessError) as error:
         ran(tmp_path, PROGRAM)
+    assert "unknown activation 'sine'" in error.value.stderr
