@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import undertow
+from tests.copied_package import copied_package, ran
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTRY = """VARIABLES: dict[str, Variable] = {
@@ -71,22 +67,13 @@ print(json.dumps({
 def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What a copy of the package shows, with one more entry in its schema and no other line."""
     folder = tmp_path_factory.mktemp("copy")
-    source = Path(undertow.__file__).parent
-    shutil.copytree(source, folder / "undertow", ignore=shutil.ignore_patterns("__pycache__"))
+    copied_package(folder)
     schema = folder / "undertow" / "trace" / "schema.py"
     text = schema.read_text()
     first, _, _ = ENTRY.partition("\n")
     assert text.count(first) == 1
     schema.write_text(text.replace(f"{first}\n", ENTRY))
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(folder)],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(folder)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return json.loads(done.stdout)
+    return json.loads(ran(folder, PROGRAM, str(folder), place=ROOT))
 
 
 def test_the_export_has_it(seen: dict[str, Any]):

@@ -10,11 +10,12 @@ from functools import cached_property
 import numpy as np
 
 from undertow.diagnosis.course import FIRST, Array, Course, log10, median
-from undertow.diagnosis.thresholds import DEFAULT, Thresholds
+from undertow.diagnosis.flat_ends import saturates
+from undertow.diagnosis.shared_thresholds import FALLEN, STEPS
+from undertow.diagnosis.threshold import Threshold
 from undertow.trace.record import Trace
 
 NORMS = ("batch_norm", "layer_norm", "group_norm")
-FLAT_AT_BOTH_ENDS = ("sigmoid", "tanh", "hard_tanh", "softsign", "erf", "hard_sigmoid")
 
 
 class Evidence(Course):
@@ -25,10 +26,10 @@ class Evidence(Course):
     """
 
     def __init__(
-        self, trace: Trace, predicted: Trace | None = None, thresholds: Thresholds = DEFAULT
+        self, trace: Trace, predicted: Trace | None = None, thresholds: object = None
     ) -> None:
         super().__init__(trace)
-        self.limits = thresholds
+        self._thresholds = thresholds
         self.predicted = None if predicted is None else Evidence(predicted, None, thresholds)
         data = trace.dataset
         self.names = [str(name) for name in data["layer"].values]
@@ -49,6 +50,10 @@ class Evidence(Course):
         # Of a normalisation's own row tells what its layer's row would without it.
         self.matrix_or_norm = self.matrix | (self.is_norm & ~called_again)
 
+    def limit(self, threshold: Threshold) -> float:
+        """Return what a threshold has been set to; as it is declared where nothing was set."""
+        return getattr(self._thresholds, threshold.name, threshold.default)
+
     @property
     def batch(self) -> int | None:
         """Samples of a batch; None where the trace does not say."""
@@ -64,7 +69,7 @@ class Evidence(Course):
     @property
     def is_flat(self) -> bool:
         """Tell whether an activation is flat at both ends."""
-        return any(each in FLAT_AT_BOTH_ENDS for each in self.activations)
+        return any(map(saturates, self.activations))
 
     @cached_property
     def underflows(self) -> Array:
@@ -131,10 +136,10 @@ class Evidence(Course):
     @cached_property
     def idle(self) -> Array:
         """Where neither the loss fell nor the accuracy rose, though they had the steps to, [R]."""
-        if self.passed < self.limits.steps:
+        if self.passed < self.limit(STEPS):
             return np.zeros(self.replicates, bool)
         with np.errstate(invalid="ignore"):
-            return (self.fall < self.limits.fallen) & ~self.risen
+            return (self.fall < self.limit(FALLEN)) & ~self.risen
 
     @cached_property
     def risen(self) -> Array:
@@ -142,7 +147,7 @@ class Evidence(Course):
         if not self.has("accuracy"):
             return np.zeros(self.replicates, bool)
         with np.errstate(invalid="ignore"):
-            return self.end("accuracy") - self.start("accuracy") > self.limits.fallen
+            return self.end("accuracy") - self.start("accuracy") > self.limit(FALLEN)
 
     def _nothing(self) -> Array:
         return np.full((self.replicates, self.layers), np.nan)

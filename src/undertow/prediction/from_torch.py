@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
 from undertow.errors import SpecError
 from undertow.prediction.chain import Chain
-from undertow.prediction.torch_layers import SUPPORTED, Layers, Value
+from undertow.prediction.torch_layers import CALLED, SUPPORTED, Layers, Value
 from undertow.prediction.torch_pictures import mean_over_positions, picture
 
 WHY_NOT = {
@@ -23,32 +23,24 @@ WHY_NOT = {
     "GRU": "its weights are used again at every time step",
 }
 
+# A leaky ReLU is read with its slope, so that its functions are none of these.
 FUNCTIONS: dict[Any, str] = {
-    torch.sigmoid: "sigmoid",
-    torch.tanh: "tanh",
-    torch.relu: "relu",
-    F.sigmoid: "sigmoid",
-    F.tanh: "tanh",
-    F.relu: "relu",
-    F.elu: "elu",
-    F.selu: "selu",
-    F.gelu: "gelu",
-    F.silu: "silu",
-    F.softplus: "softplus",
-    F.hardtanh: "hard_tanh",
+    getattr(home, called): name
+    for name, called in CALLED
+    for home in (torch, F)
+    if name != "leaky_relu" and called.islower() and hasattr(home, called)
 }
 SIZES = ("size", getattr, operator.getitem)
-METHODS = {"sigmoid": "sigmoid", "tanh": "tanh", "relu": "relu"}
-MODULES: dict[type[nn.Module], tuple[str, dict[str, Any]]] = {
-    nn.Sigmoid: ("sigmoid", {}),
-    nn.Tanh: ("tanh", {}),
-    nn.ReLU: ("relu", {}),
-    nn.ELU: ("elu", {"alpha": 1.0}),
-    nn.SELU: ("selu", {}),
-    nn.GELU: ("gelu", {"approximate": "none"}),
-    nn.SiLU: ("silu", {}),
-    nn.Softplus: ("softplus", {"beta": 1.0, "threshold": 20.0}),
-    nn.Hardtanh: ("hard_tanh", {"min_val": -1.0, "max_val": 1.0}),
+METHODS = {called: name for name, called in CALLED if hasattr(Tensor, called)}
+MODULES: dict[type[nn.Module], str] = {
+    getattr(nn, called): name for name, called in CALLED if hasattr(nn, called)
+}
+# The options that the theory knows an activation with.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "elu": {"alpha": 1.0},
+    "gelu": {"approximate": "none"},
+    "softplus": {"beta": 1.0, "threshold": 20.0},
+    "hard_tanh": {"min_val": -1.0, "max_val": 1.0},
 }
 
 
@@ -129,8 +121,8 @@ class _Reader:
             reasons = [why for what, why in WHY_NOT.items() if kind.__name__.startswith(what)]
             reason = f" ({reasons[0]})" if reasons else ""
             raise SpecError(f"'{name}' is a {kind.__name__}{reason}: the theory knows {SUPPORTED}")
-        activation, wanted = MODULES[kind]
-        for option, allowed in wanted.items():
+        activation = MODULES[kind]
+        for option, allowed in OPTIONS.get(activation, {}).items():
             if getattr(module, option) != allowed:
                 raise SpecError(
                     f"'{name}': {kind.__name__} with {option} = {getattr(module, option)!r}; the "

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
+from undertow.activations.activation import named
 from undertow.errors import SpecError
 from undertow.prediction.chain import Chain
 from undertow.prediction.torch_pictures import (
@@ -18,8 +19,11 @@ from undertow.prediction.torch_pictures import (
 )
 from undertow.theory.batch.convolutions import Taps
 
+# What a network of the laboratory may have, by what PyTorch calls it; an Identity is no layer.
+KNOWN = [each for each in named().values() if each.in_networks and each.name != "linear"]
+CALLED = [(each.name, called) for each in KNOWN for called in each.torch]
 SUPPORTED = (
-    "Linear, Conv2d, Sigmoid, Tanh, ReLU, LeakyReLU, ELU, SELU, GELU, SiLU, Softplus, Hardtanh, "
+    f"Linear, Conv2d, {', '.join(called for _, called in CALLED if hasattr(nn, called))}, "
     "BatchNorm1d and 2d, LayerNorm, AvgPool2d, AdaptiveAvgPool2d, Flatten, Identity, Dropout at "
     "rate 0, and x + f(x) around them"
 )

@@ -20,6 +20,9 @@ HISTOGRAM_BINS, HISTOGRAM_EDGE = 80, 10.0  # equal bins from -edge to edge
 class Column(NamedTuple):
     """How a table of layers shows a variable; the tables have them in the schema's order.
 
+    >>> Column("dead", "dead", "share").goes
+    0
+
     `form` is "decades" (its log10), "share" (in percent) or "count". `over` names the variable that
     it is shown as a ratio to. `goes` says which column goes first for lack of room: 1 before 2, and
     0 never.
