@@ -42,3 +42,13 @@ def test_where_there_is_no_room_nothing_changes(tmp_path: Path, before: bytes | 
     )
     assert done.stdout == "File too large\n"
     assert [each.read_bytes() for each in tmp_path.iterdir()] == ([before] if before else [])
+
+
+def test_two_that_write_one_file_do_not_share_a_place(tmp_path: Path):
+    path = tmp_path / "run.csv"
+    with files.replacing(path) as one, files.replacing(path) as other:
+        assert one != other
+        one.write_text("one")
+        other.write_text("other")
+    assert path.read_text() == "one"  # the last to be whole
+    assert list(tmp_path.iterdir()) == [path]

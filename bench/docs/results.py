@@ -19,7 +19,7 @@ import numpy as np
 import undertow as ut
 from undertow.experiments import experiment
 from undertow.experiments.fashion_remedies import PUBLISHED_ACCURACY
-from undertow.show.summary_text import duration
+from undertow.numerals import duration
 from undertow.studies import summary
 from undertow.trace import readings
 

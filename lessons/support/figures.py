@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from support.trials import Measured, profile_of_theory
+from undertow.numerals import share_of
 from undertow.show import layer_profile
 from undertow.show.figure import Figure, figure
 from undertow.show.figures.waterfall import causes
@@ -85,7 +86,7 @@ def waterfall(found: Measured, depth: int, guess: float | None) -> Figure:
     ]
     largest = min(rows[:-1], key=lambda row: row["dex"])
     message = (
-        f"Layer 1 gets {layer_profile.in_words(10**found.total)} the delta of layer {depth}: "
+        f"Layer 1 gets {share_of(10**found.total)} the delta of layer {depth}: "
         f"{found.total:+.1f} dex, of which {largest['name']} {largest['said']}"
     )
     chart = finish_chart(

@@ -4,8 +4,9 @@ Data flows one way through the rooms of this package; a room imports only from r
 
     errors        one base class, the tree of errors
     files         a file that is whole or not there
-    spec          a network, a training, a data set of points, in words and numbers
+    numerals      numbers as people read them, and as JSON can hold them
     activations   value, slope and kinks of each activation
+    spec          a network, a training, a data set of points, in words and numbers
     statistics    intervals, paired tests, stuck counts
     theory        a textbook of mean-field theory: gaussian, signal, batch, finite width
     trace         the record in the middle: schema, readings, store, export

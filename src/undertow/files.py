@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
+import secrets
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -22,12 +23,28 @@ def write(path: Path, content: bytes) -> None:
     OSError
         It cannot be written.
     """
-    handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    with replacing(path) as part:
+        part.write_bytes(content)
+        part.chmod(0o644)
+
+
+@contextmanager
+def replacing(path: Path) -> Generator[Path]:
+    """Give a free place beside a file; what is written there takes the file's place at the end.
+
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "run.csv"
+    >>> with replacing(path) as part:
+    ...     _ = part.write_text("step,loss")
+    >>> path.read_text()
+    'step,loss'
+
+    After an error what was there before stays, and nothing else is left.
+    """
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(part).chmod(0o644)
-        Path(part).replace(path)
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
+        yield part
+        part.replace(path)
+    finally:
+        with suppress(OSError):
+            part.unlink()

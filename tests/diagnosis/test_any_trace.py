@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 import undertow as ut
 from tests.diagnosis.traces import made
 from undertow.diagnosis.rules import RULES
+from undertow.numerals import without_nan
 from undertow.show.terminal import verdict
-from undertow.show.terminal.live import without_nan
 from undertow.trace.record import Chunk, Event, Header, Layer, Trace, build, provenance
 from undertow.trace.schema import EVENTS, VARIABLES
 

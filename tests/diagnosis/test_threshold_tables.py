@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from undertow.diagnosis import rules, threshold_tables
-from undertow.diagnosis.thresholds import Thresholds, describe
+from undertow.diagnosis.thresholds import Thresholds, describe, of_module, of_rule
 from undertow.errors import UndertowError
 from undertow.remedies import ADVICE
 
@@ -52,6 +52,15 @@ def test_every_threshold_is_on_a_page():
     of_the_verdict = {"doubtful"}
     assert used | of_the_verdict == {each.name for each in describe()}
     assert not used & of_the_verdict
+
+
+def test_no_two_thresholds_have_one_name():
+    shared = of_module("undertow.diagnosis.shared_thresholds")
+    declared = shared.union(*map(of_rule, rules.RULES))
+    assert len({each.name for each in declared}) == len(declared) == len(Thresholds.model_fields)
+    # What a rule declares for itself no other rule has.
+    own = [each for rule in rules.RULES for each in of_rule(rule) - shared]
+    assert len(set(own)) == len(own)
 
 
 def test_a_rule_uses_what_it_reads():

@@ -60,7 +60,7 @@ int main() {
     std::mt19937 random(1);
     std::int32_t starts[] = {0, 0}, ends[] = {1, 2};
     int trainings = 0;
-    for (int activation = 0; activation < 11; ++activation)
+    for (int activation = 0; activation < ACTIVATION_COUNT; ++activation)
         for (int normalisation : {NONE, BATCH, LAYER, TENSOR})
             for (int gradient : {PLAIN, STANDARDISED, UNIT})
                 for (int optimizer : {SGD, ADAM, KERAS_ADAM})

@@ -6,7 +6,7 @@ import pytest
 
 from tests.show.hand_made_traces import rows, trace
 from undertow.show.figures import KINDS
-from undertow.show.figures.activation import FUNCTIONS, functions, preactivations
+from undertow.show.figures.activation import functions, preactivations
 from undertow.show.figures.curves import accuracy, loss
 from undertow.show.figures.data import data
 from undertow.show.figures.decision_surface import decision_surface, middle_replicate, runs
@@ -257,15 +257,6 @@ def test_weights_before_and_after():
     moments = made.artefacts["first_layer_weights"][:, middle_replicate(made)]
     assert [row["before"] for row in drawn] == pytest.approx(list(moments[0].ravel()), abs=1e-5)
     assert [row["after"] for row in drawn] == pytest.approx(list(moments[-1].ravel()), abs=1e-5)
-
-
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_slopes_are_the_derivatives(name):
-    z = np.linspace(-5.95, 5.95, 120)  # 0 is between two points
-    step = 1e-5
-    function = FUNCTIONS[name]
-    numeric = (function.value(z + step) - function.value(z - step)) / (2 * step)
-    assert function.slope(z) == pytest.approx(numeric, abs=1e-6)
 
 
 def test_preactivations_are_shares():

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
+from undertow.numerals import without_nan
 from undertow.show.terminal import live, live_table
 from undertow.trace.record import Chunk, Event, Header, Layer, Trace, build, provenance
 from undertow.trace.store.reader import Run
@@ -109,7 +110,7 @@ def test_the_document_is_the_newest_step():
         "dead_fraction": 0.5,
         "nonfinite": 0.0,
     }
-    json.dumps(live.without_nan(found), allow_nan=False)
+    json.dumps(without_nan(found), allow_nan=False)
 
 
 def test_a_step_at_which_no_layer_was_measured_shows_the_one_before():

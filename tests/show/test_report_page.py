@@ -207,8 +207,8 @@ def test_the_glossary_has_the_variables_that_the_figures_draw_and_no_other():
         if term.split()[0] in VARIABLES
     }
     assert found == {
-        name: (f"{name} ({unit})", said)
-        for name, (_, unit, said) in VARIABLES.items()
+        name: (f"{name} ({each.unit})", each.meaning)
+        for name, each in VARIABLES.items()
         if name in used
     }
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from undertow import errors
-from undertow.activations.activation import ACTIVATIONS, Activation, find
+from undertow.activations.activation import Activation, find, named
 from undertow.theory.gaussian.kernels import kernel_maps, pair_means
 from undertow.theory.gaussian.known import kernel_of
 from undertow.theory.gaussian.mehler import series
@@ -16,7 +16,7 @@ from undertow.theory.gaussian.pair_quadrature import integrate
 CORRELATIONS = np.array([-1.0, -0.99, -0.5, 0.0, 0.3, 0.9, 0.99, 0.999, 0.9999, 1 - 1e-7, 1.0])
 CLOSED = ["linear", "relu", "leaky_relu(0.2)", "erf", "hard_tanh", "gelu"]
 MIXED = ["sigmoid", "tanh", "silu", "softplus", "centred_sigmoid"]
-SMOOTH = sorted(set(ACTIVATIONS) - {*CLOSED, "leaky_relu"})
+SMOOTH = sorted(set(named()) - {*CLOSED, "leaky_relu"})
 
 
 def scales(phi, q1, q2):

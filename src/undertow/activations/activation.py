@@ -1,14 +1,13 @@
-"""The activations: value, slope, kinks. Their averages in closed form are theory's.
-
-An activation is one value, `Activation`; `ACTIVATIONS` holds those that have a name. To add one,
-write its value and its slope and add a line to the table at the end.
-"""
+"""What an activation is, and those that have a name. Their averages in closed form are theory's."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +17,13 @@ from undertow.errors import SpecError, UnknownName
 Array = NDArray[np.float64]
 Elementwise = Callable[[Array], Array]
 
-SELU_SCALE = 1.0507009873554805
-SELU_ALPHA = 1.6732632423543772
+BOTH = ("below", "above")
 
 
 class Activation(NamedTuple):
-    """An activation function phi, as the theory needs it.
+    """An activation function phi: all that is said of it stands in its one file.
 
-    >>> swish = Activation("my swish", lambda z: z * sigmoid(z), lambda z: silu_slope(z))
+    >>> swish = Activation("my swish", find("silu").value, find("silu").slope)
     >>> from undertow.theory.gaussian.moments import moments
     >>> round(float(moments(swish, 1.0).slope_square), 6)
     0.379482
@@ -33,7 +31,7 @@ class Activation(NamedTuple):
     Parameters
     ----------
     name : str
-        For messages.
+        As a specification and a trace name it.
     value, slope : callable
         phi and phi', element by element on a float64 array of any shape. A wrong slope is not
         detected: every gradient below comes from it.
@@ -47,6 +45,20 @@ class Activation(NamedTuple):
     kernel : callable, optional
         Pair averages in closed form, as `theory.gaussian.known.kernel_of` returns them. Leave it
         out for a function of yours.
+    flat : tuple of str
+        The ends at which it levels off, of "below" and "above". One that is flat at both ends is
+        said to saturate there.
+    may_die : bool
+        Whether a unit's slope may be exactly 0 for every sample of a batch, other than by
+        saturation.
+    with_number : callable, optional
+        Returns the same function with the number that a name has in brackets: leaky_relu(0.2).
+    torch, keras, jax : tuple of str
+        What it is called there: its classes, functions and methods.
+    in_networks : bool
+        Whether a network of the laboratory may have it; the rest is theory's.
+    place : int
+        Where it stands in lists; one without a place of its own comes last.
     """
 
     name: str
@@ -56,6 +68,28 @@ class Activation(NamedTuple):
     largest_slope: float | None = None
     negative_slope: float | None = None
     kernel: Callable[[Array, Array, Array], tuple[Array, Array]] | None = None
+    flat: tuple[str, ...] = ()
+    may_die: bool = True
+    with_number: Callable[[float], Activation] | None = None
+    torch: tuple[str, ...] = ()
+    keras: tuple[str, ...] = ()
+    jax: tuple[str, ...] = ()
+    in_networks: bool = True
+    place: int = 100
+
+
+@cache
+def named() -> dict[str, Activation]:
+    """Return the activations that have a name: every module of this room with an ACTIVATION.
+
+    >>> list(named())[:3]
+    ['sigmoid', 'tanh', 'relu']
+    """
+    here = Path(__file__)
+    modules = [each.name for each in iter_modules([str(here.parent)]) if each.name != here.stem]
+    # Looked for when they are first asked for, because each of them imports this file.
+    found = [import_module(f"{__package__}.{name}").ACTIVATION for name in modules]
+    return {each.name: each for each in sorted(found, key=lambda each: (each.place, each.name))}
 
 
 def find(activation: str | Activation) -> Activation:
@@ -80,17 +114,18 @@ def find(activation: str | Activation) -> Activation:
             f"activation = {activation!r}: must be a name, for example 'tanh', or "
             "Activation(name, value, slope) for a function of yours"
         )
+    if activation in named():
+        return named()[activation]
     name, _, number = activation.partition("(")
-    if name == "leaky_relu" and number.endswith(")"):
-        try:
-            return leaky_relu(float(number[:-1]))
-        except ValueError:
-            raise SpecError(
-                f"activation = {activation!r}: leaky_relu takes one number; type  leaky_relu(0.2)"
-            ) from None
-    if activation not in ACTIVATIONS:
-        raise UnknownName("activation", activation, ACTIVATIONS)
-    return ACTIVATIONS[activation]
+    known = named().get(name)
+    if known is None or known.with_number is None or not number.endswith(")"):
+        raise UnknownName("activation", activation, named())
+    try:
+        return known.with_number(float(number[:-1]))
+    except ValueError:
+        raise SpecError(
+            f"activation = {activation!r}: {name} takes one number; type  {name}(0.2)"
+        ) from None
 
 
 def largest_slope(activation: str | Activation) -> float:
@@ -104,148 +139,3 @@ def largest_slope(activation: str | Activation) -> float:
         return phi.largest_slope
     grid = np.linspace(-50.0, 50.0, 200_001)
     return float(np.max(np.abs(phi.slope(grid))))
-
-
-def leaky_relu(negative_slope: float = 0.01) -> Activation:
-    """Return z for z > 0 and `negative_slope` z below; .01 is PyTorch's default, Keras has .2, .3.
-
-    >>> leaky_relu(0.3).name
-    'leaky_relu(0.3)'
-    """
-    if not math.isfinite(negative_slope):
-        raise SpecError(f"negative_slope = {negative_slope}: must be finite, for example 0.01")
-    return Activation(
-        f"leaky_relu({negative_slope:g})",
-        lambda z: np.where(z > 0, z, negative_slope * z),
-        lambda z: np.where(z > 0, 1.0, negative_slope),
-        (0.0,),
-        max(1.0, abs(negative_slope)),
-        negative_slope,
-    )
-
-
-def erf(z: Array) -> Array:
-    """Return the error function; NumPy has none, and SciPy takes half a second to import.
-
-    >>> erf(np.array([0.0, 1.0])).round(6)
-    array([0.      , 0.842701])
-    """
-    z = np.asarray(z, dtype=np.float64)
-    if z.size > 500_000:
-        from scipy.special import erf as fast_erf
-
-        return fast_erf(z)
-    return np.fromiter(map(math.erf, z.ravel().tolist()), np.float64, z.size).reshape(z.shape)
-
-
-def sigmoid(z: Array) -> Array:
-    return 0.5 + 0.5 * np.tanh(0.5 * z)
-
-
-def sigmoid_slope(z: Array) -> Array:
-    # sigmoid * (1 - sigmoid) would lose every digit where sigmoid rounds to 1.
-    small = np.exp(-np.abs(z))
-    return small / (1.0 + small) ** 2
-
-
-def tanh_slope(z: Array) -> Array:
-    return 4.0 * sigmoid_slope(2.0 * z)
-
-
-def silu_slope(z: Array) -> Array:
-    return sigmoid(z) * (1.0 + z * sigmoid(-z))
-
-
-def elu(z: Array) -> Array:
-    return np.where(z > 0, z, np.expm1(np.minimum(z, 0.0)))
-
-
-def elu_slope(z: Array) -> Array:
-    return np.exp(np.minimum(z, 0.0))
-
-
-def selu(z: Array) -> Array:
-    return SELU_SCALE * np.where(z > 0, z, SELU_ALPHA * np.expm1(np.minimum(z, 0.0)))
-
-
-def selu_slope(z: Array) -> Array:
-    return SELU_SCALE * np.where(z > 0, 1.0, SELU_ALPHA * np.exp(np.minimum(z, 0.0)))
-
-
-def gelu(z: Array) -> Array:
-    return 0.5 * z * (1.0 + erf(z / math.sqrt(2.0)))
-
-
-def gelu_slope(z: Array) -> Array:
-    density = np.exp(-0.5 * z**2) / math.sqrt(2.0 * math.pi)
-    return 0.5 * (1.0 + erf(z / math.sqrt(2.0))) + z * density
-
-
-def softplus(z: Array) -> Array:
-    return np.logaddexp(0.0, z)
-
-
-def mish(z: Array) -> Array:
-    return z * np.tanh(softplus(z))
-
-
-def mish_slope(z: Array) -> Array:
-    inner = softplus(z)
-    return np.tanh(inner) + z * sigmoid(z) * tanh_slope(inner)
-
-
-def _named(name: str, *rest: Any, **closed: Any) -> tuple[str, Activation]:
-    return name, Activation(name, *rest, **closed)
-
-
-# The largest slopes with twelve decimals: gelu's at sqrt 2, silu's at 2.399357, mish's at 1.490571.
-ACTIVATIONS: dict[str, Activation] = dict(
-    [
-        _named("sigmoid", sigmoid, sigmoid_slope, (), 0.25),
-        _named("tanh", np.tanh, tanh_slope, (), 1.0),
-        ("relu", leaky_relu(0.0)._replace(name="relu")),
-        ("leaky_relu", leaky_relu()._replace(name="leaky_relu")),
-        _named("elu", elu, elu_slope, (0.0,), 1.0),
-        _named("selu", selu, selu_slope, (0.0,), SELU_SCALE * SELU_ALPHA),
-        _named("gelu", gelu, gelu_slope, (), 1.128904145185),
-        _named(
-            "silu",
-            lambda z: z * sigmoid(z),
-            silu_slope,
-            (),
-            1.099839320129,
-        ),
-        _named("softplus", softplus, sigmoid, (), 1.0),
-        _named(
-            "hard_tanh",
-            lambda z: np.clip(z, -1.0, 1.0),
-            lambda z: (np.abs(z) < 1.0).astype(np.float64),
-            (-1.0, 1.0),
-            1.0,
-        ),
-        ("linear", leaky_relu(1.0)._replace(name="linear", kinks=())),
-        _named(
-            "erf",
-            erf,
-            lambda z: 2.0 / math.sqrt(math.pi) * np.exp(-(z**2)),
-            (),
-            2.0 / math.sqrt(math.pi),
-        ),
-        _named(
-            "softsign",
-            lambda z: z / (1.0 + np.abs(z)),
-            lambda z: (1.0 + np.abs(z)) ** -2.0,
-            (0.0,),
-            1.0,
-        ),
-        _named("mish", mish, mish_slope, (), 1.088498161252),
-        # A sigmoid whose next layer's bias is -1/2 sum_j W_ij: exactly this function, bias-free.
-        _named(
-            "centred_sigmoid",
-            lambda z: 0.5 * np.tanh(0.5 * z),
-            sigmoid_slope,
-            (),
-            0.25,
-        ),
-    ]
-)

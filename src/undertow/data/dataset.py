@@ -1,14 +1,20 @@
-"""The data sets, split and ready for training."""
+"""A data set, split and ready for training, and those that have a name."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import NamedTuple
 
 import numpy as np
 
-from undertow.data import images
 from undertow.errors import DataError, UnknownName, needs
+
+SETS = "sets"  # the folder of those that have a name
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,50 @@ class Data:
         return float(np.bincount(self.test_targets).max() / len(self.test_targets))
 
 
+class DataSet(NamedTuple):
+    """A data set that has a name: what it is, and how it is made or read.
+
+    >>> sets()["moons"].about
+    "scikit-learn's two moons: 250 samples, noise .05, split 80/20"
+
+    Parameters
+    ----------
+    name : str
+        As an experiment names it.
+    about : str
+        What it is, in one line.
+    make : callable, optional
+        Makes it, always the same.
+    read : callable, optional
+        Reads it from the files of a folder, or from where they are without one. Either this or
+        `make`.
+    place : int
+        Where it stands in lists; one without a place of its own comes last.
+    """
+
+    name: str
+    about: str
+    make: Callable[[], Data] | None = None
+    read: Callable[[str | None], Data] | None = None
+    place: int = 100
+
+
+@cache
+def sets() -> dict[str, DataSet]:
+    """Return the data sets that have a name: every module of sets/ with a DATA_SET.
+
+    >>> list(sets())
+    ['moons', 'circles', 'digits', 'mnist', 'fashion-mnist']
+    """
+    here = Path(__file__).parent / SETS
+    # Looked for when they are first asked for, because each of them imports this file.
+    found = [
+        import_module(f"{__package__}.{SETS}.{each.name}").DATA_SET
+        for each in iter_modules([str(here)])
+    ]
+    return {each.name: each for each in sorted(found, key=lambda each: (each.place, each.name))}
+
+
 def load(name: str, folder: str | None = None) -> Data:
     """Load a data set by its name; `folder` holds the files of those that come as files.
 
@@ -58,58 +108,19 @@ def load(name: str, folder: str | None = None) -> Data:
     DataError
         A folder for a data set that has no files, or files that are missing or damaged.
     """
-    if name not in SETS:
-        raise UnknownName("data set", name, SETS)
-    return SETS[name](folder)
-
-
-def moons(folder: str | None = None) -> Data:
-    """Return scikit-learn's two moons: 250 samples, noise .05, split 80/20."""
-    _refuse("moons", folder)
-    datasets = needs("sklearn.datasets", "lab")
-    inputs, targets = datasets.make_moons(250, noise=0.05, random_state=42)
-    return _split("moons", inputs, targets, test_size=0.2)
-
-
-def circles(folder: str | None = None) -> Data:
-    """Return scikit-learn's two circles: 1,000 samples, factor .85, noise .1, split 67/33."""
-    _refuse("circles", folder)
-    datasets = needs("sklearn.datasets", "lab")
-    inputs, targets = datasets.make_circles(1000, factor=0.85, noise=0.1, random_state=2021)
-    return _split("circles", inputs, targets, test_size=0.33)
-
-
-def digits(folder: str | None = None) -> Data:
-    """Return scikit-learn's 1,797 digits of 8 x 8 pixels, for quick runs."""
-    _refuse("digits", folder)
-    return Data("digits", *images.digits())
-
-
-def mnist(folder: str | None = None) -> Data:
-    """Return MNIST's 70,000 digits of 28 x 28 pixels."""
-    return Data("mnist", *images.images("mnist", folder))
-
-
-def fashion_mnist(folder: str | None = None) -> Data:
-    """Return Fashion-MNIST's 70,000 pictures of clothes."""
-    return Data("fashion-mnist", *images.images("fashion-mnist", folder))
-
-
-SETS: dict[str, Callable[[str | None], Data]] = {
-    "moons": moons,
-    "circles": circles,
-    "digits": digits,
-    "mnist": mnist,
-    "fashion-mnist": fashion_mnist,
-}
-
-
-def _refuse(name: str, folder: str | None) -> None:
+    if name not in sets():
+        raise UnknownName("data set", name, sets())
+    found = sets()[name]
+    if found.read:
+        return found.read(folder)
     if folder is not None:
         raise DataError(f"{name} is made, not read from files: leave --data {folder} out")
+    assert found.make
+    return found.make()
 
 
-def _split(name: str, inputs: np.ndarray, targets: np.ndarray, test_size: float) -> Data:
+def split(name: str, inputs: np.ndarray, targets: np.ndarray, test_size: float) -> Data:
+    """Hold a share of samples out to test on, always the same ones."""
     train_test_split = needs("sklearn.model_selection", "lab").train_test_split
     parts = train_test_split(
         inputs.astype(np.float32), targets, test_size=test_size, random_state=42

@@ -2,12 +2,16 @@
 
 diagnose           every rule once, one verdict
 evidence           a trace as the rules read it
+course             what of it is at the start, what at the end, and where it broke
 rule               what a rule is, and its four outcomes
 rules/             one file a rule
 root_cause         from what was found to one root cause
 verdict            healthy, sick or undecided
+flat_ends          which activations are flat, and whose units may die
 abrupt_changes     where a gradient is lost or gained
-thresholds         every threshold with its unit and its reason
+threshold          what a threshold is; a rule's own stand in its file
+shared_thresholds  those that several rules compare with, or the verdict
+thresholds         all of them as one model, with their units and reasons
 threshold_tables   the thresholds of each rule, as its page prints them
 advice             which remedies help against which cause
 """

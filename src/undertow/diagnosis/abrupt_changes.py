@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from undertow.diagnosis.evidence import Evidence, log10
+from undertow.diagnosis.course import log10
+from undertow.diagnosis.evidence import Evidence
 
 MOST = 0.6  # of the whole change, at a few layers, makes them the culprits
 ODD = 1.0  # dex that a transition differs from the others

@@ -1,27 +1,24 @@
-"""A trace as the rules read it: what stands at the start, what at the end, and which layers count.
+"""A trace as the rules read it: which of its layers count, and how the gradient runs through them.
 
 Arrays are [replicate, step, layer]; what a rule gets is [replicate, layer] or [replicate].
 """
 
 from __future__ import annotations
 
-import warnings
 from functools import cached_property
 
 import numpy as np
 
-from undertow.diagnosis.thresholds import DEFAULT, Thresholds
+from undertow.diagnosis.course import FIRST, Array, Course, log10, median
+from undertow.diagnosis.flat_ends import saturates
+from undertow.diagnosis.shared_thresholds import FALLEN, STEPS
+from undertow.diagnosis.threshold import Threshold
 from undertow.trace.record import Trace
 
 NORMS = ("batch_norm", "layer_norm", "group_norm")
-FLAT_AT_BOTH_ENDS = ("sigmoid", "tanh", "hard_tanh", "softsign", "erf", "hard_sigmoid")
-FIRST = 5  # recorded steps that make the start
-LAST = 0.1  # of their span makes the end
-
-Array = np.ndarray
 
 
-class Evidence:
+class Evidence(Course):
     """What the rules ask of a trace; with `predicted`, of what theory expected too.
 
     `matrix` marks the layers that a gradient crosses by a product: no normalisation, no further
@@ -29,10 +26,10 @@ class Evidence:
     """
 
     def __init__(
-        self, trace: Trace, predicted: Trace | None = None, thresholds: Thresholds = DEFAULT
+        self, trace: Trace, predicted: Trace | None = None, thresholds: object = None
     ) -> None:
-        self.trace, self.limits = trace, thresholds
-        self._arrays: dict[str, Array] = {}
+        super().__init__(trace)
+        self._thresholds = thresholds
         self.predicted = None if predicted is None else Evidence(predicted, None, thresholds)
         data = trace.dataset
         self.names = [str(name) for name in data["layer"].values]
@@ -40,8 +37,6 @@ class Evidence:
         self.activations = [str(each) for each in data["activation"].values]
         self.fan_in, self.fan_out = data["fan_in"].values, data["fan_out"].values
         self.trainable = data["trainable"].values.astype(bool)
-        self.steps = data["step"].values
-        self.replicates = data.sizes["replicate"]
         self.layers = len(self.names)
         self.is_norm = np.array(
             [kind in NORMS or "norm" in kind for kind in self.kinds], bool
@@ -55,6 +50,10 @@ class Evidence:
         # Of a normalisation's own row tells what its layer's row would without it.
         self.matrix_or_norm = self.matrix | (self.is_norm & ~called_again)
 
+    def limit(self, threshold: Threshold) -> float:
+        """Return what a threshold has been set to; as it is declared where nothing was set."""
+        return getattr(self._thresholds, threshold.name, threshold.default)
+
     @property
     def batch(self) -> int | None:
         """Samples of a batch; None where the trace does not say."""
@@ -67,14 +66,10 @@ class Evidence:
         network = self.trace.attributes.get("network")
         return isinstance(network, dict) and network.get("normalisation") == "batch"
 
-    def array_or_zero(self, name: str) -> Array:
-        """Return a variable, or a 0 where it was not measured."""
-        return self.array(name) if name in self.trace.dataset else np.zeros(())
-
     @property
     def is_flat(self) -> bool:
         """Tell whether an activation is flat at both ends."""
-        return any(each in FLAT_AT_BOTH_ENDS for each in self.activations)
+        return any(map(saturates, self.activations))
 
     @cached_property
     def underflows(self) -> Array:
@@ -85,31 +80,6 @@ class Evidence:
         with np.errstate(invalid="ignore"):
             small = np.isfinite(self.log_delta) & (self.log_delta < least)
         return (small & self.matrix).any(1)
-
-    def has(self, name: str) -> bool:
-        """Tell whether a variable was measured at all."""
-        return name in self.trace.dataset and not bool(np.isnan(self.array(name)).all())
-
-    def array(self, name: str) -> Array:
-        """Return a variable as it is, [replicate, step, layer] or [replicate, step]."""
-        if name not in self._arrays:  # xarray takes a tenth of a millisecond for each
-            found = self.trace.dataset[name]
-            dims = [dim for dim in ("replicate", "step", "layer") if dim in found.dims]
-            self._arrays[name] = found.transpose(*dims).values
-        return self._arrays[name]
-
-    def start(self, name: str, first: int = FIRST) -> Array:
-        """Return the median over the first steps at which it was measured; NaN where never."""
-        return self._median(name, slice(0, first))
-
-    def birth(self, name: str) -> Array:
-        """Return it as it was first measured."""
-        return self._median(name, slice(0, 1))
-
-    def end(self, name: str) -> Array:
-        """Return the median over the last steps at which it was measured."""
-        places = self._measured_at(self._until_it_broke(name))
-        return self._median(name, _late(self.steps[places], FIRST))
 
     @cached_property
     def total(self) -> Array:
@@ -163,63 +133,13 @@ class Evidence:
         typical = median(first, 2)
         return np.fmax.reduce(typical, 1) if typical.shape[1] else np.full(len(first), np.nan)
 
-    @property
-    def loss(self) -> Array:
-        """The loss, [R, steps at which it is known]."""
-        return self._losses[1]
-
-    @cached_property
-    def _losses(self) -> tuple[Array, Array]:
-        """The steps at which a loss is known, and the losses, [R, those steps]."""
-        if "loss" not in self.trace.dataset:
-            return np.zeros(0, np.int64), np.full((self.replicates, 0), np.nan)
-        found = self.array("loss").astype(float)
-        logged = ~np.isnan(found).all(0)
-        # A NaN after numbers is a loss that is not a number, and not one that was not logged.
-        if logged.any():
-            last = np.flatnonzero(logged)[-1]
-            logged[last + 1 :] = self._nonfinite_by_step[last + 1 :]
-        return self._with_unrecorded(self.steps[logged], found[:, logged])
-
-    def _with_unrecorded(self, steps: Array, loss: Array) -> tuple[Array, Array]:
-        """Add the last losses that a watch was told of, where their steps are not recorded."""
-        late = self.trace.attributes.get("last_losses", ())
-        if not isinstance(late, list | tuple) or self.replicates != 1 or not loss.shape[1]:
-            return steps, loss
-        pairs = [each for each in late if isinstance(each, list | tuple) and len(each) == 2]
-        later = [(int(step), value) for step, value in pairs if step > steps[-1]]
-        if not later:
-            return steps, loss
-        more, values = zip(*later, strict=True)
-        return np.append(steps, more), np.append(loss, np.array([values], float), 1)
-
-    @cached_property
-    def fall(self) -> Array:
-        """By what share of itself the loss fell, [R]; NaN where it is not known."""
-        steps, loss = self._losses
-        if loss.shape[1] < 2:
-            return np.full(self.replicates, np.nan)
-        few = max(1, min(FIRST, loss.shape[1] // 3))
-        first, last = median(loss[:, :few], 1), loss[:, _late(steps, few)]
-        with np.errstate(all="ignore"):
-            end = np.where(np.isfinite(last).all(1), median(last, 1), np.inf)
-            return (first - end) / np.maximum(np.abs(first), 1e-30)
-
-    @property
-    def passed(self) -> int:
-        """How many steps the trace spans, or the losses that are known."""
-        if not len(self.steps):
-            return 0
-        last = max([self.steps[-1], *self._losses[0][-1:]])
-        return int(last - self.steps[0] + 1)
-
     @cached_property
     def idle(self) -> Array:
         """Where neither the loss fell nor the accuracy rose, though they had the steps to, [R]."""
-        if self.passed < self.limits.steps:
+        if self.passed < self.limit(STEPS):
             return np.zeros(self.replicates, bool)
         with np.errstate(invalid="ignore"):
-            return (self.fall < self.limits.fallen) & ~self.risen
+            return (self.fall < self.limit(FALLEN)) & ~self.risen
 
     @cached_property
     def risen(self) -> Array:
@@ -227,100 +147,10 @@ class Evidence:
         if not self.has("accuracy"):
             return np.zeros(self.replicates, bool)
         with np.errstate(invalid="ignore"):
-            return self.end("accuracy") - self.start("accuracy") > self.limits.fallen
-
-    @cached_property
-    def broke_at(self) -> Array:
-        """The first step with a NaN or Inf, [R]; 0 where there is none."""
-        found = np.zeros(self.replicates, np.int64)
-        for r in range(self.replicates):
-            bad = self._nonfinite[r]
-            if bad.any():
-                found[r] = self.steps[np.flatnonzero(bad)[0]]
-        for event in self.trace.events:
-            r = event.replicate or 0
-            if event.kind == "nonfinite" and r < self.replicates:
-                found[r] = event.step if found[r] == 0 else min(found[r], event.step)
-        return found
-
-    @cached_property
-    def _nonfinite(self) -> Array:
-        """Whether a step holds a NaN or Inf that is one, [R, S]."""
-        found = np.zeros((self.replicates, len(self.steps)), bool)
-        if "nonfinite" in self.trace.dataset:
-            with np.errstate(invalid="ignore"):
-                found |= (self.array("nonfinite") > 0).any(2)
-        if "loss" in self.trace.dataset:
-            loss = self.array("loss")
-            found |= np.isinf(loss) | _loss_ended(np.isnan(loss))
-        return found
-
-    @property
-    def _nonfinite_by_step(self) -> Array:
-        return self._nonfinite.any(0)
-
-    def _until_it_broke(self, name: str) -> Array:
-        """Return a variable without what came with or after the first NaN or Inf."""
-        array = self.array(name)
-        if not (self.broke_at > 0).any():
-            return array
-        ends = np.where(self.broke_at > 0, self.broke_at, np.iinfo(np.int64).max)
-        late = self.steps[None, :] >= ends[:, None]
-        return np.where(late if array.ndim == 2 else late[:, :, None], np.nan, array)
-
-    def _measured_at(self, array: Array) -> Array:
-        known = ~np.isnan(array)
-        return np.flatnonzero(known.any(axis=tuple(i for i in range(array.ndim) if i != 1)))
-
-    def _median(self, name: str, which: slice | Array) -> Array:
-        array = self._until_it_broke(name)
-        places = self._measured_at(array)[which]
-        return median(array[:, places].astype(float), 1)
+            return self.end("accuracy") - self.start("accuracy") > self.limit(FALLEN)
 
     def _nothing(self) -> Array:
         return np.full((self.replicates, self.layers), np.nan)
-
-
-def _late(steps: Array, few: int) -> Array:
-    """Return the places of the steps in the last tenth of their span, or of a `few` in its half.
-
-    By the steps' numbers, not by their count: a watch that keeps to its budget records the first
-    ten steps and then one in many.
-    """
-    if not len(steps):
-        return np.zeros(0, np.int64)
-    late = np.flatnonzero(steps >= steps[-1] - LAST * (steps[-1] - steps[0]))
-    half = np.flatnonzero(steps >= (steps[-1] + steps[0]) / 2)
-    return late if len(late) >= few else half[-few:]
-
-
-def _loss_ended(missing: Array) -> Array:
-    """Mark the steps from which on a loss is missing that was there at every step before, [R, S].
-
-    A NaN stands for what was not logged, too; a log that is without a gap until it ends for good
-    ended in NaN.
-    """
-    seen = np.minimum.accumulate(~missing, 1)
-    return (
-        missing
-        & np.minimum.accumulate((missing | seen)[:, ::-1], 1)[:, ::-1]
-        & (seen.sum(1) >= FIRST)[:, None]
-    )
-
-
-def median(array: Array, axis: int) -> Array:
-    """Return the median of what is known; NaN where nothing is."""
-    if array.shape[axis] == 0:
-        return np.full(tuple(n for i, n in enumerate(array.shape) if i != axis), np.nan)
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore", RuntimeWarning)  # of all-NaN slices
-        return np.nanmedian(array, axis)
-
-
-def log10(array: Array) -> Array:
-    """Return logarithms, -Inf of 0, without a warning."""
-    with np.errstate(all="ignore"):
-        return np.log10(array)
 
 
 def _difference(one: float, other: float) -> float:

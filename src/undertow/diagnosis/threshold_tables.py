@@ -14,22 +14,23 @@ from pathlib import Path
 
 from undertow.diagnosis.rule import Rule
 from undertow.diagnosis.rules import RULES
-from undertow.diagnosis.thresholds import DEFAULT, Described, Thresholds, describe
+from undertow.diagnosis.shared_thresholds import FALLEN, STEPS
+from undertow.diagnosis.thresholds import DEFAULT, Described, Thresholds, describe, of_rule
 from undertow.errors import UndertowError
 
 BEGIN, END = "<!-- thresholds -->", "<!-- end -->"
-IDLE = {"fallen", "steps"}  # when a loss counts as one that does not fall
+IDLE = {FALLEN.name, STEPS.name}  # when a loss counts as one that does not fall
 
 
 def uses(rule: Rule) -> set[str]:
-    """Return the names of the thresholds that a rule's file reads.
+    """Return the names of the thresholds that a rule's file has, or that it asks for the loss with.
 
     >>> from undertow.diagnosis.rules import ut113_off_critical
     >>> uses(ut113_off_critical.RULE)
     {'off_critical'}
     """
     source = inspect.getsource(sys.modules[rule.check.__module__])
-    found = set(re.findall(r"\blimits\.(\w+)", source))
+    found = {each.name for each in of_rule(rule)}
     return found | (IDLE if re.search(r"\.idle\b", source) else set())
 
 

@@ -8,6 +8,13 @@ import numpy as np
 
 from undertow.diagnosis.evidence import Evidence
 from undertow.diagnosis.rule import NotMeasured, Outcome
+from undertow.diagnosis.shared_thresholds import (
+    DOUBTFUL,
+    DOUBTFUL_LAYER,
+    FALLEN,
+    STEPS,
+    VANISHING_IDLE,
+)
 
 ESSENTIAL = ("UT101", "UT102")  # without either nobody knows whether the gradient arrives
 PATIENCE = 100  # steps without progress after which a healthy verdict says so
@@ -52,11 +59,11 @@ def _begins_at_0(reading: Evidence) -> bool:
 
 def _is_doubtful(reading: Evidence) -> bool:
     """Tell whether few steps without progress leave it open if a gradient has vanished."""
-    limits = reading.limits
-    if reading.passed >= limits.steps or not reading.replicates:
+    if reading.passed >= reading.limit(STEPS) or not reading.replicates:
         return False
     known = (reading.hidden & np.isfinite(reading.log_delta)).sum(1)
-    steep = reading.total < limits.doubtful_layer * np.maximum(known - 1, 1)
-    few = (reading.total < limits.vanishing_idle) & steep
-    doubtful = (few | (reading.total < limits.doubtful)) & ~(reading.fall >= limits.fallen)
+    steep = reading.total < reading.limit(DOUBTFUL_LAYER) * np.maximum(known - 1, 1)
+    few = (reading.total < reading.limit(VANISHING_IDLE)) & steep
+    doubtful = few | (reading.total < reading.limit(DOUBTFUL))
+    doubtful &= ~(reading.fall >= reading.limit(FALLEN))
     return float(doubtful.mean()) > 0.5

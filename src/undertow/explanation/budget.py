@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from undertow.errors import UndertowError
+from undertow.numerals import without_nan
 from undertow.trace.gradient_path import (
     Factor,
     GradientPath,
@@ -157,10 +158,7 @@ class Budget:
             "first": self.first,
             "last": self.last,
             "terms": self.totals(),
-            "weights": [
-                {name: _or_none(value) for name, value in weight._asdict().items()}
-                for weight in self.weights
-            ],
+            "weights": [without_nan(weight._asdict()) for weight in self.weights],
             "beside": list(self.beside),
             "replicates": self.replicates,
             "of": self.of,
@@ -283,10 +281,6 @@ def _dex(after: Number, before: Number, whole: np.ndarray) -> float:
     base = np.broadcast_to(np.asarray(before, float), whole.shape)[whole]
     with np.errstate(divide="ignore", invalid="ignore"):  # nothing may arrive at a weight
         return float((np.log10(ratio) - np.log10(base)).mean())
-
-
-def _or_none(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _where_it_ends(path: GradientPath) -> str:

@@ -5,7 +5,7 @@ figures/         one file a figure
 report/          one HTML file that opens offline
 terminal/        tables and the live view
 theme            colours, sizes, words on a chart
-axes             powers of ten: ticks, labels, numbers in sentences
+axes             powers of ten: ticks, labels
 special_values   marks for zero, underflow, NaN, Inf and not measured
 layer_profile    the gradient by layer, as numbers for figures and words for people
 summary_text     the paragraph under a table

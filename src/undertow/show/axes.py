@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from undertow.numerals import power
 from undertow.show.theme import alt
 from undertow.trace.record import Trace
-
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 class Decades(NamedTuple):
@@ -49,29 +48,6 @@ def decades(values: Iterable[float]) -> Decades:
         return Decades(-1, 0)
     low, high = math.floor(min(logs)), math.ceil(max(logs))
     return Decades(low, high if high > low else low + 1)
-
-
-def power(exponent: int) -> str:
-    """Write a power of ten.
-
-    >>> power(-12)
-    '10⁻¹²'
-    """
-    return "10" + str(exponent).translate(_RAISED)
-
-
-def scientific(value: float) -> str:
-    """Write a number for a sentence.
-
-    >>> [scientific(value) for value in (1.24e-7, 0.0024, 51.3, 357.0, 4e5, 0.0)]
-    ['1.2 × 10⁻⁷', '0.0024', '51', '357', '4 × 10⁵', '0']
-    """
-    if math.isnan(value):
-        return "NaN"
-    if value == 0 or math.isinf(value) or 1e-3 <= abs(value) < 1e4:
-        return f"{value:.2g}" if not 100 <= abs(value) < 1e4 else f"{value:.0f}"
-    digits, _, exponent = f"{value:.1e}".partition("e")
-    return f"{digits.removesuffix('.0')} × {power(int(exponent))}"
 
 
 def log_scale(range_: Decades) -> Any:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from undertow.trace.record import Trace
 
 Traces = Mapping[str, Trace]
@@ -73,17 +71,3 @@ def lacking(kind: Kind, trace: Trace) -> list[str]:
         if name not in trace.dataset or (bool(trace.dataset[name].isnull().all()) and not diverged)
     ]
     return variables + [name for name in kind.artefacts if name not in trace.artefacts]
-
-
-def values(trace: Trace, name: str) -> np.ndarray:
-    """Return a variable as an array, replicate and step first."""
-    return trace.dataset[name].transpose("replicate", "step", ...).values
-
-
-def numbers(count: int, what: str) -> str:
-    """Write a count with its noun.
-
-    >>> numbers(1, "replicate"), numbers(20, "replicate")
-    ('1 replicate', '20 replicates')
-    """
-    return f"{count} {what}{'s' * (count != 1)}"

@@ -10,11 +10,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from undertow.show.axes import scientific, time_axis
-from undertow.show.figure import Traces, values
+from undertow.numerals import share_of
+from undertow.show.axes import time_axis
+from undertow.show.figure import Traces
 from undertow.show.special_values import GLYPHS, is_diverged, underflowed_layers, value_kind
 from undertow.statistics.bands import COLUMNS, band, in_columns, median
 from undertow.trace import readings
+from undertow.trace.readings import values
 from undertow.trace.record import Trace
 
 MOST_DRAWN_SEEDS = 16  # of which single lines are drawn
@@ -62,34 +64,10 @@ def headline(traces: Traces, view: View = RELATIVE) -> str:
         what = "delta" if view.variable == "delta_norm" else "weight gradient"
         name = f"{arm}, " if len(traces) > 1 else ""
         said.append(
-            f"{name}layer 1 gets {in_words(share)} the {what} of layer {norms.shape[1] - 1}"
+            f"{name}layer 1 gets {share_of(share)} the {what} of layer {norms.shape[1] - 1}"
         )
     first = "; ".join(said) or "One hidden layer: nothing to compare it with"
     return f"At step 1{':' if len(said) > 1 else ''} {first}" if said else first
-
-
-def in_words(share: float) -> str:
-    """Write a ratio so that it can be read out.
-
-    >>> [in_words(share) for share in (1.6e-6, 0.7, 340.0, 0.0)]
-    ['1/620,000 of', '0.70 of', '340 times', 'nothing of']
-    """
-    if not np.isfinite(share):
-        return "no finite part of"
-    if share == 0:
-        return "nothing of"
-    if 0.1 <= share < 10:
-        return f"{share:.2f} of" if share < 1 else f"{share:.1f} times"
-    if share >= 10:
-        return f"{_two_digits(share)} times"
-    return f"1/{_two_digits(1 / share)} of"
-
-
-def _two_digits(value: float) -> str:
-    if value >= 1e9:
-        return scientific(value)
-    power = max(0, int(np.floor(np.log10(value))) - 1)
-    return f"{round(value / 10**power) * 10**power:,}"
 
 
 def _norms(trace: Trace, view: View) -> np.ndarray:

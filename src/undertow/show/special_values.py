@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from undertow.show.figure import values
+from undertow.trace.readings import values
 from undertow.trace.record import Trace
 
 GLYPHS = {

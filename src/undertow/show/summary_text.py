@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from statistics import median
 from typing import Any
 
+from undertow.numerals import about, counted, duration
+
 GLOSSARY = (
     "delta is the gradient of the loss with respect to a layer's output, before its activation. "
     "dex is one power of ten: -3 dex is a thousandth. Total dex is log10 |delta| of layer 1 less "
@@ -88,37 +90,10 @@ def plan(
     """
     low, high = parameters
     sizes = f"{high:,}" if low == high else f"{low:,} to {high:,}"
-    whole = f"{arms} arm{'s' * (arms != 1)} x {replicates} network{'s' * (replicates != 1)}"
+    whole = f"{counted(arms, 'arm')} x {counted(replicates, 'network')}"
     to_do = f"{left} to train" if left else "all in the store already"
     about = f", in about {duration(seconds)}" if left and seconds is not None else ""
     return f"{experiment}: {whole} of {sizes} parameters; {to_do}{about}"
-
-
-def duration(seconds: float) -> str:
-    """Write a time as people do.
-
-    >>> duration(42.0), duration(150.0), duration(9000.0)
-    ('42 s', '2.5 min', '2.5 h')
-    """
-    for unit, size in (("h", 3600.0), ("min", 60.0)):
-        if seconds >= 1.5 * size:
-            return f"{seconds / size:.2g} {unit}"
-    return f"{seconds:.0f} s"
-
-
-def ratio(dex: float) -> str:
-    """Write a number of decades as a ratio that can be pictured.
-
-    >>> ratio(-5.907), ratio(0.31), ratio(0.02)
-    ('about 1/810,000 of', 'about 2 times', 'about as much as')
-    """
-    if abs(dex) < 0.15:
-        return "about as much as"
-    times = 10 ** abs(dex)
-    if times > 1e12:
-        return f"10^{dex:.0f} times"
-    rounded = f"{float(f'{times:.2g}'):,.0f}"
-    return f"about 1/{rounded} of" if dex < 0 else f"about {rounded} times"
 
 
 def _badness(arm: dict[str, Any]) -> tuple[float, float]:
@@ -133,7 +108,7 @@ def _arrives(arm: dict[str, Any]) -> str:
     median = accuracy["median"]
     learned = "" if median is None else f", median test accuracy {median:.2f}"
     return (
-        f"In {arm['name']}, before training, layer 1 gets {ratio(arm['total_dex'])} the gradient "
+        f"In {arm['name']}, before training, layer 1 gets {about(arm['total_dex'])} the gradient "
         f"that reaches the last hidden layer ({arm['total_dex']:+.1f} dex), and in the end "
         f"{accuracy['stuck']} of {count} networks are stuck{learned}."
     )

@@ -5,21 +5,10 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from undertow.activations.activation import named
 from undertow.errors import SpecError, UnknownName
 
-ACTIVATIONS = (
-    "sigmoid",
-    "tanh",
-    "relu",
-    "leaky_relu",
-    "elu",
-    "selu",
-    "gelu",
-    "silu",
-    "softplus",
-    "hard_tanh",
-    "linear",
-)
+ACTIVATIONS = tuple(name for name, each in named().items() if each.in_networks)
 
 
 # Each name with the numbers it takes in brackets: normal(0.05) has standard deviation 0.05.

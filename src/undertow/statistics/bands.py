@@ -79,10 +79,17 @@ def lost_decades(first: ArrayLike, last: ArrayLike) -> float:
     >>> round(lost_decades([1e-6, 1e-5], [1.0, 1.0]), 6)
     -5.5
     """
+    return median(decades_between(np.asarray(first, dtype=float), np.asarray(last, dtype=float)))
+
+
+def decades_between(first: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """Return log10 first - log10 last, in the arrays' own precision.
+
+    >>> decades_between(np.array([100.0, 0.0]), np.array([1.0, 1.0]))
+    array([  2., -inf])
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
-        return median(
-            np.log10(np.asarray(first, dtype=float)) - np.log10(np.asarray(last, dtype=float))
-        )
+        return np.log10(first) - np.log10(last)
 
 
 def in_columns(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from undertow.errors import SpecError
+from undertow.numerals import counted
 from undertow.statistics.improvement import probability_of_improvement
 from undertow.statistics.intervals import Interval, t_interval, welch_interval
 from undertow.statistics.permutation import shuffle_p, sign_flip_p, smallest_p
@@ -77,7 +78,7 @@ def compare(arm: ArrayLike, baseline: ArrayLike, paired: bool = True) -> Compari
     if paired:
         differences = arm - baseline
         difference, interval = mean_of(differences), t_interval(differences)
-        seeds, smallest = f"{len(arm)} seed{'s' * (len(arm) != 1)}", smallest_p(len(arm))
+        seeds, smallest = counted(len(arm), "seed"), smallest_p(len(arm))
     else:
         difference, interval = mean_of(arm) - mean_of(baseline), welch_interval(arm, baseline)
         seeds = f"{len(arm)} against {len(baseline)} seeds"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from undertow.data.dataset import Data
 from undertow.errors import SpecError
+from undertow.numerals import finite
 from undertow.prediction.network import predict
 from undertow.spec.network import NetworkSpec
 from undertow.spec.training import TrainingSpec
@@ -46,7 +46,7 @@ def predict_arm(network: NetworkSpec, training: TrainingSpec, data: Data) -> dic
     except SpecError:
         return None
     found: dict[str, Any] = {
-        name: [number if math.isfinite(number) else None for number in row.tolist()]
+        name: [finite(number) for number in row.tolist()]
         for name in KEPT
         if name in trace.dataset
         for row in trace.dataset[name].values[0]

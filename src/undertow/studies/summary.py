@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from math import ceil, log2
 from typing import Any
 
 import numpy as np
 
+from undertow.numerals import finite
 from undertow.remedies.discussion import discussion
 from undertow.statistics.comparison import SIGNIFICANT, Comparison, compare, holm
 from undertow.statistics.permutation import smallest_p
@@ -18,6 +17,7 @@ from undertow.studies.expected import disagreement
 from undertow.studies.experiment import Experiment, judge
 from undertow.trace import readings
 from undertow.trace.record import Trace
+from undertow.trace.schema import VARIABLES
 
 
 def document(experiment: Experiment, runs: dict[str, tuple[str, Trace]]) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def arm_summary(arm: str, run: str, trace: Trace) -> dict[str, Any]:
             "ci95": list(summary.ci95) if summary.ci95 else None,
             "stuck": count.stuck,
             "stuck_ci95": list(count.interval) if count.interval else None,
-            "values": [_json(value) for value in accuracy],
+            "values": [finite(value) for value in accuracy],
         },
         "train_loss": _first_and_last(trace, "loss"),
         "layers": _layers(trace),
@@ -90,8 +90,8 @@ def _theory(trace: Trace) -> dict[str, Any] | None:
     with np.errstate(divide="ignore"):
         logs = np.log10(trace.attributes["predicted"]["grad_norm"])
     return {
-        "log10_grad_norm": [_json(value) for value in logs],
-        "disagreement_dex": [_json(value) for value in off],
+        "log10_grad_norm": [finite(value) for value in logs],
+        "disagreement_dex": [finite(value) for value in off],
         "median_dex": _median(np.abs(off)),
     }
 
@@ -150,21 +150,23 @@ def parameters(trace: Trace) -> int:
 
 
 def _layers(trace: Trace) -> list[dict[str, Any]]:
-    first = {name: _medians(readings.first_step(trace, name)) for name in _NORMS}
-    last = {name: _medians(readings.last_epoch(trace, name)) for name in _NORMS}
+    names = [
+        name
+        for name, variable in VARIABLES.items()
+        if variable.of_arms and "layer" in variable.dims and name in trace.dataset
+    ]
+    first = {name: _medians(readings.first_step(trace, name)) for name in names}
+    last = {name: _medians(readings.last_epoch(trace, name)) for name in names}
     return [
         {
             "name": str(layer),
             "depth": int(depth),
-            **{name: {"first": first[name][place], "last": last[name][place]} for name in _NORMS},
+            **{name: {"first": first[name][place], "last": last[name][place]} for name in names},
         }
         for place, (layer, depth) in enumerate(
             zip(trace.dataset["layer"].values, trace.dataset["depth"].values, strict=True)
         )
     ]
-
-
-_NORMS: Sequence[str] = ("grad_norm", "delta_norm")
 
 
 def _first_and_last(trace: Trace, name: str) -> dict[str, float | None]:
@@ -179,9 +181,4 @@ def _medians(values: np.ndarray) -> list[float | None]:
 
 
 def _median(values: np.ndarray) -> float | None:
-    return _json(np.median(values))
-
-
-def _json(value: float) -> float | None:
-    """Return a number JSON can hold: NaN and Inf are null there."""
-    return float(value) if math.isfinite(value) else None
+    return finite(np.median(values))

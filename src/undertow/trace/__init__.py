@@ -1,6 +1,7 @@
 """The record in the middle of Undertow: what a run measured, whoever ran it.
 
 schema          the names, dimensions and meanings that every trace keeps to
+schema_tables   the same as tables of its page
 record          Trace, and the one builder that makes it
 readings        what is read off a trace, one number a replicate
 anomalies       where NaN began, and which zeros are underflows

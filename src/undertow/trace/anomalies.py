@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from undertow.trace.readings import values
 from undertow.trace.record import Event, Trace
 
 
@@ -27,13 +28,13 @@ def anomalies(trace: Trace) -> tuple[Event, ...]:
 def _nonfinite(trace: Trace) -> list[Event]:
     if "nonfinite" not in trace.dataset:
         return []
-    return _firsts(trace, "nonfinite", _array(trace, "nonfinite") > 0, "NaN or Inf in dE/dW")
+    return _firsts(trace, "nonfinite", values(trace, "nonfinite") > 0, "NaN or Inf in dE/dW")
 
 
 def _underflows(trace: Trace) -> list[Event]:
     if "delta_norm" not in trace.dataset:
         return []
-    delta = _array(trace, "delta_norm")
+    delta = values(trace, "delta_norm")
     dtype = trace.attributes.get("dtype", "float32")
     limits = np.finfo(dtype if dtype in ("float16", "float32", "float64") else "float32")
     # One layer shrinks a delta by far less than the 7 decades between this and the smallest number.
@@ -41,10 +42,6 @@ def _underflows(trace: Trace) -> list[Event]:
     lost = np.zeros(delta.shape, bool)
     lost[..., :-1] = (delta[..., :-1] == 0) & nearly_lost[..., 1:]
     return _firsts(trace, "underflow", lost, f"too small for {dtype}")
-
-
-def _array(trace: Trace, name: str) -> np.ndarray:
-    return trace.dataset[name].transpose("replicate", "step", "layer").values
 
 
 def _firsts(trace: Trace, kind: str, flags: np.ndarray, detail: str) -> list[Event]:

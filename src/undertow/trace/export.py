@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
+from undertow import files
 from undertow.errors import SpecError, StoreError
 from undertow.trace.record import Trace, plain_attributes
 from undertow.trace.schema import ARTEFACTS
@@ -36,15 +36,11 @@ def export(trace: Trace, path: str | Path) -> None:
         raise SpecError(
             f"cannot export to '{path.name}': the name must end in {' or '.join(writers)}"
         )
-    unfinished = path.with_name(f".{path.name}.part")
     try:
-        writers[path.suffix](trace, unfinished)
-        unfinished.replace(path)
+        with files.replacing(path) as part:
+            writers[path.suffix](trace, part)
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror or error}") from None
-    finally:
-        with suppress(OSError):
-            unfinished.unlink()
 
 
 def _netcdf(trace: Trace, path: Path) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from undertow.statistics import bands
+from undertow.statistics.bands import decades_between
 from undertow.statistics.stuck import stuck
 from undertow.trace.record import Trace
+from undertow.trace.schema import DIMS
 
 
 def total_dex(trace: Trace, place: int = 0) -> np.ndarray:
@@ -17,8 +20,7 @@ def total_dex(trace: Trace, place: int = 0) -> np.ndarray:
     array([-5.6])
     """
     delta = values(trace, "delta_norm")[:, place]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.log10(delta[:, 0]) - np.log10(delta[:, last_hidden(trace)])
+    return decades_between(delta[:, 0], delta[:, last_hidden(trace)])
 
 
 def transitions(trace: Trace) -> int:
@@ -135,9 +137,7 @@ def last_epoch(trace: Trace, name: str) -> np.ndarray:
     >>> last_epoch(trace, "loss").round(2)
     array([0.3])
     """
-    epochs = trace.dataset["epoch"].values
-    part = values(trace, name)[:, epochs == epochs[-1]].astype(np.float64)
-    return part.mean(1)
+    return bands.last_epoch(values(trace, name), trace.dataset["epoch"].values)
 
 
 def hidden(trace: Trace, name: str) -> np.ndarray:
@@ -152,9 +152,19 @@ def hidden(trace: Trace, name: str) -> np.ndarray:
 
 
 def values(trace: Trace, name: str) -> np.ndarray:
-    """Return a variable as an array, replicate and step first."""
+    """Return a variable as an array [replicate, step, layer], or what it has of these.
+
+    >>> import numpy as np, xarray
+    >>> heads = xarray.DataArray(np.array([[[[1.0, 3.0]]]]), dims=(*DIMS, "head"))
+    >>> values(Trace(xarray.Dataset({"grad_norm": heads})), "grad_norm")
+    array([[[2.]]])
+
+    A dim that is none of the three is averaged over, as far as it was measured.
+    """
     array = trace.dataset[name]
-    return array.transpose("replicate", "step", ...).values
+    if others := [dim for dim in array.dims if dim not in DIMS]:
+        array = array.mean(others)
+    return array.transpose(*(dim for dim in DIMS if dim in array.dims)).values
 
 
 def stage_ends(trace: Trace, name: str) -> list[np.ndarray]:

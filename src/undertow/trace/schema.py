@@ -13,25 +13,69 @@ VERSION = 1
 SOURCES = ("predicted", "trained", "watched")
 
 
+SATURATED_BELOW = 0.05  # of an activation's largest slope
+HISTOGRAM_BINS, HISTOGRAM_EDGE = 80, 10.0  # equal bins from -edge to edge
+
+
+class Column(NamedTuple):
+    """How a table of layers shows a variable; the tables have them in the schema's order.
+
+    >>> Column("dead", "dead", "share").goes
+    0
+
+    `form` is "decades" (its log10), "share" (in percent) or "count". `over` names the variable that
+    it is shown as a ratio to. `goes` says which column goes first for lack of room: 1 before 2, and
+    0 never.
+    """
+
+    name: str
+    heading: str
+    form: str
+    goes: int = 0
+    over: str = ""
+
+
 class Variable(NamedTuple):
-    """One measured quantity."""
+    """One measured quantity: what it is, and where it is shown beside the export.
+
+    With a `column` tables of layers have it; with `of_arms` the summary of a study's arms, and the
+    report's table of variables.
+    """
 
     dims: tuple[str, ...]
     unit: str
     meaning: str
+    column: Column | None = None
+    of_arms: bool = False
 
 
-_PER_LAYER = ("replicate", "step", "layer")
+DIMS = ("replicate", "step", "layer")
+_PER_LAYER = DIMS
 _PER_STEP = ("replicate", "step")
 
 VARIABLES: dict[str, Variable] = {
-    "grad_norm": Variable(_PER_LAYER, "loss", "Frobenius norm of dE/dW"),
+    "grad_norm": Variable(
+        _PER_LAYER,
+        "loss",
+        "Frobenius norm of dE/dW",
+        Column("|dE/dW|", "log10\n|dE/dW|", "decades"),
+        of_arms=True,
+    ),
     "grad_mean_abs": Variable(_PER_LAYER, "loss", "mean absolute entry of dE/dW"),
     "delta_norm": Variable(
-        _PER_LAYER, "loss", "Frobenius norm of dE/dz at the layer's output tensor"
+        _PER_LAYER,
+        "loss",
+        "Frobenius norm of dE/dz at the layer's output tensor",
+        Column("|dE/dz|", "log10\n|dE/dz|", "decades", goes=4),
+        of_arms=True,
     ),
     "weight_norm": Variable(_PER_LAYER, "1", "Frobenius norm of W before the update"),
-    "update_norm": Variable(_PER_LAYER, "1", "Frobenius norm of the change applied to W"),
+    "update_norm": Variable(
+        _PER_LAYER,
+        "1",
+        "Frobenius norm of the change applied to W",
+        Column("|ΔW|/|W|", "log10\n|ΔW|/|W|", "decades", goes=6, over="weight_norm"),
+    ),
     "update_norm_se": Variable(
         _PER_LAYER,
         "1",
@@ -49,17 +93,24 @@ VARIABLES: dict[str, Variable] = {
     "saturated_fraction": Variable(
         _PER_LAYER,
         "share",
-        "share of (unit, sample) pairs whose slope is under 5 % of the activation's largest",
+        f"share of (unit, sample) pairs whose slope is under {100 * SATURATED_BELOW:.0f} % of the "
+        "activation's largest",
+        Column("saturated", "satu-\nrated", "share", goes=2),
     ),
     "dead_fraction": Variable(
-        _PER_LAYER, "share", "share of units with zero slope for every sample of the batch"
+        _PER_LAYER,
+        "share",
+        "share of units with zero slope for every sample of the batch",
+        Column("dead", "dead", "share", goes=5),
     ),
     "distinct_units": Variable(
         _PER_LAYER,
         "share",
         "share of units whose incoming weights differ from those of every other unit",
     ),
-    "nonfinite": Variable(_PER_LAYER, "count", "NaN or Inf entries in dE/dW"),
+    "nonfinite": Variable(
+        _PER_LAYER, "count", "NaN or Inf entries in dE/dW", Column("NaN", "NaN,\nInf", "count")
+    ),
     "sd_dex": Variable(
         _PER_LAYER, "dex", "predicted standard deviation of log10 grad_norm over initialisations"
     ),
@@ -78,12 +129,16 @@ VARIABLES: dict[str, Variable] = {
     "accuracy": Variable(_PER_STEP, "share", "share of the training batch classified rightly"),
     "test_loss": Variable(_PER_STEP, "loss", "mean loss of the test set, at the end of an epoch"),
     "test_accuracy": Variable(
-        _PER_STEP, "share", "share of the test set classified rightly, at the end of an epoch"
+        _PER_STEP,
+        "share",
+        "share of the test set classified rightly, at the end of an epoch",
+        of_arms=True,
     ),
     "predicted_share": Variable(
         _PER_STEP,
         "share",
         "share of the test set given the class predicted most often, at the end of an epoch",
+        of_arms=True,
     ),
     "learning_rate": Variable(_PER_STEP, "1", "learning rate of the update"),
     "input_rms": Variable(_PER_STEP, "1", "root mean square of the batch's inputs"),
@@ -118,8 +173,9 @@ ARTEFACTS: dict[str, Artefact] = {
     ),
     "preactivation_histogram": Artefact(
         ("batch", "replicate", "hidden_layer", "bin"),
-        "pre-activations of the first and of the last batch, counted in 80 equal bins from -10 to "
-        "10; the outer bins hold what lies beyond",
+        f"pre-activations of the first and of the last batch, counted in {HISTOGRAM_BINS} equal "
+        f"bins from -{HISTOGRAM_EDGE:.0f} to {HISTOGRAM_EDGE:.0f}; the outer bins hold what lies "
+        "beyond",
     ),
     "decision_grid": Artefact(
         ("replicate", "y", "x"), "probability of class 1 over the plane of the inputs, at the end"

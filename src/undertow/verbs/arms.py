@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from undertow.errors import UndertowError
-from undertow.show.terminal.live import without_nan
+from undertow.numerals import without_nan
 from undertow.trace.record import Trace
 from undertow.verbs.explain import of_run, summed_up
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from undertow.errors import SpecError, needs
-from undertow.show.terminal.live import without_nan
+from undertow.numerals import without_nan
 from undertow.trace.record import Trace
 from undertow.verbs import target
 

@@ -89,7 +89,7 @@ def of_run(name: str, trace: Trace) -> Budget:
 def summed_up(budget: Any) -> dict[str, Any]:
     """Return a budget as a JSON document, with the sentence that sums it up."""
     from undertow.explanation.sentence import sentence
-    from undertow.show.terminal.live import without_nan
+    from undertow.numerals import without_nan
 
     return {**without_nan(budget.document()), "summary": sentence(budget)}
 

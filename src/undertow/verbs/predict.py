@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from undertow.errors import SpecError
+from undertow.numerals import finite
 from undertow.spec.network import NetworkSpec
 
 
@@ -40,15 +41,15 @@ def predict_document(
     layers = [
         {
             "depth": place + 1,
-            "log10_grad_norm": _number(grad[place]),
-            "log10_delta_norm": _number(delta[place]),
-            "sd_dex": _number(sd[place]),
+            "log10_grad_norm": finite(grad[place]),
+            "log10_delta_norm": finite(delta[place]),
+            "sd_dex": finite(sd[place]),
         }
         for place in range(len(grad))
     ]
     return {
         "layers": layers,
-        "total_dex": _number(total),
+        "total_dex": finite(total),
         "caution": dataset.attrs["caution"] or None,
     }
 
@@ -63,7 +64,3 @@ def _samples(data: str, batch: int) -> tuple[np.ndarray, np.ndarray, int]:
     if batch > len(whole.train_targets):
         raise SpecError(f"batch = {batch}: {data} has {len(whole.train_targets)} training samples")
     return whole.train_inputs[:batch], whole.train_targets[:batch], whole.classes
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

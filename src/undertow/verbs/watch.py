@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from undertow.errors import SpecError
+from undertow.numerals import without_nan
 from undertow.trace.store import tail
 from undertow.trace.store.reader import Run, Store
 from undertow.trace.store.reader import open as open_store
@@ -35,10 +36,8 @@ def which_store(path: str | None, option: str | None, default: str) -> str:
 
 def document(path: str, run: str | None) -> dict[str, Any]:
     """Return the newest step of a run as a JSON document."""
-    from undertow.show.terminal import live
-
     with open_store(path) as store:
-        return live.without_nan(snapshot(store, _choose_run(store, run)).document)
+        return without_nan(snapshot(store, _choose_run(store, run)).document)
 
 
 def follow(path: str, run: str | None, *, once: bool) -> None:

@@ -16,6 +16,26 @@ from undertow.diagnosis.rule import (
     middle,
     nowhere,
 )
+from undertow.diagnosis.shared_thresholds import (
+    AT_ONCE,
+    DOUBTFUL_LAYER,
+    HALF_FALLEN,
+    LARGE_UPDATE,
+    STEPS,
+    VANISHING_IDLE,
+)
+from undertow.diagnosis.threshold import Threshold
+
+VANISHING = Threshold(
+    "vanishing",
+    -4.0,
+    "dex",
+    "Total dex from which on a gradient has vanished whatever else is seen. One 10-wide ReLU "
+    "network in forty lies 1.2 dex below its kind by its seed alone, and healthy ones lose up "
+    "to two.",
+    lt=0,
+    place=1,
+)
 
 MOVES = 1e-4  # of its norm a step: a last layer that does so has a learning rate that is no excuse
 STARVED = 1.0  # dex below the last hidden layer
@@ -50,15 +70,14 @@ def check(reading: Evidence) -> Outcome:
 
 
 def _is_vanished(reading: Evidence, log_delta: np.ndarray, total: np.ndarray) -> np.ndarray:
-    limits = reading.limits
     with np.errstate(invalid="ignore"):
-        where = total < limits.vanishing
-        where |= (total < limits.vanishing_idle) & reading.idle & _last_moves(reading)
+        where = total < reading.limit(VANISHING)
+        where |= (total < reading.limit(VANISHING_IDLE)) & reading.idle & _last_moves(reading)
         where |= _steep(reading, total) & _last_moves(reading)
-        where |= (total < limits.vanishing_idle) & _below_band(reading, total)
+        where |= (total < reading.limit(VANISHING_IDLE)) & _below_band(reading, total)
     for r in np.flatnonzero(~where):
         sizes = [each.dex for each in find_abrupt_changes(reading, log_delta, r, -1)]
-        where[r] = max(sizes, default=0.0) > limits.at_once and total[r] < -1.0
+        where[r] = max(sizes, default=0.0) > reading.limit(AT_ONCE) and total[r] < -1.0
     # Of no gradient at all there is another rule; a total of -inf is an underflow.
     return where & ~np.isnan(total) & (np.isfinite(total) | reading.underflows)
 
@@ -67,7 +86,7 @@ def _last_moves(reading: Evidence) -> np.ndarray:
     """Tell where the last layer's steps are no excuse: neither tiny nor too large, [R]."""
     places = np.flatnonzero(reading.matrix)
     last = reading.update_at_start()[:, places[-1]]
-    right = (last > MOVES) & ~(last > reading.limits.large_update)
+    right = (last > MOVES) & ~(last > reading.limit(LARGE_UPDATE))
     return (np.isnan(last) | right) & (reading.broke_at == 0)
 
 
@@ -76,12 +95,12 @@ def _steep(reading: Evidence, total: np.ndarray) -> np.ndarray:
 
     What falls then may be the last layers' work, which learn the targets' mean.
     """
-    if reading.passed < reading.limits.steps:
+    if reading.passed < reading.limit(STEPS):
         return np.zeros(len(total), bool)
     known = (reading.hidden & np.isfinite(reading.log_delta)).sum(1)
     a_layer = total / np.maximum(known - 1, 1)
-    learned = reading.fall >= reading.limits.half_fallen
-    steep = (a_layer < reading.limits.doubtful_layer) & (total < reading.limits.vanishing_idle)
+    learned = reading.fall >= reading.limit(HALF_FALLEN)
+    steep = (a_layer < reading.limit(DOUBTFUL_LAYER)) & (total < reading.limit(VANISHING_IDLE))
     return steep & ~learned & ~np.isnan(reading.fall) & ~reading.risen
 
 
@@ -117,7 +136,7 @@ def _layers(
 
 
 def _idle(reading: Evidence, where: np.ndarray) -> str:
-    if not (where & np.isfinite(reading.fall) & (reading.passed >= reading.limits.steps)).any():
+    if not (where & np.isfinite(reading.fall) & (reading.passed >= reading.limit(STEPS))).any():
         return ""
     return f"; in {reading.passed} steps the loss has fallen by {_percent(reading, where)} %"
 

@@ -15,6 +15,27 @@ from undertow.diagnosis.rule import (
     middle,
     nowhere,
 )
+from undertow.diagnosis.shared_thresholds import AT_ONCE, EXPLODING_IDLE, LARGE_UPDATE
+from undertow.diagnosis.threshold import Threshold
+
+EXPLODING = Threshold(
+    "exploding",
+    3.5,
+    "dex",
+    "Total dex from which on a gradient has exploded. Batch normalisation adds .08 dex a ReLU "
+    "layer, residual streams one or two in all.",
+    gt=0,
+    place=3,
+)
+BOTH_WAYS = Threshold(
+    "both_ways",
+    0.4,
+    "dex a layer",
+    "Of delta on the way back and of the pre-activations on the way forward at once: weights "
+    "2.5 times too large.",
+    gt=0,
+    place=7,
+)
 
 FLOODED = 1.0  # dex above the last hidden layer
 
@@ -24,14 +45,15 @@ def check(reading: Evidence) -> Outcome:
     total = reading.total
     if np.isnan(total).all():
         return NotApplicable("fewer than two hidden layers have a delta above 0")
-    limits = reading.limits
     with np.errstate(invalid="ignore"):
         suffers = (reading.idle & ~_steps_too_far(reading)) | (reading.broke_at > 0)
-        where = (total > limits.exploding) | ((total > limits.exploding_idle) & suffers)
+        where = (total > reading.limit(EXPLODING)) | (
+            (total > reading.limit(EXPLODING_IDLE)) & suffers
+        )
     where |= _both_ways(reading, total)
     for r in np.flatnonzero(~where):
         sizes = [each.dex for each in find_abrupt_changes(reading, reading.log_delta, r, +1)]
-        where[r] = max(sizes, default=0.0) > limits.at_once and total[r] > 1.0
+        where[r] = max(sizes, default=0.0) > reading.limit(AT_ONCE) and total[r] > 1.0
     where &= np.isfinite(total)
     if not where.any():
         return Passed(f"total {middle(total, ~np.isnan(total)):+.1f} dex at the start")
@@ -61,7 +83,7 @@ def _both_ways(reading: Evidence, total: np.ndarray) -> np.ndarray:
     found_ = np.zeros(len(total), bool)
     if not reading.has("preactivation_rms"):
         return found_
-    limit = reading.limits.both_ways
+    limit = reading.limit(BOTH_WAYS)
     sizes = np.log10(reading.birth("preactivation_rms"))
     for r in range(len(total)):
         back = np.flatnonzero(reading.hidden & np.isfinite(reading.log_delta[r]))
@@ -76,7 +98,7 @@ def _steps_too_far(reading: Evidence) -> np.ndarray:
     """Tell where the last layer's own updates are too large: then the step size is the cause."""
     last = reading.update_at_start()[:, np.flatnonzero(reading.matrix)[-1]]
     with np.errstate(invalid="ignore"):
-        return last > reading.limits.large_update
+        return last > reading.limit(LARGE_UPDATE)
 
 
 def remedies(evidence: Evidence, _: str) -> tuple[str, ...]:

@@ -4,15 +4,35 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.diagnosis.evidence import FLAT_AT_BOTH_ENDS, Evidence
+from undertow.diagnosis.evidence import Evidence
+from undertow.diagnosis.flat_ends import saturates
 from undertow.diagnosis.rule import NotApplicable, NotMeasured, Outcome, Passed, Rule, make_found
+from undertow.diagnosis.threshold import Threshold
+
+SATURATED = Threshold(
+    "saturated",
+    0.5,
+    "share of (unit, sample)",
+    "Slopes under 5 % of the largest, of functions that are flat at both ends.",
+    gt=0,
+    le=1,
+    place=10,
+)
+GATE_SCALE = Threshold(
+    "gate_scale",
+    8.0,
+    "standard deviation",
+    "Of the inputs of a recurrent layer's gates; its usual weights give about .6.",
+    gt=1,
+    place=11,
+)
 
 RECURRENT = ("lstm", "gru", "rnn")
 
 
 def check(reading: Evidence) -> Outcome:
     """Count (unit, sample) pairs whose slope is under 5 % of the largest."""
-    flat = np.array([each in FLAT_AT_BOTH_ENDS for each in reading.activations])
+    flat = np.array([saturates(each) for each in reading.activations])
     # The network's own output may be as sure of itself as it likes.
     may = flat & ~reading.is_output
     gates = _gates(reading)
@@ -25,7 +45,7 @@ def check(reading: Evidence) -> Outcome:
     if not reading.has("saturated_fraction"):
         return NotMeasured("the trace holds no saturated_fraction")
     start, end = reading.start("saturated_fraction"), reading.end("saturated_fraction")
-    limit = reading.limits.saturated
+    limit = reading.limit(SATURATED)
     with np.errstate(invalid="ignore"):
         born, now = (start >= limit) & may, (end >= limit) & may
     now &= reading.idle[:, None] | born  # a network that learned may end at its ends
@@ -55,7 +75,7 @@ def _gates(reading: Evidence) -> np.ndarray | None:
         return None
     scale = reading.birth("weight_norm") / np.sqrt(np.maximum(reading.fan_out, 1))
     with np.errstate(invalid="ignore"):
-        return (scale > reading.limits.gate_scale) & recurrent
+        return (scale > reading.limit(GATE_SCALE)) & recurrent
 
 
 def _found_gates(reading: Evidence, gates: np.ndarray) -> Outcome:

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.diagnosis.evidence import Evidence, median
+from undertow.diagnosis.course import median
+from undertow.diagnosis.evidence import Evidence
 from undertow.diagnosis.rule import Outcome, Passed, Rule, make_found, middle
+from undertow.diagnosis.shared_thresholds import LARGE_UPDATE
+from undertow.diagnosis.threshold import Threshold
+
+WHOLE_UPDATE = Threshold(
+    "whole_update",
+    1.0,
+    "of the weight's norm, a step",
+    "In one step most weights become others: whatever the loss does, the start is lost.",
+    gt=0,
+    place=13,
+)
 
 
 def check(reading: Evidence) -> Outcome:
@@ -13,13 +25,13 @@ def check(reading: Evidence) -> Outcome:
     ratio = np.where(reading.matrix, reading.update_ratio, np.nan)
     by_layer = median(ratio, 1)
     typical = median(by_layer, 1)
-    limit = reading.limits.large_update
+    limit = reading.limit(LARGE_UPDATE)
     begins = reading.largest_update()
     suffers = reading.idle | (reading.broke_at > 0)
     with np.errstate(invalid="ignore"):
         at_start = begins >= limit
         where = ((typical >= limit) | at_start) & suffers
-        where |= begins >= reading.limits.whole_update
+        where |= begins >= reading.limit(WHOLE_UPDATE)
         layers = (by_layer >= limit) & reading.matrix
     if not where.any():
         return Passed(

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.diagnosis.evidence import Evidence, median
+from undertow.diagnosis.course import median
+from undertow.diagnosis.evidence import Evidence
 from undertow.diagnosis.rule import Outcome, Passed, Rule, make_found, middle
+from undertow.diagnosis.shared_thresholds import FALLEN, HALF_FALLEN
+from undertow.diagnosis.threshold import Threshold
+
+SMALL_UPDATE = Threshold(
+    "small_update",
+    1e-5,
+    "of the weight's norm, a step",
+    "At this rate a weight takes 100,000 steps to become another.",
+    gt=0,
+    place=14,
+)
 
 FEW = 10  # steps
 
@@ -14,15 +26,15 @@ def check(reading: Evidence) -> Outcome:
     """Look at the first steps: a network that has converged makes small steps rightly."""
     ratio = np.where(reading.matrix & reading.trainable, reading.update_at_start(), np.nan)
     typical, largest = median(ratio, 1), _largest(ratio)
-    limit, idle = reading.limits.small_update, reading.idle
+    limit, idle = reading.limit(SMALL_UPDATE), reading.idle
     with np.errstate(invalid="ignore"):
         # In few steps so little happens that nothing else has to be seen.
-        short = (reading.passed >= FEW) & ~(reading.fall >= reading.limits.fallen)
+        short = (reading.passed >= FEW) & ~(reading.fall >= reading.limit(FALLEN))
         small = (largest < limit) & (idle | short)
     left_out = _left_out(reading)
     with np.errstate(invalid="ignore"):
         most = left_out[:, reading.hidden].mean(1) > 0.5 if reading.hidden.any() else idle
-        left_out &= (idle | (most & ~(reading.fall >= reading.limits.half_fallen)))[:, None]
+        left_out &= (idle | (most & ~(reading.fall >= reading.limit(HALF_FALLEN))))[:, None]
     where = small | left_out.any(1)
     if not where.any():
         return Passed(

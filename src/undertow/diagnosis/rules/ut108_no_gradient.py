@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.diagnosis.evidence import FLAT_AT_BOTH_ENDS, Evidence
+from undertow.diagnosis.evidence import Evidence
+from undertow.diagnosis.flat_ends import saturates
 from undertow.diagnosis.rule import NotMeasured, Outcome, Passed, Rule, make_found
 
 
@@ -42,7 +43,7 @@ def _flat_throughout(reading: Evidence) -> np.ndarray:
     """Tell where a layer is so saturated that its slopes are 0 by round-off, [R]."""
     if not reading.has("saturated_fraction"):
         return np.zeros(reading.replicates, bool)
-    flat = np.array([each in FLAT_AT_BOTH_ENDS for each in reading.activations])
+    flat = np.array([saturates(each) for each in reading.activations])
     return ((reading.birth("saturated_fraction") >= 1.0) & flat & reading.hidden).any(1)
 
 

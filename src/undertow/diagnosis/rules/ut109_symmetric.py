@@ -6,6 +6,17 @@ import numpy as np
 
 from undertow.diagnosis.evidence import Evidence
 from undertow.diagnosis.rule import NotApplicable, Outcome, Passed, Rule, make_found
+from undertow.diagnosis.threshold import Threshold
+
+DISTINCT = Threshold(
+    "distinct",
+    0.5,
+    "share of units",
+    "Units whose incoming weights differ from every other's; drawn weights give 1.",
+    gt=0,
+    le=1,
+    place=15,
+)
 
 
 def check(reading: Evidence) -> Outcome:
@@ -15,7 +26,7 @@ def check(reading: Evidence) -> Outcome:
     if not may.any():
         return NotApplicable("no hidden layer has several units")
     with np.errstate(invalid="ignore"):
-        layers = (born < reading.limits.distinct) & (now < reading.limits.distinct) & may
+        layers = (born < reading.limit(DISTINCT)) & (now < reading.limit(DISTINCT)) & may
     # A layer of zeros at the end of a branch parts its units with the first update.
     if reading.has("weight_norm"):
         zeros = reading.birth("weight_norm") == 0

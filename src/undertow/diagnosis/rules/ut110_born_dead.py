@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.diagnosis.evidence import FLAT_AT_BOTH_ENDS, Evidence
+from undertow.diagnosis.evidence import Evidence
+from undertow.diagnosis.flat_ends import saturates
 from undertow.diagnosis.rule import Outcome, Passed, Rule, make_found, nowhere
 
 
@@ -13,7 +14,7 @@ def check(reading: Evidence) -> Outcome:
     dead = reading.birth("dead_fraction")
     with np.errstate(invalid="ignore"):
         # At the flat ends of a tanh a slope of 0 is round-off, and saturation the cause.
-        curved = np.array([each not in FLAT_AT_BOTH_ENDS for each in reading.activations])
+        curved = np.array([not saturates(each) for each in reading.activations])
         whole = (dead >= 1.0) & reading.matrix_or_norm & ~reading.is_output & curved
         nothing = reading.birth("grad_norm") == 0
     layers = nowhere(reading)

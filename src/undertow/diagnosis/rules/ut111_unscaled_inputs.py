@@ -14,6 +14,25 @@ from undertow.diagnosis.rule import (
     middle,
     nowhere,
 )
+from undertow.diagnosis.threshold import Threshold
+
+LARGE_INPUT = Threshold(
+    "large_input",
+    6.0,
+    "root mean square",
+    "Standardised inputs have 1, pictures from 0 to 1 about .3.",
+    gt=1,
+    place=16,
+)
+SMALL_INPUT = Threshold(
+    "small_input",
+    0.04,
+    "root mean square",
+    "The same.",
+    gt=0,
+    lt=1,
+    place=17,
+)
 
 WHOLE_ROW = 0.3  # the norm of a row of inputs that is not small, however many of them are 0
 
@@ -28,9 +47,9 @@ def check(reading: Evidence) -> Outcome:
         return NotApplicable("the inputs are indices")
     if reading.is_norm[places[:2]].any():
         return NotApplicable("a normalisation stands before or after the first layer")
-    size, limits = reading.start("input_rms"), reading.limits
+    size = reading.start("input_rms")
     with np.errstate(invalid="ignore"):
-        where = (size > limits.large_input) | (size < limits.small_input)
+        where = (size > reading.limit(LARGE_INPUT)) | (size < reading.limit(SMALL_INPUT))
     where &= ~np.isnan(size) & (_matters(reading, first[0]) | reading.idle | (reading.broke_at > 0))
     if not where.any():
         return Passed(f"their root mean square is {middle(size, ~np.isnan(size)):.2g}")
@@ -46,13 +65,13 @@ def _matters(reading: Evidence, first: int) -> np.ndarray:
     Small inputs are hidden by biases, so their own part counts; and a sparse row of many features
     is not small as a whole.
     """
-    size, limits = reading.start("input_rms"), reading.limits
-    large, small = size > limits.large_input, size < limits.small_input
+    size = reading.start("input_rms")
+    large, small = size > reading.limit(LARGE_INPUT), size < reading.limit(SMALL_INPUT)
     if reading.has("preactivation_rms"):
-        large &= reading.start("preactivation_rms")[:, first] > limits.large_input
+        large &= reading.start("preactivation_rms")[:, first] > reading.limit(LARGE_INPUT)
     if reading.has("weight_norm"):
         scale = reading.start("weight_norm")[:, first] / np.sqrt(max(reading.fan_out[first], 1))
-        small &= size * scale < limits.small_input
+        small &= size * scale < reading.limit(SMALL_INPUT)
     if reading.kinds[first] != "conv":
         small &= size * np.sqrt(reading.fan_in[first]) < WHOLE_ROW
     return large | small

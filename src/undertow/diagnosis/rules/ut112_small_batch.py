@@ -6,6 +6,26 @@ import numpy as np
 
 from undertow.diagnosis.evidence import Evidence
 from undertow.diagnosis.rule import NotApplicable, NotMeasured, Outcome, Passed, Rule, make_found
+from undertow.diagnosis.shared_thresholds import EXPLODING_IDLE
+from undertow.diagnosis.threshold import Threshold
+
+SMALL_BATCH = Threshold(
+    "small_batch",
+    2,
+    "samples",
+    "Batch normalisation over two samples makes each the negative of the other.",
+    ge=1,
+    place=18,
+)
+SMALL_BATCH_IDLE = Threshold(
+    "small_batch_idle",
+    8,
+    "samples",
+    "The same where the loss does not fall or the gradient grows: under batch normalisation a "
+    "linear layer multiplies the gradient's square by (B - 2) / (B - 3), a ReLU layer by more.",
+    ge=1,
+    place=19,
+)
 
 
 def check(reading: Evidence) -> Outcome:
@@ -24,9 +44,9 @@ def check(reading: Evidence) -> Outcome:
     if batch is None:
         return NotMeasured("the trace does not say how large a batch is")
     with np.errstate(invalid="ignore"):
-        suffers = reading.idle | (reading.total > reading.limits.exploding_idle)
-    where = np.full(reading.replicates, batch <= reading.limits.small_batch)
-    where |= suffers & (batch <= reading.limits.small_batch_idle)
+        suffers = reading.idle | (reading.total > reading.limit(EXPLODING_IDLE))
+    where = np.full(reading.replicates, batch <= reading.limit(SMALL_BATCH))
+    where |= suffers & (batch <= reading.limit(SMALL_BATCH_IDLE))
     if not where.any():
         return Passed(f"a batch has {batch} samples")
     layers = np.zeros((reading.replicates, reading.layers), bool)

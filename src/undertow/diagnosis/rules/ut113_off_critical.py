@@ -6,6 +6,16 @@ import numpy as np
 
 from undertow.diagnosis.evidence import Evidence
 from undertow.diagnosis.rule import NotMeasured, Outcome, Passed, Rule, make_found, nowhere
+from undertow.diagnosis.threshold import Threshold
+
+OFF_CRITICAL = Threshold(
+    "off_critical",
+    2.5,
+    "dex",
+    "Predicted total dex, as loss or gain, of an initialisation.",
+    gt=0,
+    place=20,
+)
 
 AGREES = 0.5  # of the predicted dex has to be measured
 
@@ -18,7 +28,7 @@ def check(reading: Evidence) -> Outcome:
     total = float(expected.total[0]) if expected.replicates else float("nan")
     if np.isnan(total):
         return NotMeasured("the prediction holds no delta")
-    if abs(total) < reading.limits.off_critical:
+    if abs(total) < reading.limit(OFF_CRITICAL):
         return Passed(f"predicted {total:+.1f} dex")
     measured = reading.total
     with np.errstate(invalid="ignore"):

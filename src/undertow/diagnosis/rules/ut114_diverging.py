@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.diagnosis.evidence import Evidence, median
+from undertow.diagnosis.course import median
+from undertow.diagnosis.evidence import Evidence
 from undertow.diagnosis.rule import NotMeasured, Outcome, Passed, Rule, make_found, nowhere
+from undertow.diagnosis.shared_thresholds import LARGE_UPDATE
+from undertow.diagnosis.threshold import Threshold
+
+GROWN = Threshold(
+    "grown",
+    3.0,
+    "times the first loss",
+    "A loss that grows so far diverges.",
+    gt=1,
+    place=23,
+)
 
 BLOWN = 100.0  # times its first size, a gradient before a NaN tells of steps that were too large
 
@@ -20,8 +32,8 @@ def check(reading: Evidence) -> Outcome:
     with np.errstate(all="ignore"):
         worst = finite.max(1) / np.abs(first)
         late = median(loss[:, -max(2, loss.shape[1] // 5) :], 1) / np.abs(first)
-        grows = (late > reading.limits.grown) & (first != 0)
-    broken = (reading.broke_at > 0) & (_grew(reading) | (worst > reading.limits.grown))
+        grows = (late > reading.limit(GROWN)) & (first != 0)
+    broken = (reading.broke_at > 0) & (_grew(reading) | (worst > reading.limit(GROWN)))
     where = (grows | broken) & np.isfinite(first)
     if not where.any():
         return Passed("the loss does not grow")
@@ -36,7 +48,7 @@ def _grew(reading: Evidence) -> np.ndarray:
     """Tell where weights moved too far or gradients grew before a NaN came, [R]."""
     ratio = np.where(reading.matrix, reading.update_at_start(), np.nan)
     with np.errstate(invalid="ignore"):
-        found_ = median(ratio, 1) > reading.limits.large_update
+        found_ = median(ratio, 1) > reading.limit(LARGE_UPDATE)
     if reading.has("grad_norm"):
         grad = np.where(np.isfinite(reading.array("grad_norm")), reading.array("grad_norm"), np.nan)
         with np.errstate(all="ignore"):

@@ -9,13 +9,16 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from undertow.activations.activation import Activation, Elementwise, find, largest_slope
+from undertow.activations.selu import SELU_ALPHA, SELU_SCALE
+from undertow.spec.names import ACTIVATIONS as NAMES
+
 LEAK = 0.01
-SELU_SCALE = 1.0507009873554805
-SELU_ALPHA = 1.6732632423543772
 
 
 class TensorActivation(NamedTuple):
@@ -33,6 +36,10 @@ class TensorActivation(NamedTuple):
     def carry(self, delta: Tensor, z: Tensor, x: Tensor) -> Tensor:
         """Carry dE/dx to dE/dz, in place."""
         return self.back(delta, z, x) if self.back else delta.mul_(self.slope(z, x))
+
+
+Back = Callable[[Tensor, Tensor, Tensor], Tensor]
+Forms = tuple[Callable[..., Tensor], Callable[..., Tensor], Back | None]
 
 
 def _write_to(found: Tensor, out: Tensor | None) -> Tensor:
@@ -116,17 +123,40 @@ def _selu_slope(z: Tensor, _: Tensor) -> Tensor:
     return torch.where(z > 0, SELU_SCALE, SELU_SCALE * SELU_ALPHA * z.clamp(max=0).exp())
 
 
-# The sup of GELU's slope is at z = sqrt(2), that of SiLU's where its second derivative is 0.
-ACTIVATIONS: dict[str, TensorActivation] = {
-    "sigmoid": TensorActivation(torch.sigmoid, _sigmoid_slope, 0.25, _sigmoid_back),
-    "tanh": TensorActivation(torch.tanh, _tanh_slope, 1.0, _tanh_back),
-    "relu": TensorActivation(_relu, _relu_slope, 1.0, _relu_back),
-    "leaky_relu": TensorActivation(_leaky_relu, _leaky_relu_slope, 1.0),
-    "elu": TensorActivation(_into(F.elu), _into(_elu_slope), 1.0),
-    "selu": TensorActivation(_into(F.selu), _into(_selu_slope), SELU_SCALE * SELU_ALPHA),
-    "gelu": TensorActivation(_into(F.gelu), _into(_gelu_slope), 1.1289041452),
-    "silu": TensorActivation(_into(F.silu), _into(_silu_slope), 1.0998393201),
-    "softplus": TensorActivation(_into(F.softplus), _into(lambda z, x: torch.sigmoid(z)), 1.0),
-    "hard_tanh": TensorActivation(_hard_tanh, _hard_tanh_slope, 1.0),
-    "linear": TensorActivation(_into(lambda z: z), _into(lambda z, x: torch.ones_like(z)), 1.0),
+FAST: dict[str, Forms] = {
+    "sigmoid": (torch.sigmoid, _sigmoid_slope, _sigmoid_back),
+    "tanh": (torch.tanh, _tanh_slope, _tanh_back),
+    "relu": (_relu, _relu_slope, _relu_back),
+    "leaky_relu": (_leaky_relu, _leaky_relu_slope, None),
+    "elu": (_into(F.elu), _into(_elu_slope), None),
+    "selu": (_into(F.selu), _into(_selu_slope), None),
+    "gelu": (_into(F.gelu), _into(_gelu_slope), None),
+    "silu": (_into(F.silu), _into(_silu_slope), None),
+    "softplus": (_into(F.softplus), _into(lambda z, x: torch.sigmoid(z)), None),
+    "hard_tanh": (_hard_tanh, _hard_tanh_slope, None),
+    "linear": (_into(lambda z: z), _into(lambda z, x: torch.ones_like(z)), None),
 }
+
+
+def through_numpy(function: Elementwise) -> Callable[..., Tensor]:
+    """Make a function of arrays one of tensors, that writes into `out` where one is given.
+
+    >>> through_numpy(np.sin)(torch.zeros(2))
+    tensor([0., 0.])
+    """
+
+    def of_tensors(z: Tensor, *_: Tensor, out: Tensor | None = None) -> Tensor:
+        found = np.array(function(z.numpy(force=True).astype(np.float64)), np.float64)
+        return _write_to(torch.from_numpy(found).to(z.dtype), out)
+
+    return of_tensors
+
+
+def _in_tensors(phi: Activation) -> TensorActivation:
+    plain = through_numpy(phi.value), through_numpy(phi.slope), None
+    function, slope, back = FAST.get(phi.name, plain)
+    return TensorActivation(function, slope, largest_slope(phi), back)
+
+
+# What has no tensor form of its own takes its NumPy value and slope: slower, and trained at once.
+ACTIVATIONS: dict[str, TensorActivation] = {name: _in_tensors(find(name)) for name in NAMES}

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from undertow.engine.common.activations import TensorActivation
+from undertow.trace.schema import SATURATED_BELOW
 
-SATURATED_BELOW = 0.05
 PART_NUMBERS = 400_000  # 1.6 MB of float32
 SAFE_RMS = (1e-15, 1e15)  # here float32 squares neither underflow nor overflow, to 8 digits
 SUMMED_AT_ONCE = 2_048  # float32 squares; of more, pieces are, so that six digits hold

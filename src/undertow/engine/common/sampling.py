@@ -6,10 +6,6 @@ from torch import Tensor
 
 FIRST_STEPS = 10  # always recorded
 
-
-HISTOGRAM_BINS, HISTOGRAM_EDGE = 80, 10.0
-
-
 Measurements = dict[str, Tensor]  # [steps, layers, R], or [steps, R] for what has no layer
 
 

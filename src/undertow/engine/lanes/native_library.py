@@ -17,7 +17,7 @@ from typing import Any
 HERE = Path(__file__).parent
 ENDING = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 
-# In the order of the enumerations in native/record.h.
+# As native/record.h lists them.
 LAYER_VARIABLES = (
     "grad_norm",
     "weight_norm",
@@ -102,10 +102,10 @@ def library() -> Any:
     True
     """
     plain = load("plain")
-    if plain is None or _is_outdated(plain):
+    if plain is None or misfit(plain):
         return None
-    best = plain.lanes_best().decode()
-    return plain if best == "plain" else load(best) or plain
+    best = load(plain.lanes_best().decode())
+    return plain if best is None or misfit(best) else best
 
 
 def lanes() -> int:
@@ -117,15 +117,49 @@ def lanes() -> int:
     return library().lanes_count()
 
 
+def names(of: str) -> tuple[str, ...]:
+    """Return the names that the library has a number for, in their order.
+
+    >>> names("losses")
+    ('binary_cross_entropy', 'cross_entropy')
+    """
+    return _names(library(), of)
+
+
+def number(of: str, name: str) -> int:
+    """Return the number that the library has for a name.
+
+    >>> number("activations", "tanh")
+    1
+    """
+    return names(of).index(name)
+
+
 def absence() -> str:
     """Say why there is no library, and what to do about it.
 
     >>> print(absence())
     its library ...: install undertow again...
     """
-    if load("plain") is None:
+    plain = load("plain")
+    if plain is None:
         return "its library is not built here: install undertow again where there is a C++ compiler"
-    return "its library is older than its sources: install undertow again"
+    return f"its library {misfit(plain)}: install undertow again"
+
+
+def misfit(found: Any) -> str | None:
+    """Say in what a library differs from what is written here of it; None where it does not."""
+    if not hasattr(found, "lanes_names") or _is_outdated(found):
+        return "is older than its sources"
+    for of, ours in (("layer_variables", LAYER_VARIABLES), ("step_variables", STEP_VARIABLES)):
+        if (theirs := _names(found, of)) != ours:
+            different = sorted({*theirs} ^ {*ours})
+            return f"has other {of}" + (f" ({', '.join(different)})" if different else "")
+    for ours in (Network, UpdateRule, State, Samples, Steps, Test):
+        size, expected = found.lanes_size(ours.__name__.encode()), ctypes.sizeof(ours)
+        if size != expected:
+            return f"has a {ours.__name__} of {size} bytes, not {expected}"
+    return None
 
 
 def load(name: str) -> Any:
@@ -149,11 +183,18 @@ def _is_outdated(found: Any) -> bool:
     return bool(sources) and built != sha256(digests.encode()).hexdigest()
 
 
+def _names(found: Any, of: str) -> tuple[str, ...]:
+    return tuple(found.lanes_names(of.encode()).decode().split())
+
+
 def _describe(found: Any) -> Any:
     network, state = POINTER(Network), POINTER(State)
     space = [c_void_p, c_int64, c_int32]
     for text in (found.lanes_best, found.lanes_name, found.lanes_sources):
         text.restype = c_char_p
+    if hasattr(found, "lanes_names"):  # not in a library that was built before there was one
+        found.lanes_names.argtypes = found.lanes_size.argtypes = [c_char_p]
+        found.lanes_names.restype, found.lanes_size.restype = c_char_p, c_int64
     found.lanes_count.restype = c_int32
     found.lanes_space.restype = c_int64
     found.lanes_space.argtypes = [network, c_int32]

@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 
 from undertow.data.dataset import Data
-from undertow.engine.common.losses import BINARY
 from undertow.engine.common.networks import Networks
-from undertow.engine.common.sampling import HISTOGRAM_BINS, is_recorded
+from undertow.engine.common.sampling import is_recorded
 from undertow.engine.lanes import native_library as native
 from undertow.engine.lanes.layout import (
     aligned_zeros,
@@ -22,10 +21,10 @@ from undertow.engine.lanes.layout import (
     parameters_in_lanes,
     running_in_lanes,
 )
-from undertow.spec.names import ACTIVATIONS, GRADIENTS, NORMALISATIONS, OPTIMIZERS
 from undertow.spec.network import NetworkSpec
 from undertow.spec.training import TrainingSpec
 from undertow.trace.record import Chunk
+from undertow.trace.schema import HISTOGRAM_BINS
 
 TOGETHER, TENSOR_SAMPLES = 64, 512  # samples answered together; the second as torch_engine has it
 
@@ -146,10 +145,10 @@ class Lanes:
             spec.outputs,
             spec.depth,
             spec.width,
-            ACTIVATIONS.index(spec.activation),
-            NORMALISATIONS.index(spec.normalisation),
-            GRADIENTS.index(spec.gradient),
-            int(training.loss != BINARY),
+            native.number("activations", spec.activation),
+            native.number("normalisations", spec.normalisation),
+            native.number("gradients", spec.gradient),
+            native.number("losses", training.loss),
             len(spec.skips),
             frozen,
             starts.ctypes.data,
@@ -162,7 +161,7 @@ class Lanes:
             training.beta1,
             training.beta2,
             training.epsilon,
-            OPTIMIZERS.index(training.optimizer),
+            native.number("optimizers", training.optimizer),
         )
         self._space = aligned_zeros((0,))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from undertow.engine.lanes.native_library import absence, library
+from undertow.engine.lanes.native_library import absence, library, names
 from undertow.spec.network import NetworkSpec
 
 DEEPEST_IN_LANES = WIDEST_IN_LANES = 128
@@ -30,6 +30,10 @@ def refusal(spec: NetworkSpec, dtype: torch.dtype = torch.float32) -> str | None
         return f"{str(dtype).removeprefix('torch.')}: float32 alone"
     if library() is None:
         return absence()
+    for what in ("activation", "normalisation", "gradient"):
+        name = getattr(spec, what)
+        if name not in names(f"{what}s"):
+            return f"{what} {name}: not in lanes"
     return None
 
 

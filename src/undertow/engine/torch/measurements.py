@@ -12,10 +12,11 @@ from undertow.engine.common.activations import ACTIVATIONS
 from undertow.engine.common.losses import accuracy, losses
 from undertow.engine.common.networks import Networks
 from undertow.engine.common.parameters import weight_blocks
-from undertow.engine.common.sampling import HISTOGRAM_BINS, HISTOGRAM_EDGE, Measurements
+from undertow.engine.common.sampling import Measurements
 from undertow.engine.torch.buffers import KINDS, StepBuffers
 from undertow.spec.network import NetworkSpec
 from undertow.spec.training import TrainingSpec
+from undertow.trace.schema import HISTOGRAM_BINS, HISTOGRAM_EDGE
 
 GROUP_NUMBERS = 4_000_000  # steps are measured together up to so many numbers in their room
 

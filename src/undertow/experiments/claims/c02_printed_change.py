@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.experiments.claims.wording import median, number
+from undertow.experiments.claims.wording import median
+from undertow.numerals import grouped
 from undertow.studies.experiment import Arms, Claim, ClaimVerdict
 from undertow.trace.record import Trace
 
@@ -42,8 +43,9 @@ def _judge(arms: Arms) -> ClaimVerdict:
     relu, _ = _after_one_epoch(arms["relu"])
     return ClaimVerdict(
         "supported" if follows else "contradicted",
-        f"The printed weights differ by {number(float(np.abs(after - before).mean()))} on average, "
-        f"the printed changes are {number(float(np.abs(printed).mean()))}: the row before is "
+        "The printed weights differ by "
+        f"{grouped(float(np.abs(after - before).mean()))} on average, the printed changes are "
+        f"{grouped(float(np.abs(printed).mean()))}: the row before is "
         "another input's than the row after. Measured here after one epoch, same row, mean "
         f"absolute change, median over networks: sigmoid {median(sigmoid)}, ReLU {median(relu)}; "
         f"with the rows crossed as printed it would read {median(crossed)}.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.experiments.claims.wording import number
+from undertow.numerals import grouped
 from undertow.studies.experiment import Arms, Claim, ClaimVerdict, decide
 from undertow.trace import readings
 from undertow.trace.record import Trace
@@ -33,7 +33,7 @@ def _judge(arms: Arms) -> ClaimVerdict:
     }
     ratios = {name: float(np.median(ratio)) for name, ratio in cases.items()}
     holds = [abs(ratio - 1) < AGREES_WITHIN for ratio in ratios.values()]
-    words = "; ".join(f"{name} {number(ratio)}" for name, ratio in ratios.items())
+    words = "; ".join(f"{name} {grouped(ratio)}" for name, ratio in ratios.items())
     return decide(
         holds,
         f"Change over learning rate, divided by the true first gradient of layer 1 (ReLU, median; "

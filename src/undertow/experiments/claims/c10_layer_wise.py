@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.experiments.claims.wording import beats, number
+from undertow.experiments.claims.wording import beats
+from undertow.numerals import grouped
 from undertow.studies.experiment import Arms, Claim, ClaimVerdict, decide
 from undertow.trace import readings
 
@@ -21,7 +22,7 @@ def _judge(arms: Arms) -> ClaimVerdict:
     return decide(
         [beats(ends[-1], baseline), beats(ends[-1], ends[0])],
         f"Median test accuracy at the ends of the stages of {', '.join(map(str, depths))} layers: "
-        f"{medians} (published: {published}); the baseline reaches {number(np.median(baseline))} "
+        f"{medians} (published: {published}); the baseline reaches {grouped(np.median(baseline))} "
         f"in 1/{len(ends)} of the epochs. "
         "The claim has two halves: better than the baseline, and better than its own first stage.",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.experiments.claims.wording import number
+from undertow.numerals import grouped
 from undertow.studies.experiment import Arms, Claim, ClaimVerdict, decide
 from undertow.trace import readings
 
@@ -30,7 +30,7 @@ def _judge(arms: Arms) -> ClaimVerdict:
         f"At step 1 {100 * at_edges:.2g} % of the pre-activations lie where the slope is under 5 % "
         f"of its largest. Over {crossed} transitions the ceiling of 1/4 alone costs "
         f"{ceiling:+.2f} dex, and lying off the middle {bent:+.2f} dex more. Batch normalisation "
-        f"{verb}: RMS {number(spreads[0])} without, {number(spreads[1])} with.",
+        f"{verb}: RMS {grouped(spreads[0])} without, {grouped(spreads[1])} with.",
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.experiments.claims.wording import beats, number
+from undertow.experiments.claims.wording import beats
+from undertow.numerals import grouped
 from undertow.studies.experiment import Arms, Claim, ClaimVerdict, decide
 from undertow.trace import readings
 
@@ -20,7 +21,7 @@ def _judge(arms: Arms) -> ClaimVerdict:
         first, last = relative[:, 0], relative[:, -1]
         holds.append(beats(HARDLY * last, first))
         rate = readings.learning_rate(arms[arm])
-        share = number(float(np.median(first / last)))
+        share = grouped(float(np.median(first / last)))
         words.append(
             f"{optimizer} at rate {rate:g}: layer 1 moves {share} times as far as the last hidden "
             "layer"

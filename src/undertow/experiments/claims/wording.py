@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from undertow.numerals import grouped
 from undertow.statistics.improvement import probability_of_improvement
 from undertow.statistics.intervals import wilson
 
@@ -18,20 +19,7 @@ def median(values: np.ndarray) -> str:
     >>> median(np.array([0.001234, 0.002]))
     '0.0016'
     """
-    return number(float(np.median(values)))
-
-
-def number(value: float) -> str:
-    """Write a number with two or three figures, in powers of ten where it is far from 1.
-
-    >>> number(1.234e-7), number(4213.0), number(55.81), number(0.26012), number(0.0)
-    ('1.2e-07', '4,210', '55.8', '0.26', '0')
-    """
-    if value == 0 or not np.isfinite(value):
-        return f"{value:g}"
-    if 1e-3 <= abs(value) < 1e6:
-        return f"{float(f'{value:.3g}' if abs(value) >= 10 else f'{value:.2g}'):,.6g}"
-    return f"{value:.1e}"
+    return grouped(float(np.median(values)))
 
 
 def dex(values: np.ndarray) -> str:

@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from undertow.show.figure import Kind, Traces, numbers, values
+from undertow.activations.activation import BOTH, find, named
+from undertow.numerals import counted
+from undertow.show.figure import Kind, Traces
 from undertow.show.theme import MEASURED, PANEL, THEORY, alt, columns, finish_chart, inline, style
 from undertow.statistics.bands import sum_histograms
 from undertow.statistics.values import mean_of
+from undertow.trace.readings import values
+from undertow.trace.schema import HISTOGRAM_EDGE
 
-EDGE = 10.0  # of the pre-activation histogram
-SATURATED = 0.05  # of the largest slope, as `saturated_fraction` has it
-
-
-class Function(NamedTuple):
-    """An activation and its slope."""
-
-    value: Callable[[np.ndarray], np.ndarray]
-    slope: Callable[[np.ndarray], np.ndarray]
-
-
-def _sigmoid(z: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-z))
-
-
-FUNCTIONS = {
-    "sigmoid": Function(_sigmoid, lambda z: _sigmoid(z) * (1 - _sigmoid(z))),
-    "tanh": Function(np.tanh, lambda z: 1 - np.tanh(z) ** 2),
-    "relu": Function(lambda z: np.maximum(z, 0), lambda z: (z > 0).astype(float)),
-    "leaky_relu": Function(
-        lambda z: np.where(z > 0, z, 0.01 * z), lambda z: np.where(z > 0, 1.0, 0.01)
-    ),
-}
+SHOWN = ("sigmoid", "tanh", "relu", "leaky_relu")
 NAMES = {"leaky_relu": "leaky ReLU", "relu": "ReLU"}
 
 
@@ -49,8 +30,8 @@ def functions(_: Traces | None = None) -> Any:
     ):
         rows = [
             {"activation": NAMES.get(name, name), "z": round(float(at), 4), "value": float(value)}
-            for name, function in FUNCTIONS.items()
-            for at, value in zip(z, getattr(function, what)(z), strict=True)
+            for name in SHOWN
+            for at, value in zip(z, getattr(find(name), what)(z), strict=True)
         ]
         panels.append(_curves(rows, title, domain))
     return finish_chart(
@@ -76,7 +57,7 @@ def preactivations(traces: Traces) -> Any:
         "together, as a share of the tallest bar. Line: the activation's slope there, as a share "
         "of its largest. Bars under the low ends of the line pass no gradient on. The outermost "
         "bars hold all that lies beyond.",
-        f"Histograms, one for each of {numbers(len(traces), 'arm')}: the pre-activations of the "
+        f"Histograms, one for each of {counted(len(traces), 'arm')}: the pre-activations of the "
         f"first batch from -10 to 10, with the slope of the activation. {_message(traces)}.",
         width=across * (PANEL + 60),
     )
@@ -96,7 +77,8 @@ def _message(traces: Traces) -> str:
     """Say what share of the pre-activations lies where a saturating function is nearly level."""
     shares = {}
     for arm, trace in traces.items():
-        if _activation(trace) in ("sigmoid", "tanh"):
+        known = named().get(_activation(trace))
+        if known and known.flat == BOTH:
             at_first = values(trace, "saturated_fraction")[:, 0]
             measured = at_first[np.isfinite(at_first)]
             if measured.size:
@@ -145,7 +127,7 @@ _DASHES = [[1, 0], [7, 3], [2, 2], [8, 2, 2, 2]]
 
 def _histogram(arm: str, trace: Any) -> Any:
     name = _activation(trace)
-    middles, shares = sum_histograms(trace.artefacts["preactivation_histogram"][0], EDGE)
+    middles, shares = sum_histograms(trace.artefacts["preactivation_histogram"][0], HISTOGRAM_EDGE)
     width = middles[1] - middles[0]
     tallest = max(shares.max(), 1e-300)
     bars = [
@@ -161,8 +143,8 @@ def _histogram(arm: str, trace: Any) -> Any:
     edge = max([6.0, *(abs(bar[end]) for bar in bars for end in ("start", "end"))])
     middles = middles[np.abs(middles) < edge]
     line = []
-    if name in FUNCTIONS:
-        slopes = FUNCTIONS[name].slope(middles)
+    if name in SHOWN:
+        slopes = find(name).slope(middles)
         line = [
             {"z": round(float(middle), 4), "slope": round(float(slope / slopes.max()), 5)}
             for middle, slope in zip(middles, slopes, strict=True)

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from undertow.show.axes import Decades, decades, log_axis, log_scale, scientific, time_axis
-from undertow.show.figure import Kind, Traces, numbers, values
+from undertow.numerals import counted, scientific
+from undertow.show.axes import Decades, decades, log_axis, log_scale, time_axis
+from undertow.show.figure import Kind, Traces
 from undertow.show.theme import BAND, MEASURED, PANEL, REMEDY, alt, columns, finish_chart, inline
 from undertow.statistics.bands import band, in_columns
+from undertow.trace.readings import values
 from undertow.trace.record import Trace
 
 SETS = {"loss": "training", "test_loss": "test", "accuracy": "training", "test_accuracy": "test"}
@@ -147,7 +149,7 @@ def _finish(
         alt.concat(*panels, columns=across),
         message,
         how_to_read,
-        f"Line charts, one for each of {numbers(len(traces), 'arm')}: {title} against time, "
+        f"Line charts, one for each of {counted(len(traces), 'arm')}: {title} against time, "
         f"training and test set. {message}.",
         width=across * (PANEL + 60),
     )

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from undertow.show.figure import Kind, Traces, numbers
+from undertow.numerals import counted
+from undertow.show.figure import Kind, Traces
 from undertow.show.theme import CLASS_COLOURS, CLASS_SHAPES, alt, finish_chart, inline
 from undertow.trace.record import Trace
 
@@ -49,10 +50,10 @@ def data(traces: Traces) -> Any:
     )
     return finish_chart(
         chart,
-        f"The data: {numbers(len(domain), 'class').replace('classs', 'classes')}, "
+        f"The data: {counted(len(domain), 'class').replace('classs', 'classes')}, "
         f"{len(rows) - tested} samples to train on, {tested} to test with",
         "Colour and shape are the class. Filled marks train the network, hollow ones test it.",
-        f"Scatter chart of {numbers(len(rows), 'sample')} in the plane of the two inputs: "
+        f"Scatter chart of {counted(len(rows), 'sample')} in the plane of the two inputs: "
         f"{len(domain)} classes, {tested} of the samples for testing.",
         width=600,
     )

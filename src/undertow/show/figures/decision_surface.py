@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from undertow.show.figure import Kind, Traces, numbers, values
+from undertow.numerals import counted
+from undertow.show.figure import Kind, Traces
 from undertow.show.figures.data import NEEDS, samples, shape
 from undertow.show.theme import INK, PANEL, alt, columns, finish_chart, inline
 from undertow.statistics.bands import middle
+from undertow.trace.readings import values
 from undertow.trace.record import Trace
 
 STEPS = 10  # shades, each a tenth of probability
@@ -29,7 +31,7 @@ def decision_surface(traces: Traces) -> Any:
     message = (
         f"The answer is the same everywhere in {', '.join(flat)}"
         if 0 < len(flat) <= 3
-        else f"In {len(flat)} of {numbers(len(said), 'arm')} the answer is the same everywhere"
+        else f"In {len(flat)} of {counted(len(said), 'arm')} the answer is the same everywhere"
         if flat
         else "Every arm draws a line between the classes"
     )
@@ -40,7 +42,7 @@ def decision_surface(traces: Traces) -> Any:
         "whose test accuracy is the median. Marks: samples of the data. One shade all over is a "
         "network that ignores its input; a good one turns orange under the triangles and blue "
         "under the circles.",
-        f"Shaded maps, one for each of {numbers(len(said), 'arm')}: the probability of class 1 "
+        f"Shaded maps, one for each of {counted(len(said), 'arm')}: the probability of class 1 "
         f"over the plane of the two inputs, with samples of the data. {message}.",
         width=across * (PANEL + 60),
     )

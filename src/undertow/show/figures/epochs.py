@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from undertow.show.axes import Decades, decades, log_axis, log_scale, scientific, time_axis
-from undertow.show.figure import Kind, Traces, numbers, values
+from undertow.numerals import counted, scientific
+from undertow.show.axes import Decades, decades, log_axis, log_scale, time_axis
+from undertow.show.figure import Kind, Traces
 from undertow.show.theme import PANEL, alt, columns, finish_chart, inline
 from undertow.statistics.bands import in_columns
+from undertow.trace.readings import values
 from undertow.trace.record import Trace
 
 
@@ -32,7 +34,7 @@ def epochs(traces: Traces) -> Any:
         "is the mean absolute entry of dE/dW, the median of the replicates. Lines far apart: some "
         "layers get far less than others. Where a line ends, the gradient is 0 or no number; "
         "where one begins late, so did its layer.",
-        f"Line charts, one for each of {numbers(len(traces), 'arm')}: mean absolute entry of dE/dW "
+        f"Line charts, one for each of {counted(len(traces), 'arm')}: mean absolute entry of dE/dW "
         "on a logarithmic axis over time, a line a layer.",
         width=across * (PANEL + 60),
     )

@@ -6,11 +6,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from undertow.show.axes import Decades, power_labels, scientific, time_axis
-from undertow.show.figure import Kind, Traces, numbers, values
+from undertow.numerals import counted, scientific
+from undertow.show.axes import Decades, power_labels, time_axis
+from undertow.show.figure import Kind, Traces
 from undertow.show.special_values import GLYPHS, is_diverged, legend, underflowed_layers, value_kind
 from undertow.show.theme import BAND, PANEL, alt, columns, finish_chart, inline
 from undertow.statistics.bands import band, in_columns, median
+from undertow.trace.readings import values
 from undertow.trace.record import Trace
 
 RANGE = Decades(-12, 6)  # the same in every figure, so that a colour always means the same
@@ -41,7 +43,7 @@ def heatmap(traces: Traces) -> Any:
         "Each row is a layer, the input below; time runs to the right. Yellow is a large gradient, "
         "dark blue a small one, a power of ten a step, the same scale in every figure. Rows that "
         f"darken downwards: the gradient vanishes on its way to the input.{_words(kinds)}",
-        f"Heat maps, one for each of {numbers(len(traces), 'arm')}: the median norm of dE/dW by "
+        f"Heat maps, one for each of {counted(len(traces), 'arm')}: the median norm of dE/dW by "
         "layer and time, in steps of a power of ten from 10⁻¹² to 10⁶.",
         width=across * (PANEL + 60),
     )

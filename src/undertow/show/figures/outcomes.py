@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from undertow.show.figure import Kind, Traces, numbers, values
+from undertow.numerals import counted
+from undertow.show.figure import Kind, Traces
 from undertow.show.theme import INK, MEASURED, WIDE, alt, finish_chart, inline
 from undertow.statistics.bands import median
 from undertow.statistics.stuck import stuck
 from undertow.statistics.summary import summarise
+from undertow.trace.readings import values
 
 _DOTS = 40  # replicates a row
 
@@ -72,7 +74,7 @@ def stuck_dots(traces: Traces) -> Any:
     caught = [arm for arm, (count, of) in said.items() if count == of]
     free = [arm for arm, (count, _) in said.items() if count == 0]
     message = (
-        f"Of {numbers(len(said), 'arm')}, {len(caught)} "
+        f"Of {counted(len(said), 'arm')}, {len(caught)} "
         f"{'is' if len(caught) == 1 else 'are'} stuck with every seed, {len(free)} with none"
     )
     return finish_chart(
@@ -80,7 +82,7 @@ def stuck_dots(traces: Traces) -> Any:
         message,
         "A filled circle is a replicate that learned; an open cross is one that is stuck: its test "
         "accuracy is not above the share of the larger class, or it names one class for all.",
-        f"Rows of dots, one for each of {numbers(len(said), 'arm')}. "
+        f"Rows of dots, one for each of {counted(len(said), 'arm')}. "
         + "; ".join(f"{arm}: {count} of {of} stuck" for arm, (count, of) in said.items())
         + ".",
         width=WIDE,
@@ -141,7 +143,7 @@ def test_accuracy(traces: Traces) -> Any:
         "The dot is the mean over the replicates, written beside it, and the line its 95 % "
         "interval; each thin tick is one replicate. Two heaps of ticks: some seeds learn and "
         "others do not, and then the mean describes none of them.",
-        f"Dots with intervals, one for each of {numbers(len(each), 'arm')}: test accuracy in "
+        f"Dots with intervals, one for each of {counted(len(each), 'arm')}: test accuracy in "
         "percent. "
         + "; ".join(f"{row['arm']}: mean {row['mean']:.1f} %" for row in summaries)
         + ".",

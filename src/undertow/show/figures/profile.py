@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from undertow.show.axes import Decades, decades, log_axis, log_scale, scientific
-from undertow.show.figure import Kind, Traces, numbers, values
+from undertow.numerals import counted, scientific
+from undertow.show.axes import Decades, decades, log_axis, log_scale
+from undertow.show.figure import Kind, Traces
 from undertow.show.special_values import GLYPHS, is_diverged, legend, underflowed_layers, value_kind
 from undertow.show.theme import MEASURED, PANEL, REMEDY, THEORY, alt, columns, finish_chart, inline
 from undertow.statistics.bands import band, last_epoch, lost_decades
+from undertow.trace.readings import values
 from undertow.trace.record import Trace
 
 START, END, THEORY_SAYS = "step 1", "last epoch", "theory, step 1"
@@ -62,7 +64,7 @@ def profile(traces: Traces, variable: str = "grad_norm") -> Any:
         "replicates, the band holds the middle 90 %. A line that leans to the left towards the "
         "input is a gradient that vanishes; to the right, one that explodes; upright is healthy."
         f"{_theory_words(drawn, variable)}{legend(row['kind'] for row in everything)}",
-        f"Line charts, one for each of {numbers(len(traces), 'arm')}: {WORDS[variable][0]} on a "
+        f"Line charts, one for each of {counted(len(traces), 'arm')}: {WORDS[variable][0]} on a "
         f"logarithmic axis against the layer, at step 1 and at the end. {title(traces, variable)}",
         width=width,
     )

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from undertow.numerals import counted
 from undertow.show import layer_profile
 from undertow.show.axes import Decades, power_labels, time_axis
-from undertow.show.figure import Figure, Traces, figure, numbers
+from undertow.show.figure import Figure, Traces, figure
 from undertow.show.figures.heatmap import RANGE
 from undertow.show.layer_profile import RELATIVE, Rows, View
 from undertow.show.special_values import legend
@@ -84,7 +85,7 @@ def profile_over_time(traces: Traces, view: View = RELATIVE) -> Figure:
             any(theory.values()),
             [row["kind"] for arm in drawn.values() for row in (*arm.median, *arm.marks)],
         ),
-        f"Profile and heat map, {numbers(len(traces), 'row')}: {view.title} by layer, the input at "
+        f"Profile and heat map, {counted(len(traces), 'row')}: {view.title} by layer, the input at "
         f"the bottom. {message}.",
         width=PROFILE + HEAT,
     )

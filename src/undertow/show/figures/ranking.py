@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from undertow.show.figure import Figure, figure, numbers
+from undertow.numerals import counted
+from undertow.show.figure import Figure, figure
 from undertow.show.theme import BAND, INK, MEASURED, QUIET, WIDE, alt, finish_chart, inline
+from undertow.statistics.comparison import SIGNIFICANT
 
-SIGNIFICANT = 0.05
 SOLID, HOLLOW = "interval and test agree", "they do not"
 
 
@@ -71,13 +72,13 @@ def ranking(document: Mapping[str, Any]) -> Figure | None:
         f"{best['arm']} lies {abs(best['difference']):.1f} points "
         f"{'above' if best['difference'] >= 0 else 'below'} {baseline}; "
         f"{sum(row['sure'] == SOLID and row['difference'] > 0 for row in rows)} of "
-        f"{numbers(len(rows), 'arm')} can be claimed to be better"
+        f"{counted(len(rows), 'arm')} can be claimed to be better"
         + (": see the note on seeds" if notes else ""),
         "The dot is the mean difference over seeds, the line its 95 % interval. A filled dot may "
         "be claimed: its interval leaves 0 out and the exact test, after Holm's correction for the "
         "number of arms, has p under .05. A placebo that strayed from 0 would warn of chance. "
         f"Beside it: p, and how many replicates are stuck.{notes}",
-        f"Forest plot, {numbers(len(rows), 'arm')} against {baseline}, in percentage points of "
+        f"Forest plot, {counted(len(rows), 'arm')} against {baseline}, in percentage points of "
         "test accuracy. "
         + "; ".join(f"{row['arm']}: {row['difference']:+.1f}" for row in rows)
         + ".",

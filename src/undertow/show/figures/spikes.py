@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from undertow.numerals import counted
 from undertow.show.axes import Decades, decades, log_axis, log_scale
-from undertow.show.figure import Kind, Traces, numbers, values
+from undertow.show.figure import Kind, Traces
 from undertow.show.theme import BAND, INK, MEASURED, REMEDY, alt, finish_chart, inline
 from undertow.statistics.bands import band
 from undertow.statistics.spikes import spikes
+from undertow.trace.readings import values
 from undertow.trace.record import Trace
 
 POINTS = 300  # of a line; of those between two the largest is drawn, so that no spike is lost
@@ -65,7 +67,7 @@ def spikes_figure(traces: Traces) -> Any:
         "replicates; it ends where it is no number. The grey band is what is usual for this run "
         "there, around the median of the 51 nearest recorded steps. A triangle is a spike above "
         "it; other marks are events.",
-        f"Line charts, {numbers(len(traces), 'run')}: the norm of the whole gradient on a "
+        f"Line charts, {counted(len(traces), 'run')}: the norm of the whole gradient on a "
         f"logarithmic axis against the step, with its band and what happened. {message}.",
         width=WIDTH,
     )

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from undertow.explanation.budget import TERMS
-from undertow.show.figure import Figure, figure, numbers
+from undertow.numerals import counted
+from undertow.show.figure import Figure, figure
 from undertow.show.theme import BAND, INK, MEASURED, WIDE, alt, finish_chart, inline
 
 LABELS = {term: term.replace("_", " ") for term in TERMS}
@@ -46,7 +47,7 @@ def waterfall(documents: Mapping[str, Mapping[str, Any]]) -> Figure | None:
         "Read downwards, as the gradient runs: from the last hidden layer (0) to the first. A "
         "filled bar loses powers of ten, a hollow one gains them, and each begins where the one "
         "above ends. Left the same decades by cause, right by layer; both end at the total.",
-        f"Waterfalls of {numbers(len(rows), 'budget')}: log10 of delta, by cause and by layer. "
+        f"Waterfalls of {counted(len(rows), 'budget')}: log10 of delta, by cause and by layer. "
         + "; ".join(f"{arm}: total {documents[arm]['total_dex']:+.2f} dex" for arm in documents)
         + ".",
         width=WIDE,

@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from undertow.show.axes import decades, log_axis, log_scale, scientific
-from undertow.show.figure import Kind, Traces, numbers, values
+from undertow.numerals import counted, scientific
+from undertow.show.axes import decades, log_axis, log_scale
+from undertow.show.figure import Kind, Traces
 from undertow.show.special_values import GLYPHS, value_kind
 from undertow.show.theme import MEASURED, REMEDY, alt, finish_chart, inline
 from undertow.statistics.bands import band
+from undertow.trace.readings import values
 
 _WIDTH = 270
 CHANGE = "change of layer 1's weights (%)"
@@ -30,7 +32,7 @@ def weight_change(traces: Traces) -> Any:
         "whole training. Right, the gradient itself. Dots are medians, lines hold the middle 90 % "
         "of the replicates. If the stand-in held, both panels would put the arms in one order; "
         "Adam divides each step by the gradient's own size, and so hides it.",
-        f"Two dot charts on logarithmic axes with a row for each of {numbers(len(traces), 'arm')}: "
+        f"Two dot charts on logarithmic axes with a row for each of {counted(len(traces), 'arm')}: "
         f"left the {CHANGE}, right the {GRADIENT}. {_message(changes, gradients)}.",
         width=2 * _WIDTH + 240,
     )

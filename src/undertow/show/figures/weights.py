@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from undertow.show.axes import scientific
-from undertow.show.figure import Kind, Traces, numbers
+from undertow.numerals import counted, scientific
+from undertow.show.figure import Kind, Traces
 from undertow.show.figures.decision_surface import middle_replicate
 from undertow.show.theme import BAND, MEASURED, PANEL, alt, columns, finish_chart, inline
 from undertow.statistics.bands import band, median
@@ -34,7 +34,7 @@ def weights(traces: Traces) -> Any:
         "its value before training to the right, after training upwards. On the diagonal it has "
         "not moved; an open triangle lies beyond the axes. Under Adam dots leave the diagonal "
         "even where hardly any gradient arrives.",
-        f"Scatter charts, one for each of {numbers(len(traces), 'arm')}: the weights of layer 1 "
+        f"Scatter charts, one for each of {counted(len(traces), 'arm')}: the weights of layer 1 "
         f"after training against before. {_message(moved)}.",
         width=across * (PANEL + 60),
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from undertow.show.figure import Traces, numbers
-from undertow.show.report.page_tables import number
+from undertow.numerals import counted, entry
+from undertow.show.figure import Traces
 from undertow.show.terminal import verdict
 from undertow.show.terminal.cells import printable
 from undertow.statistics.comparison import SIGNIFICANT
@@ -84,12 +84,12 @@ def what_was_tried(document: Mapping[str, Any], traces: Traces) -> str:
     if not arms:
         return " ".join(_watched_words(name, trace) for name, trace in traces.items())
     each = document.get("replicates")
-    counted = f"{numbers(each, 'network')} of " if each else ""
-    counted += f"each of {len(arms)} arms (configurations)" if len(arms) > 1 else "1 arm"
-    epochs = f" for {numbers(document['epochs'], 'epoch')}" if document.get("epochs") else ""
+    trained = f"{counted(each, 'network')} of " if each else ""
+    trained += f"each of {len(arms)} arms (configurations)" if len(arms) > 1 else "1 arm"
+    epochs = f" for {counted(document['epochs'], 'epoch')}" if document.get("epochs") else ""
     place = f"In the experiment {document['experiment']} " if document.get("experiment") else ""
     were = "was" if each == 1 else "were"
-    return f"{place}{counted} {were} trained{epochs}: {join_names(arms, FEW)}."
+    return f"{place}{trained} {were} trained{epochs}: {join_names(arms, FEW)}."
 
 
 def tally(claims: Iterable[Mapping[str, Any]]) -> str:
@@ -173,7 +173,7 @@ def _watched_words(name: str, trace: Any) -> str:
         said += f", with {known['optimizers']}"
     if known.get("batch_size"):
         said += f" and batches of {known['batch_size']}"
-    layers = numbers(trace.dataset.sizes["layer"], "layer")
+    layers = counted(trace.dataset.sizes["layer"], "layer")
     of = f" of {steps:,}" if isinstance(steps, int) and steps > recorded else ""
     return f"{said}: {layers} were measured in {recorded:,}{of} steps."
 
@@ -182,7 +182,7 @@ def _tried_here(row: Mapping[str, Any] | None, sick: str) -> str:
     """Say what a remedy did, where it was tried on the sick arm itself."""
     if row is None or row["baseline"] != sick or row.get("difference") is None:
         return ""
-    points = number(100 * row["difference"], "+.1f")
+    points = entry(100 * row["difference"], "+.1f")
     return f" (tried here as {printable(row['arm'])}: {points} points of test accuracy)"
 
 

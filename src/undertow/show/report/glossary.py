@@ -38,7 +38,6 @@ COMPARED: dict[str, str] = {
 }
 # What a figure draws where a trace holds it, beyond what it cannot do without.
 ALSO = {"loss": ("test_loss",), "accuracy-over-time": ("accuracy",)}
-OF_ARMS = ("grad_norm", "delta_norm", "test_accuracy", "predicted_share")
 
 
 class Entry(NamedTuple):
@@ -80,7 +79,8 @@ def variables(
     drawn = {kind.name: (*kind.variables, *ALSO.get(kind.name, ())) for kind in KINDS}
     found = {code for code, _, _ in codes(diagnoses)}
     used = {name for rule in RULES if rule.code in found for name in rule.needs}
-    used.update(OF_ARMS if document.get("arms") else ())
+    if document.get("arms"):
+        used.update(name for name, variable in VARIABLES.items() if variable.of_arms)
     places: dict[str, list[int]] = {}
     for group in groups:
         for number, figure in group.figures:

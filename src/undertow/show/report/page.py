@@ -175,6 +175,7 @@ def page(
         claims=document.get("claims", ()),
         discussion=document.get("discussion", ()),
         arms=page_tables.arms(document, traces),
+        quantities=page_tables.quantities(document),
         comparisons=page_tables.comparisons(document),
         groups=groups,
         specifications={

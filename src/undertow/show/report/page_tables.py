@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from undertow.show.axes import scientific
+from undertow.numerals import NONE, entry
 from undertow.show.figure import Traces
 from undertow.trace.record import Trace
-from undertow.trace.schema import EVENTS
+from undertow.trace.schema import EVENTS, VARIABLES
 
-NONE = "–"
-
-
-def number(value: float | None, digits: str = "", unit: str = "") -> str:
-    """Write a number, or a dash for one that is not defined.
-
-    >>> number(1.06e-7), number(-5.907, "+.1f", " dex"), number(None)
-    ('1.1 × 10⁻⁷', '-5.9 dex', '–')
-    """
-    if value is None or not math.isfinite(value):
-        return NONE
-    return (format(value, digits) if digits else scientific(value)) + unit
+HAVE_COLUMNS = {"grad_norm", "delta_norm"}  # of their own: the gradient, and the total dex
 
 
-def arms(document: Mapping[str, Any], traces: Traces) -> list[dict[str, str]]:
+def arms(document: Mapping[str, Any], traces: Traces) -> list[dict[str, str | list[str]]]:
     """Return a row an arm: what it is, how well it does, what gradient reaches layer 1."""
-    return [_arm(arm, traces.get(arm["name"])) for arm in document.get("arms", ())]
+    more = quantities(document)
+    return [_arm(arm, traces.get(arm["name"]), more) for arm in document.get("arms", ())]
+
+
+def quantities(document: Mapping[str, Any]) -> list[str]:
+    """Name the variables of layers that arms are told apart by, beside gradient and delta.
+
+    >>> quantities({"arms": [{"name": "a", "layers": [{"name": "hidden_1", "grad_norm": {}}]}]})
+    []
+    """
+    held = {name for arm in document.get("arms", ()) for name in (arm.get("layers") or [{}])[0]}
+    return [
+        name
+        for name, variable in VARIABLES.items()
+        if variable.of_arms and variable.column and name in held - HAVE_COLUMNS
+    ]
 
 
 def comparisons(document: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -36,10 +39,10 @@ def comparisons(document: Mapping[str, Any]) -> list[dict[str, str]]:
         {
             "arm": row["arm"],
             "baseline": row["baseline"],
-            "difference": number(_percent(row.get("difference")), "+.1f", " points"),
+            "difference": entry(_percent(row.get("difference")), "+.1f", " points"),
             "interval": _interval(row.get("ci95"), "+.1f"),
-            "p": number(row.get("p_holm")),
-            "improvement": number(row.get("probability_of_improvement"), ".2f"),
+            "p": entry(row.get("p_holm")),
+            "improvement": entry(row.get("probability_of_improvement"), ".2f"),
             "note": row.get("note") or "",
         }
         for row in document.get("comparisons", ())
@@ -68,13 +71,15 @@ def events(traces: Traces) -> list[dict[str, str]]:
     return rows
 
 
-def _arm(arm: Mapping[str, Any], trace: Trace | None) -> dict[str, str]:
+def _arm(
+    arm: Mapping[str, Any], trace: Trace | None, more: Iterable[str]
+) -> dict[str, str | list[str]]:
     attributes = trace.attributes if trace else {}
     accuracy = arm.get("test_accuracy") or {}
     layers = arm.get("layers") or [{}]
     first = layers[0].get("grad_norm") or {}
     change = arm.get("first_layer_weight_change") or {}
-    mean = number(_percent(accuracy.get("mean")), ".1f", " %")
+    mean = entry(_percent(accuracy.get("mean")), ".1f", " %")
     interval = _interval(accuracy.get("ci95"), ".1f")
     count = len(accuracy.get("values", ()))
     return {
@@ -82,12 +87,15 @@ def _arm(arm: Mapping[str, Any], trace: Trace | None) -> dict[str, str]:
         "note": str(attributes.get("note", "")),
         "accuracy": mean if interval == NONE else f"{mean} {interval}",
         "stuck": f"{accuracy['stuck']} of {count}" if accuracy.get("stuck") is not None else NONE,
-        "first": number(first.get("first")),
-        "last": number(first.get("last")),
-        "dex": number(arm.get("total_dex"), "+.1f"),
-        "percent": number(change.get("percent")),
-        "over_rate": number(change.get("over_learning_rate")),
-        "parameters": number(arm.get("parameters"), ",d"),
+        "first": entry(first.get("first")),
+        "last": entry(first.get("last")),
+        "dex": entry(arm.get("total_dex"), "+.1f"),
+        "percent": entry(change.get("percent")),
+        "over_rate": entry(change.get("over_learning_rate")),
+        "parameters": entry(arm.get("parameters"), ",d"),
+        "more": [
+            entry(layers[0].get(name, {}).get(when)) for name in more for when in ("first", "last")
+        ],
     }
 
 

@@ -6,5 +6,5 @@ runs_table         a store's runs
 verdict            a diagnosis and a budget
 live               a run while it is written
 live_table         its table of layers
-cells              numbers, dashes and names in a table
+cells              names in a table
 """

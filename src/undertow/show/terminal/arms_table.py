@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from undertow.show.terminal.cells import NOT_DEFINED, new_table, number, short, text
+from undertow.numerals import NOT_DEFINED, number, short
+from undertow.show.terminal.cells import new_table, text
 
 if TYPE_CHECKING:
     from rich.table import Table

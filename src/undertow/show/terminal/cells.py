@@ -1,4 +1,4 @@
-"""Cells of terminal tables: numbers, dashes, names that cannot move the cursor."""
+"""Cells of terminal tables: names that cannot move the cursor."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-NOT_DEFINED = "-"
 
 
 def printable(text: str) -> str:
@@ -19,24 +17,6 @@ def printable(text: str) -> str:
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
     )
-
-
-def number(value: float | None, form: str) -> str:
-    """Write a number, or a dash where there is none.
-
-    >>> number(1.06e-7, ".1e"), number(None, ".1e")
-    ('1.1e-07', '-')
-    """
-    return NOT_DEFINED if value is None else format(value, form)
-
-
-def short(value: float | None) -> str:
-    """Write a number with two figures, without a power of ten where it is easily read.
-
-    >>> short(121.08), short(0.000482), short(1.953e-06), short(None)
-    ('120', '0.00048', '2e-06', '-')
-    """
-    return NOT_DEFINED if value is None else f"{float(f'{value:.2g}'):g}"
 
 
 def new_table(title: str | None, *columns: str) -> Table:

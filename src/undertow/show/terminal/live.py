@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from undertow import numerals
 from undertow.show.terminal import live_table
 from undertow.show.terminal.cells import printable
+from undertow.trace.readings import values
 from undertow.trace.record import Event, Trace
 
 if TYPE_CHECKING:
@@ -72,19 +74,6 @@ def document(run: Run, trace: Trace, events: Sequence[Event]) -> dict[str, Any]:
     }
 
 
-def without_nan(value: Any) -> Any:
-    """Return a document as JSON can hold it: NaN and Inf become None.
-
-    >>> without_nan({"loss": float("nan"), "layers": [{"grad_norm": 0.5}]})
-    {'loss': None, 'layers': [{'grad_norm': 0.5}]}
-    """
-    if isinstance(value, dict):
-        return {name: without_nan(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [without_nan(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 def view(
     document: Mapping[str, Any],
     losses: Sequence[float] = (),
@@ -141,17 +130,19 @@ def heading(document: Mapping[str, Any], losses: Sequence[float], width: int) ->
             "recording " + ("every step" if interval == 1 else f"1 step in {interval:,}")
         )
     if "overhead" in document:
-        phrases.append(f"overhead {live_table.percent(document['overhead'], 1)}")
+        phrases.append(f"overhead {numerals.percent(document['overhead'], 1)}")
     numbers = []
     if "loss" in document:
         broken = any(layer.get("nonfinite", 0) > 0 for layer in document["layers"])
         lost = broken and math.isnan(document["loss"])
-        numbers.append(f"loss {'NaN' if lost else number(document['loss'])}")
+        numbers.append(f"loss {'NaN' if lost else numerals.live(document['loss'])}")
         finite = [loss for loss in losses if math.isfinite(loss)]
         if len(finite) > 1:
-            numbers.append(f"{sparkline(losses)} {number(min(finite))} to {number(max(finite))}")
+            numbers.append(
+                f"{sparkline(losses)} {numerals.live(min(finite))} to {numerals.live(max(finite))}"
+            )
     if "learning_rate" in document:
-        numbers.append(f"learning rate {number(document['learning_rate'])}")
+        numbers.append(f"learning rate {numerals.live(document['learning_rate'])}")
     return flow_phrases(phrases, width, "bold") + flow_phrases(numbers, width)
 
 
@@ -188,20 +179,9 @@ def sparkline(values: Sequence[float]) -> str:
     low, high = min(finite, default=0.0), max(finite, default=0.0)
     scale = (len(HEIGHTS) - 1) / (high - low) if high > low else 0.0
     return "".join(
-        HEIGHTS[int((value - low) * scale)] if math.isfinite(value) else live_table.NOT_MEASURED
+        HEIGHTS[int((value - low) * scale)] if math.isfinite(value) else numerals.NOT_MEASURED
         for value in values
     )
-
-
-def number(value: float) -> str:
-    """Write a number in few characters.
-
-    >>> number(0.41234), number(3e-4), number(float("nan")), number(float("inf"))
-    ('0.4123', '0.0003', '·', 'Inf')
-    """
-    if math.isnan(value):
-        return live_table.NOT_MEASURED
-    return f"{value:.4g}" if math.isfinite(value) else "Inf"
 
 
 def flow_phrases(phrases: Sequence[str], width: int, style: str = "") -> list[Text]:
@@ -238,8 +218,8 @@ def _arrays(trace: Trace, replicate: int) -> dict[str, np.ndarray]:
     """Return what was measured of one replicate, [steps] or [steps, layers]."""
     found = {}
     for name, array in trace.dataset.data_vars.items():
-        one = array.isel(replicate=replicate) if "replicate" in array.dims else array
-        found[str(name)] = one.transpose("step", ...).values
+        every = values(trace, str(name))
+        found[str(name)] = every[replicate] if "replicate" in array.dims else every
     broken = bool((found.get("nonfinite", np.zeros(1)) > 0).any())
     return {name: array for name, array in found.items() if broken or not np.isnan(array).all()}
 

@@ -10,14 +10,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from undertow.numerals import abbreviated, decades, percent
 from undertow.show.terminal.cells import printable
+from undertow.trace import schema
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 Layer = Mapping[str, Any]  # as `live.document` lists it
 
-NOT_MEASURED = "·"
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 NAME = (18, 44)  # characters of a name, at least and at most
 BAR = (5, 12, 24)  # of a bar: at least, before names get more, at most
@@ -163,82 +164,35 @@ def shorten_path(name: str, width: int) -> str:
     return short if cell_len(short) <= width else set_cell_size(short, width - 1) + "…"
 
 
-def decades(value: float, nonfinite: float = 0) -> str:
-    """Write the logarithm of a size; a 0 has none, and what is not a number says so.
-
-    >>> decades(1e-7), decades(0.0), decades(math.nan), decades(math.nan, 3), decades(math.inf)
-    ('-7.00', '0', '·', 'NaN', 'Inf')
-    """
-    if math.isnan(value):
-        return "NaN" if nonfinite > 0 else NOT_MEASURED
-    if math.isinf(value):
-        return "Inf"
-    return f"{math.log10(value):+.2f}" if value > 0 else "0"
+def _number(layer: Layer, name: str, over: str = "") -> float:
+    """Return a variable of a layer, or its ratio to another; NaN where that is not known or 0."""
+    number = layer.get(name, math.nan)
+    if not over:
+        return number
+    divisor = layer.get(over, math.nan)
+    return number / divisor if divisor > 0 else math.nan
 
 
-def percent(share: float, digits: int = 0) -> str:
-    """Write a share.
+def _column(name: str, shown: schema.Column) -> Column:
+    """Return the column of a variable that the schema shows in tables of layers."""
 
-    >>> percent(0.25), percent(0.001), percent(0.0), percent(math.nan), percent(0.0123, 1)
-    ('25%', '<1%', '0%', '·', '1.2%')
-    """
-    if math.isnan(share):
-        return NOT_MEASURED
-    smallest = 10.0**-digits
-    if 0 < 100 * share < smallest:
-        return f"<{smallest:g}%"
-    return f"{100 * share:.{digits}f}%"
+    def cell(layer: Layer) -> str:
+        number = _number(layer, name, shown.over)
+        if shown.form == "decades":
+            return decades(number, layer.get("nonfinite", 0))
+        return percent(number) if shown.form == "share" else abbreviated(number)
 
-
-def count(value: float) -> str:
-    """Write a count in at most four characters.
-
-    >>> [count(number) for number in (0.0, 999.0, 12345.0, 5.6e7, math.nan)]
-    ['0', '999', '12k', '56M', '·']
-    """
-    if math.isnan(value):
-        return NOT_MEASURED
-    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if value >= size:
-            return f"{value / size:.0f}{unit}"
-    return f"{value:.0f}"
-
-
-def _decades_of(name: str) -> Callable[[Layer], str]:
-    return lambda layer: decades(layer[name], layer.get("nonfinite", 0))
-
-
-def _ratio(layer: Layer) -> float:
-    weight = layer.get("weight_norm", math.nan)
-    return layer.get("update_norm", math.nan) / weight if weight > 0 else math.nan
+    needs = (name, shown.over) if shown.over else (name,)
+    return Column(shown.name, shown.heading, needs, cell, shown.goes)
 
 
 LAYER = Column("layer", "layer", (), lambda layer: printable(layer["name"]))
 KIND = Column("kind", "kind", (), lambda layer: printable(layer["kind"]), 1)
 BARS = Column("bars", "", ("grad_norm",), lambda _: "", 3)
-COLUMNS = (
-    LAYER,
-    KIND,
-    Column("|dE/dW|", "log10\n|dE/dW|", ("grad_norm",), _decades_of("grad_norm")),
-    BARS,
-    Column("|dE/dz|", "log10\n|dE/dz|", ("delta_norm",), _decades_of("delta_norm"), 4),
-    Column(
-        "|ΔW|/|W|",
-        "log10\n|ΔW|/|W|",
-        ("update_norm", "weight_norm"),
-        lambda layer: decades(_ratio(layer), layer.get("nonfinite", 0)),
-        6,
-    ),
-    Column(
-        "saturated",
-        "satu-\nrated",
-        ("saturated_fraction",),
-        lambda layer: percent(layer["saturated_fraction"]),
-        2,
-    ),
-    Column("dead", "dead", ("dead_fraction",), lambda layer: percent(layer["dead_fraction"]), 5),
-    Column("NaN", "NaN,\nInf", ("nonfinite",), lambda layer: count(layer["nonfinite"])),
-)
+MEASURED = [
+    _column(name, each.column) for name, each in schema.VARIABLES.items() if each.column is not None
+]
+COLUMNS = (LAYER, KIND, MEASURED[0], BARS, *MEASURED[1:])
 
 
 def _by_interest(every: Sequence[Layer]) -> Iterator[int]:
@@ -258,7 +212,7 @@ def _extremes(every: Sequence[Layer]) -> Iterator[int]:
     yield from broken[-1:] + broken[:1]
     for ends, numbers in (
         ((min, max), [layer.get("grad_norm", math.nan) for layer in every]),
-        ((min, max), [_ratio(layer) for layer in every]),
+        ((min, max), [_number(layer, "update_norm", "weight_norm") for layer in every]),
         ((max,), [layer.get("dead_fraction") or math.nan for layer in every]),
         ((max,), [layer.get("saturated_fraction") or math.nan for layer in every]),
     ):

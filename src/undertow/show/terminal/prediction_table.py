@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from undertow.show.terminal.cells import new_table, number
+from undertow.numerals import number
+from undertow.show.terminal.cells import new_table
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from undertow.show.terminal.cells import new_table, number, text
+from undertow.numerals import number
+from undertow.show.terminal.cells import new_table, text
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from undertow.explanation.budget import TERMS
-from undertow.show.terminal.cells import number, printable
+from undertow.numerals import number
+from undertow.show.terminal.cells import printable
 
 if TYPE_CHECKING:
     from rich.console import Group

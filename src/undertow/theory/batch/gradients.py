@@ -12,7 +12,12 @@ from undertow.activations.activation import Activation, find
 from undertow.errors import SpecError
 from undertow.theory.arguments import as_whole_numbers, at_least_zero
 from undertow.theory.batch.convolutions import Taps, average_over_taps, scatter_to_taps
-from undertow.theory.batch.normalised_kernels import directions, normalised_delta, normalised_kernel
+from undertow.theory.batch.normalised_kernels import (
+    Directions,
+    directions,
+    normalised_delta,
+    normalised_kernel,
+)
 from undertow.theory.batch.output_errors import output_error
 from undertow.theory.batch.skips import Sums
 from undertow.theory.gaussian.kernels import TOLERANCE, covariance, kernel_maps
@@ -142,78 +147,152 @@ def batch_gradients(
     Schoenholz et al. (2017), doi:10.48550/arXiv.1611.01232; Yang: Tensor programs III (2020),
     doi:10.48550/arXiv.2009.10685.
     """
-    widths_ = _widths(widths)
-    depth = len(widths_) - 2
-    phis = _activations(activation, depth)
-    weight = _each_layer("weight_variance", weight_variance, depth + 1)
-    bias = _each_layer("bias_variance", bias_variance, depth + 1)
-    norms_ = _normalisations(normalisation, depth)
-    ends = _ends(skips, widths_, depth)
-    scales = [branch_scale if ends.get(layer) else 1.0 for layer in range(depth + 1)]
-    reading = list(readings or [None] * (depth + 1))
-    forwards = Sums(keep=[start for starts in ends.values() for start in starts])
-    value, pres, error = covariance(input_kernel), [], 0.0
-    slopes, activations, reads = [], [], [average_over_taps(value, reading[0])]
-    turned = []
-    for layer in range(depth):
-        pre = weight[layer] * average_over_taps(value, reading[layer]) + bias[layer]
-        pres.append(pre)
-        turned.append(directions(pre, norms_[layer]))
-        normed = normalised_kernel(pre, norms_[layer], turned[-1])
-        maps = kernel_maps(phis[layer], normed, tolerance)
-        here = layer + 1
-        value = forwards.add(here, maps.value, maps.mean, ends.get(here, ()), scales[here])
-        restored = _restore_mean(maps.mean, taken_off)
-        activations.append(maps.value + restored)
-        reads.append(average_over_taps(value + restored, reading[here]))
-        slopes.append(maps.slope)
-        error = max(error, maps.error)
-    logits = weight[-1] * average_over_taps(value, reading[-1]) + bias[-1]
-    pres.append(logits)
+    net = _checked(
+        activation, widths, weight_variance, bias_variance, normalisation, skips, readings
+    )._replace(branch_scale=branch_scale, taken_off=taken_off)
+    forward = _forward(net, covariance(input_kernel), tolerance)
     if error_kernel is None:
-        outputs = int(widths_[-1])
-        delta = output_error(logits, outputs, targets, loss, samples=samples)
+        outputs = int(net.widths[-1])
+        delta = output_error(forward.logits, outputs, targets, loss, samples=samples)
     else:
         delta = covariance(error_kernel)
-        if delta.shape != logits.shape:
-            raise SpecError(f"error_kernel of shape {delta.shape}: must be {logits.shape}")
-
-    batch = len(logits)
-    starts = _starts(ends)
-    backwards = Sums(keep=[end for end, of in ends.items() for _ in of])
-    plain = not skips and set(norms_) <= {"none"} and not any(reading)
-    norms, carried, forms = np.empty((3, depth + 1)), np.ones_like(delta), []
-    for layer in reversed(range(depth + 1)):
-        fan_in = widths_[layer] * (len(each.places) if (each := reading[layer]) else 1)
-        squares = (fan_in * np.sum(delta * reads[layer]), np.sum(delta), np.trace(delta))
-        norms[:, layer] = np.sqrt(np.maximum(squares, 0.0)) / batch
-        if plain:
-            forms.append(widths_[layer] / batch**2 * carried * reads[layer])
-        if layer:
-            if plain:
-                carried = weight[layer] * carried * slopes[layer - 1]
-            own = weight[layer] * scatter_to_taps(delta, reading[layer])
-            arriving = backwards.add(layer, own, np.zeros(len(own)), starts.get(layer, ()))
-            arriving = scales[layer] ** 2 * arriving
-            delta = normalised_delta(
-                arriving * slopes[layer - 1],
-                pres[layer - 1],
-                norms_[layer - 1],
-                int(widths_[layer]),
-                activation=phis[layer - 1],
-                arriving=arriving,
-                found=turned[layer - 1],
-            )
+        if delta.shape != forward.logits.shape:
+            raise SpecError(f"error_kernel of shape {delta.shape}: must be {forward.logits.shape}")
+    norms = _backward(net, forward, delta)
     return BatchGradients(
         weight_norm=norms[0],
         bias_norm=norms[1],
         delta_norm=norms[2],
-        preactivation_rms=_rms(pres),
-        activation_rms=_rms(activations),
-        slope_rms=_rms(slopes),
-        error=error,
-        forms=tuple(reversed(forms)) if plain else None,
-        output_kernel=logits,
+        preactivation_rms=_rms([*forward.preactivations, forward.logits]),
+        activation_rms=_rms(forward.activations),
+        slope_rms=_rms(forward.slopes),
+        error=forward.error,
+        forms=_forms(net, forward) if _is_plain(net) else None,
+        output_kernel=forward.logits,
+    )
+
+
+class _Network(NamedTuple):
+    """What `batch_gradients` is asked about, checked, an entry a layer; counted as there."""
+
+    widths: NDArray[np.int64]
+    activations: list[Activation]
+    weight: Array
+    bias: Array
+    norms: list[str]
+    skips: dict[int, list[int]]  # where they end -> where they start
+    readings: list[Taps | None]
+    branch_scale: float = 1.0
+    taken_off: float = 0.0
+
+    @property
+    def depth(self) -> int:
+        """Number of hidden layers."""
+        return len(self.widths) - 2
+
+    def scale(self, layer: int) -> float:
+        """By what a layer's own activation is multiplied before a skip is added to it."""
+        return self.branch_scale if self.skips.get(layer) else 1.0
+
+
+class _Forward(NamedTuple):
+    """What the pass forward leaves of each hidden layer: covariances over the batch.
+
+    `reads` has what each layer reads, the output layer too; `directions` what the norms turn.
+    """
+
+    preactivations: list[Array]
+    directions: list[Directions | None]
+    activations: list[Array]
+    slopes: list[Array]
+    reads: list[Array]
+    logits: Array
+    error: float
+
+
+def _forward(net: _Network, value: Array, tolerance: float) -> _Forward:
+    sums = Sums(keep=[start for starts in net.skips.values() for start in starts])
+    found = _Forward([], [], [], [], [average_over_taps(value, net.readings[0])], value, 0.0)
+    error = 0.0
+    for layer in range(net.depth):
+        pre = net.weight[layer] * average_over_taps(value, net.readings[layer]) + net.bias[layer]
+        found.preactivations.append(pre)
+        found.directions.append(directions(pre, net.norms[layer]))
+        normed = normalised_kernel(pre, net.norms[layer], found.directions[-1])
+        maps = kernel_maps(net.activations[layer], normed, tolerance)
+        here = layer + 1
+        value = sums.add(here, maps.value, maps.mean, net.skips.get(here, ()), net.scale(here))
+        restored = _restore_mean(maps.mean, net.taken_off)
+        found.activations.append(maps.value + restored)
+        found.reads.append(average_over_taps(value + restored, net.readings[here]))
+        found.slopes.append(maps.slope)
+        error = max(error, maps.error)
+    logits = net.weight[-1] * average_over_taps(value, net.readings[-1]) + net.bias[-1]
+    return found._replace(logits=logits, error=error)
+
+
+def _backward(net: _Network, forward: _Forward, delta: Array) -> Array:
+    """Norms of weight gradients, bias gradients and deltas, [3, L + 1]."""
+    batch = len(forward.logits)
+    starts = _starts(net.skips)
+    sums = Sums(keep=[end for end, of in net.skips.items() for _ in of])
+    norms = np.empty((3, net.depth + 1))
+    for layer in reversed(range(net.depth + 1)):
+        reading = net.readings[layer]
+        fan_in = net.widths[layer] * (len(reading.places) if reading else 1)
+        squares = (fan_in * np.sum(delta * forward.reads[layer]), np.sum(delta), np.trace(delta))
+        norms[:, layer] = np.sqrt(np.maximum(squares, 0.0)) / batch
+        if layer:
+            below = layer - 1
+            own = net.weight[layer] * scatter_to_taps(delta, reading)
+            arriving = sums.add(layer, own, np.zeros(len(own)), starts.get(layer, ()))
+            arriving = net.scale(layer) ** 2 * arriving
+            delta = normalised_delta(
+                arriving * forward.slopes[below],
+                forward.preactivations[below],
+                net.norms[below],
+                int(net.widths[layer]),
+                activation=net.activations[below],
+                arriving=arriving,
+                found=forward.directions[below],
+            )
+    return norms
+
+
+def _is_plain(net: _Network) -> bool:
+    return not net.skips and set(net.norms) <= {"none"} and not any(net.readings)
+
+
+def _forms(net: _Network, forward: _Forward) -> tuple[Array, ...]:
+    """Return what the errors of the batch are weighed by in each layer's squared norm."""
+    batch = len(forward.logits)
+    carried, forms = np.ones_like(forward.logits), []
+    for layer in reversed(range(net.depth + 1)):
+        forms.append(net.widths[layer] / batch**2 * carried * forward.reads[layer])
+        if layer:
+            carried = net.weight[layer] * carried * forward.slopes[layer - 1]
+    return tuple(reversed(forms))
+
+
+def _checked(
+    activation: str | Activation | Sequence[str | Activation],
+    widths: Sequence[int],
+    weight_variance: ArrayLike,
+    bias_variance: ArrayLike,
+    normalisation: str | Sequence[str],
+    skips: Sequence[tuple[int, int]],
+    readings: Sequence[Taps | None] | None,
+) -> _Network:
+    sizes = _widths(widths)
+    depth = len(sizes) - 2
+    return _Network(
+        sizes,
+        _activations(activation, depth),
+        _each_layer("weight_variance", weight_variance, depth + 1),
+        _each_layer("bias_variance", bias_variance, depth + 1),
+        _normalisations(normalisation, depth),
+        _ends(skips, sizes, depth),
+        list(readings or [None] * (depth + 1)),
     )
 
 

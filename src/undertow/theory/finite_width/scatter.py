@@ -20,7 +20,7 @@ from undertow.activations.activation import Activation, find
 from undertow.errors import SpecError
 from undertow.theory.arguments import as_whole_numbers, at_least_zero
 from undertow.theory.finite_width.sampled_networks import sample_networks
-from undertow.theory.gaussian.moments import gauss_legendre, moments
+from undertow.theory.gaussian.moments import Moments, gauss_legendre, moments
 
 Array = NDArray[np.float64]
 
@@ -121,30 +121,9 @@ def finite_width(
     signal = np.divide(sw2 * squares, sw2 * squares + sb2, out=np.ones(depth), where=sw2 > 0)
     power = q * at.square_rate / squares
 
-    noise = np.empty((3, depth))
-    noise[0] = (3.0 * at.slope_fourth / np.maximum(at.slope_square, 1e-300) ** 2 - 1.0) / n
-    noise[1] = (at.fourth / squares / squares - 1.0) / n
-    noise[2] = (at.square_slope_square / np.maximum(squares * at.slope_square, 1e-300) - 1.0) / n
-    means = -0.5 * noise[:2]
     slope = two_slopes(phi)
-    if slope is not None:
-        exact = np.array([log_gain(slope, int(width)) for width in n]).T
-        means, noise[:2] = np.stack([exact[0], exact[0]]), exact[1]
-
-    # Row l of each: what ln |delta^l|^2 and ln |x^l|^2 owe to every eps_j and eta_j.
-    delta, forward = np.zeros((2, depth + 1, depth)), np.zeros((2, depth + 1, depth))
-    spread = np.zeros(depth)
-    gains = np.zeros((depth, depth))
-    for layer in range(depth):
-        forward[1, layer + 1] = power[layer] * spread
-        forward[1, layer + 1, layer] += 1.0
-        gains[layer] = at.slope_elasticity[layer] * spread
-        spread = signal[layer] * forward[1, layer + 1]
-    for layer in reversed(range(depth)):
-        delta[0, layer] = delta[0, layer + 1]
-        delta[0, layer, layer] += 1.0
-        delta[1, layer] = delta[1, layer + 1] + gains[layer]
-
+    noise, means = _noise(at, squares, n, slope)
+    delta, forward = _owed(at.slope_elasticity, signal, power)
     elasticity = signal * power
     caution = _caution(elasticity)
     kinds = delta, delta + forward, delta[:, :depth] - delta[:, depth - 1 : depth]
@@ -161,6 +140,40 @@ def finite_width(
     return FiniteWidth(
         shift, sd, weight_shift, weight_sd, ratio_shift, ratio_sd, elasticity, caution
     )
+
+
+def _noise(at: Moments, squares: Array, n: Array, slope: float | None) -> tuple[Array, Array]:
+    """Variances and covariance of eps and eta of each layer, [3, L], and their means, [2, L]."""
+    noise = np.empty((3, len(n)))
+    noise[0] = (3.0 * at.slope_fourth / np.maximum(at.slope_square, 1e-300) ** 2 - 1.0) / n
+    noise[1] = (at.fourth / squares / squares - 1.0) / n
+    noise[2] = (at.square_slope_square / np.maximum(squares * at.slope_square, 1e-300) - 1.0) / n
+    means = -0.5 * noise[:2]
+    if slope is not None:
+        exact = np.array([log_gain(slope, int(width)) for width in n]).T
+        means, noise[:2] = np.stack([exact[0], exact[0]]), exact[1]
+    return noise, means
+
+
+def _owed(slope_elasticity: Array, signal: Array, power: Array) -> tuple[Array, Array]:
+    """Return what ln |delta^l|^2 and ln |x^l|^2 owe to every eps_j and eta_j: [2, L + 1, L] each.
+
+    Row l is layer l's; the first of the two is of eps, the second of eta.
+    """
+    depth = len(signal)
+    delta, forward = np.zeros((2, depth + 1, depth)), np.zeros((2, depth + 1, depth))
+    spread = np.zeros(depth)
+    gains = np.zeros((depth, depth))
+    for layer in range(depth):
+        forward[1, layer + 1] = power[layer] * spread
+        forward[1, layer + 1, layer] += 1.0
+        gains[layer] = slope_elasticity[layer] * spread
+        spread = signal[layer] * forward[1, layer + 1]
+    for layer in reversed(range(depth)):
+        delta[0, layer] = delta[0, layer + 1]
+        delta[0, layer, layer] += 1.0
+        delta[1, layer] = delta[1, layer + 1] + gains[layer]
+    return delta, forward
 
 
 def _draw(delta: Array, activations: Array) -> list[tuple[Array, Array]]:

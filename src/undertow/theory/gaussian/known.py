@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from undertow.activations.activation import ACTIVATIONS, Activation
+from undertow.activations.activation import Activation, named
 from undertow.theory.gaussian import closed_forms, smooth_steps
 
 Array = NDArray[np.float64]
@@ -64,6 +64,6 @@ def kernel_of(phi: Activation) -> Kernel | None:
 
 
 def _is_ours(phi: Activation) -> bool:
-    """Tell an activation of the table from one of the user's that bears its name."""
-    named = ACTIVATIONS.get(phi.name)
-    return named is not None and (named.value, named.slope) == (phi.value, phi.slope)
+    """Tell an activation of the package from one of the user's that bears its name."""
+    ours = named().get(phi.name)
+    return ours is not None and (ours.value, ours.slope) == (phi.value, phi.slope)

@@ -9,10 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-import sqlite3
-from collections.abc import Generator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,10 +19,12 @@ import numpy as np
 
 from undertow.errors import RunMissing, StoreError
 from undertow.trace.record import Chunk, Event, Header, Layer, Trace, build
-from undertow.trace.schema import ARTEFACTS, OLD_NAMES
+from undertow.trace.schema import OLD_NAMES
 from undertow.trace.store.array_codec import decode_array
-from undertow.trace.store.database import connect, intact, one_line
+from undertow.trace.store.database import connect, intact
 from undertow.trace.store.header_codec import header_json
+from undertow.trace.store.joining import join_flushes, join_shards
+from undertow.trace.store.open_file import OpenFile
 from undertow.trace.store.process import Process, is_alive, this_process
 from undertow.trace.store.writer import Writer
 
@@ -54,7 +53,7 @@ class Run(NamedTuple):
     attributes: dict[str, Any]
 
 
-class Store:
+class Store(OpenFile):
     """Runs in one file. Made by `undertow.open`; close it, or use it in a `with`.
 
     >>> import tempfile, undertow as ut
@@ -65,21 +64,6 @@ class Store:
     ...         [(run.id, run.state) for run in store.runs()]
     [('relu', 'finished'), ('tanh', 'finished')]
     """
-
-    def __init__(self, path: Path, connection: sqlite3.Connection):
-        self.path = path
-        self._connection = connection
-        self._at_once = False
-
-    def __enter__(self) -> Store:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
 
     def runs(self) -> list[Run]:
         """All runs, the newest last."""
@@ -153,7 +137,7 @@ class Store:
             header,
             self.chunks(run, starts) if chunks is None else chunks,
             self.events(run),
-            {name: _join_shards(name, of, len(header.seeds)) for name, of in artefacts.items()},
+            {name: join_shards(name, of, len(header.seeds)) for name, of in artefacts.items()},
         )
 
     def chunks(self, run: str, starts: Sequence[int] | None = None) -> list[Chunk]:
@@ -253,7 +237,7 @@ class Store:
     def decoded(self, rows: list[tuple[Any, ...]]) -> list[Chunk]:
         """Put rows (shard, step, variable, type, shape, data) back together, a chunk a flush."""
         with intact(self.path):
-            return _chunks(rows)
+            return join_flushes(rows)
 
     def header(self, run: str) -> Header:
         """Read what was known of a run, by its whole id, before its first step."""
@@ -265,39 +249,6 @@ class Store:
                 tuple(content["seeds"]),
                 content["attributes"],
             )
-
-    def select(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """Return all rows that a query of SQLite's finds."""
-        with one_line(self.path):
-            return self._connection.execute(query, values).fetchall()
-
-    @contextmanager
-    def at_once(self) -> Generator[None]:
-        """Write all that is written inside, or none of it.
-
-        Flush writers before: what they hold would be rolled back with the rest, and not come again.
-        """
-        with self.writing():
-            self._at_once = True
-            try:
-                yield
-            finally:
-                self._at_once = False
-
-    @contextmanager
-    def writing(self) -> Generator[sqlite3.Connection]:
-        """Lend the connection for one transaction, which is taken back if anything fails."""
-        if self._at_once:  # which commits
-            yield self._connection
-            return
-        with one_line(self.path):
-            try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                yield self._connection
-                self._connection.commit()
-            except BaseException:
-                self._connection.rollback()
-                raise
 
 
 def open(path: str | Path, *, create: bool = False) -> Store:
@@ -320,37 +271,3 @@ def open(path: str | Path, *, create: bool = False) -> Store:
     """
     path = Path(path)
     return Store(path, connect(path, create=create))
-
-
-def _chunks(rows: list[tuple[Any, ...]]) -> list[Chunk]:
-    """Put the rows of each flush back together."""
-    groups: dict[tuple[int, int], dict[str, np.ndarray]] = {}
-    with ThreadPoolExecutor() as pool:
-        arrays = pool.map(_array, rows)
-        for (shard, step, variable, *_), array in zip(rows, arrays, strict=True):
-            groups.setdefault((shard, step), {})[variable] = array
-    return [
-        Chunk(arrays.pop("step"), arrays.pop("epoch"), arrays, first_replicate=shard)
-        for (shard, _), arrays in groups.items()
-    ]
-
-
-def _array(row: tuple[Any, ...]) -> np.ndarray:
-    return decode_array(*row[3:])
-
-
-def _join_shards(name: str, shards: Mapping[int, np.ndarray], replicates: int) -> np.ndarray:
-    """Put an artefact's shards at their replicates' places; a shard that lacks leaves NaN, or 0."""
-    dims = ARTEFACTS[name].dims
-    parts = list(shards.items())
-    if "replicate" not in dims:
-        return parts[0][1]
-    axis = dims.index("replicate")
-    example = parts[0][1]
-    shape = (*example.shape[:axis], replicates, *example.shape[axis + 1 :])
-    empty = np.nan if example.dtype.kind == "f" else 0
-    whole = np.full(shape, empty, example.dtype)
-    for first, part in parts:
-        place = [slice(None)] * axis + [slice(first, first + part.shape[axis])]
-        whole[tuple(place)] = part
-    return whole

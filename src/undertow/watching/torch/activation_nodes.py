@@ -16,10 +16,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from undertow.activations.activation import find
+from undertow.activations.activation import largest_slope
+from undertow.trace.schema import SATURATED_BELOW
 from undertow.watching.torch.norms import Number, norm
-
-SATURATED = 0.05  # of the largest slope: docs/trace-schema.md
 
 Node = Any  # a node of autograd's graph has no public class
 
@@ -99,12 +98,6 @@ def _hard_swish(z: Tensor, _: Node) -> Tensor:
     return torch.where(z < -3, 0.0, torch.where(z > 3, 1.0, (2 * z + 3) / 6))
 
 
-def _largest(name: str) -> float:
-    found = find(name).largest_slope
-    assert found is not None
-    return found
-
-
 CURVES: dict[str, Curve] = {
     "ReluBackward0": Curve("relu", "_saved_result", 1.0, leak=lambda _: 0.0),
     "LeakyReluBackward0": Curve(
@@ -117,8 +110,8 @@ CURVES: dict[str, Curve] = {
     "LeakyReluBackward1": Curve(
         "leaky_relu", "_saved_result", 1.0, leak=lambda node: node._saved_negative_slope
     ),
-    "SigmoidBackward0": Curve("sigmoid", "_saved_result", 0.25, _sigmoid),
-    "TanhBackward0": Curve("tanh", "_saved_result", 1.0, _tanh),
+    "SigmoidBackward0": Curve("sigmoid", "_saved_result", largest_slope("sigmoid"), _sigmoid),
+    "TanhBackward0": Curve("tanh", "_saved_result", largest_slope("tanh"), _tanh),
     "EluBackward0": Curve(
         "elu",
         "_saved_self",
@@ -140,31 +133,33 @@ CURVES: dict[str, Curve] = {
     "GeluBackward0": Curve(
         "gelu",
         "_saved_self",
-        _largest("gelu"),
+        largest_slope("gelu"),
         _gelu,
         lambda z, node: F.gelu(z, approximate=node._saved_approximate),
     ),
     "SiluBackward0": Curve(
-        "silu", "_saved_self", _largest("silu"), _silu, lambda z, _: z * torch.sigmoid(z)
+        "silu", "_saved_self", largest_slope("silu"), _silu, lambda z, _: z * torch.sigmoid(z)
     ),
     "SoftplusBackward0": Curve(
         "softplus",
         "_saved_self",
-        1.0,
+        largest_slope("softplus"),
         lambda z, node: torch.sigmoid(z * node._saved_beta),
         lambda z, node: F.softplus(z, node._saved_beta, node._saved_threshold),
     ),
     "HardtanhBackward0": Curve(
         "hard_tanh",
         "_saved_self",
-        1.0,
+        largest_slope("hard_tanh"),
         _hard_tanh,
         lambda z, node: z.clamp(node._saved_min_val, node._saved_max_val),
     ),
     "HardswishBackward0": Curve(
         "hard_swish", "_saved_self", 1.5, _hard_swish, lambda z, _: F.hardswish(z)
     ),
-    "MishBackward0": Curve("mish", "_saved_self", 1.0885, _mish, lambda z, _: F.mish(z)),
+    "MishBackward0": Curve(
+        "mish", "_saved_self", largest_slope("mish"), _mish, lambda z, _: F.mish(z)
+    ),
 }
 
 
@@ -193,6 +188,6 @@ def slopes(curve: Curve, node: Node, unit_dim: int) -> ActivationSlopes:
     assert curve.slope
     slope = curve.slope(kept, node).abs()
     largest = curve.largest(node) if callable(curve.largest) else curve.largest
-    flat = (slope < SATURATED * largest).sum()
+    flat = (slope < SATURATED_BELOW * largest).sum()
     flat = flat.item() if flat.is_cpu else flat
     return ActivationSlopes(name, pairs, norm(value), norm(slope), flat, slope.amax(others))

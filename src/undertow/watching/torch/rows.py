@@ -10,7 +10,8 @@ import torch
 
 from undertow.trace.dataflow import Edge
 from undertow.trace.record import Layer
-from undertow.watching.torch.activation_nodes import SATURATED, ActivationSlopes
+from undertow.trace.schema import SATURATED_BELOW
+from undertow.watching.torch.activation_nodes import ActivationSlopes
 from undertow.watching.torch.layer_calls import Key, LayerCall
 from undertow.watching.torch.layers import Module
 from undertow.watching.torch.norms import numbers
@@ -143,6 +144,8 @@ def _activations(layers: Sequence[Sequence[ActivationSlopes]]) -> np.ndarray:
     if kinked.any():
         positive = np.add.reduceat(above, first)
         slope = np.where(kinked, positive + leak**2 * (pairs - positive), slope)
-        level = np.where(kinked, np.where(np.abs(leak) < SATURATED, pairs - positive, 0.0), level)
+        level = np.where(
+            kinked, np.where(np.abs(leak) < SATURATED_BELOW, pairs - positive, 0.0), level
+        )
         dead = np.where(kinked & (leak != 0), 0.0, dead)
     return np.stack([np.sqrt(value / pairs), np.sqrt(slope / pairs), level / pairs, dead])

@@ -44,6 +44,61 @@ class BackwardPass(NamedTuple):
     versions: list[int]
 
 
+class PassesOfStep:
+    """The backward passes of a step, as their gradients were when they were read.
+
+    `counts` tells that each version of a gradient is one change: what is true of plain tensors.
+    """
+
+    def __init__(self, counts: bool) -> None:
+        self._counts = counts
+        self._passes: list[BackwardPass] = []
+
+    def clear(self) -> None:
+        """Forget them."""
+        self._passes = []
+
+    def add(self, now: BackwardPass) -> bool:
+        """Add one; tell whether a gradient was set to None or to zero since it was read.
+
+        Then it is another tensor, or has been changed more than the once that adding to it takes.
+        A sparse gradient is another tensor each time, so of it nothing can be told.
+        """
+        known = self._last_read()
+        self._passes.append(now)
+        if not known:
+            return False
+        for place, grad, version in zip(*now, strict=True):
+            if place in known and not grad.is_sparse:
+                before, was = known[place]
+                if grad is not before or (self._counts and version != was + 1):
+                    return True
+        return False
+
+    def only(self) -> BackwardPass | None:
+        """Take the pass away, if it is the only one."""
+        return self._passes.pop() if len(self._passes) == 1 else None
+
+    def take(self, places: Sequence[int]) -> BackwardPass:
+        """Take these gradients away, as they were read last."""
+        read = self._last_read()
+        self._passes = [_as_pass({at: each for at, each in read.items() if at not in places})]
+        return _as_pass({at: read[at] for at in places if at in read})
+
+    def _last_read(self) -> dict[int, tuple[Tensor, int]]:
+        """Return each gradient and its version as it was when it was read last."""
+        read: dict[int, tuple[Tensor, int]] = {}
+        for each in self._passes:
+            read.update(zip(each.places, zip(each.grads, each.versions, strict=True), strict=True))
+        return read
+
+
+def _as_pass(read: dict[int, tuple[Tensor, int]]) -> BackwardPass:
+    return BackwardPass(
+        list(read), [grad for grad, _ in read.values()], [version for _, version in read.values()]
+    )
+
+
 class WeightGradients:
     """The gradients of some parameters, read after each backward pass that reaches them.
 
@@ -83,13 +138,14 @@ class WeightGradients:
         # One column more, always NaN, for what has no parameter.
         self.table = np.full((3, len(parameters) + 1), np.nan)
         self.norm, self.abs_sum, self.nonfinite = self.table
+        self._passes = PassesOfStep(self._plain)
         self.begin_step()
 
     def begin_step(self) -> None:
         """Forget what was read."""
         self.table.fill(np.nan)
         self.all_finite, self.square = True, 0.0  # of the last pass
-        self._passes: list[BackwardPass] = []
+        self._passes.clear()
         self._arrivals.clear()
         self.reached: list[int] = []
         self._task = -1
@@ -148,18 +204,15 @@ class WeightGradients:
             self.all_finite = False
             for i in np.flatnonzero(~np.isfinite(found)):
                 self.nonfinite[there[i]] = int((~torch.isfinite(entries(here[i]))).sum())
-        now = BackwardPass(there, grads, list(map(_VERSION, grads)))
-        anew = bool(self._passes) and self._is_anew(now)
-        self._passes.append(now)
-        return anew
+        return self._passes.add(BackwardPass(there, grads, list(map(_VERSION, grads))))
 
     def clipped(self, places: Sequence[int]) -> float | None:
         """Return by what these gradients were multiplied since they were read; None if by nothing.
 
         Afterwards it is forgotten what they were.
         """
-        alone = len(self._passes) == 1 and len(places) == len(self._parameters)
-        read = self._passes.pop() if alone else self._forgotten(places)
+        only = self._passes.only() if len(places) == len(self._parameters) else None
+        alone, read = only is not None, self._passes.take(places) if only is None else only
         # A sharded tensor keeps its version when it is clipped.
         sharded = not self._plain and any(hasattr(grad, "to_local") for grad in read.grads)
         untouched = list(map(_VERSION, read.grads)) == read.versions and not sharded
@@ -183,38 +236,11 @@ class WeightGradients:
                 self._may_be_lone = False
         self._alike = self._alike + 1 if alike else 0
 
-    def _forgotten(self, places: Sequence[int]) -> BackwardPass:
-        """Return these gradients as they were read last, and forget them."""
-        read = self._last_read()
-        self._passes = [_as_pass({at: each for at, each in read.items() if at not in places})]
-        return _as_pass({at: read[at] for at in places if at in read})
-
-    def _last_read(self) -> dict[int, tuple[Tensor, int]]:
-        """Return each gradient and its version as it was when it was read last."""
-        read: dict[int, tuple[Tensor, int]] = {}
-        for each in self._passes:
-            read.update(zip(each.places, zip(each.grads, each.versions, strict=True), strict=True))
-        return read
-
     def _learn(self, there: list[int]) -> None:
         """Remember what a pass came to, unless it is what the one before came to."""
         if there is not self._usual:
             self._usual, self._usual_at, self._alike = there, np.array(there), 0
             self._usual_parameters = [self._parameters[place] for place in there]
-
-    def _is_anew(self, now: BackwardPass) -> bool:
-        """Tell whether a gradient was set to None or to zero since it was read.
-
-        Then it is another tensor, or has been changed more than the once that adding to it takes.
-        A sparse gradient is another tensor each time, so of it nothing can be told.
-        """
-        known = self._last_read()
-        for place, grad, version in zip(*now, strict=True):
-            if place in known and not grad.is_sparse:
-                before, was = known[place]
-                if grad is not before or (self._plain and version != was + 1):
-                    return True
-        return False
 
     def _arrived(self, place: int) -> Callable[[Tensor], None]:
         """Return the hook of a weight: in the midst of the backward pass, so it is short."""
@@ -251,12 +277,6 @@ class WeightGradients:
             there = [i for i, each in enumerate(self._parameters) if each.grad is not None]
         self.reached = there
         self._ended()
-
-
-def _as_pass(read: dict[int, tuple[Tensor, int]]) -> BackwardPass:
-    return BackwardPass(
-        list(read), [grad for grad, _ in read.values()], [version for _, version in read.values()]
-    )
 
 
 def local(tensor: Tensor) -> Tensor:

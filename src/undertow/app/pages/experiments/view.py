@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 from undertow.app.pages.experiments.progress import ArmNow
 from undertow.app.pages.experiments.url import PlannedStudy
 from undertow.app.pages.kit import widgets
+from undertow.numerals import NOT_DEFINED, number
 from undertow.show import summary_text
-from undertow.show.terminal.cells import NOT_DEFINED, number
 
 HEADINGS = ("arm", "state", "trained", "test accuracy", "95 %", "stuck", "|dE/dW1|", "total dex")
 

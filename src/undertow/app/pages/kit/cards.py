@@ -7,8 +7,8 @@ from html import escape
 from typing import Any
 
 from undertow.app.pages.kit import widgets
+from undertow.numerals import scientific
 from undertow.show import layer_profile
-from undertow.show.axes import scientific
 from undertow.show.figure import figure, lacking
 from undertow.show.figures.curves import ACCURACY, LOSS
 from undertow.show.figures.decision_surface import DECISION_SURFACE

@@ -1,9 +1,10 @@
-// The activation functions: one struct and one line of the table each. `back` is there where
+// The activation functions: one struct and one line of the list each. `back` is there where
 // multiplying by the slope would not do what PyTorch does with NaN and Inf.
 #pragma once
 
 #include "functions.h"
 #include "measure.h"
+#include "names.h"
 
 constexpr float LEAK = 0.01f;
 constexpr float SELU_SCALE = 1.0507009873554805f;
@@ -178,9 +179,19 @@ static constexpr Activation entry() {
     return {forward_through<Function>, back_through<Function>, passed<Function>};
 }
 
-// In the order of `ACTIVATIONS` in undertow/spec/names.py.
-static const Activation ACTIVATIONS[] = {
-    entry<Sigmoid>(), entry<Tanh>(),     entry<Relu>(),     entry<LeakyRelu>(),
-    entry<Elu>(),     entry<Selu>(),     entry<Gelu>(),     entry<Silu>(),
-    entry<Softplus>(), entry<HardTanh>(), entry<Linear>(),
-};
+#define ACTIVATION_NAMES(EACH)   \
+    EACH(Sigmoid, "sigmoid")     \
+    EACH(Tanh, "tanh")           \
+    EACH(Relu, "relu")           \
+    EACH(LeakyRelu, "leaky_relu") \
+    EACH(Elu, "elu")             \
+    EACH(Selu, "selu")           \
+    EACH(Gelu, "gelu")           \
+    EACH(Silu, "silu")           \
+    EACH(Softplus, "softplus")   \
+    EACH(HardTanh, "hard_tanh")  \
+    EACH(Linear, "linear")
+
+#define ENTRY_OF(function, name) entry<function>(),
+static const Activation ACTIVATIONS[] = {ACTIVATION_NAMES(ENTRY_OF)};
+constexpr int ACTIVATION_COUNT = sizeof(ACTIVATIONS) / sizeof(Activation);

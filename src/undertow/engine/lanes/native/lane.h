@@ -1,6 +1,11 @@
 // A lane is one replicate: every scalar of a network is a vector of eight, one replicate in each; of
 // four where a register holds no more (SSE2, NEON): comparisons of a vector that does not fit are
 // taken apart by GCC, number by number.
+//
+// A lane depends on itself alone, to the bit, whatever its neighbours are, NaN and Inf included: no
+// sum, no largest and no shuffle crosses from one lane to another. Only `any` looks at all of them,
+// and only to leave out work that would have changed no lane's bits; what it decides is then taken
+// lane by lane. tests/engine/test_lanes_neighbours.py holds it.
 #pragma once
 
 #include <cstddef>

@@ -2,6 +2,7 @@
 // replicates; threads take blocks one after another, and a block's numbers depend on it alone.
 
 #include <atomic>
+#include <cstring>
 #include <thread>
 #include <vector>
 
@@ -146,6 +147,30 @@ void on_threads(std::int64_t blocks, int threads, Work work) {
 }
 
 }  // namespace
+
+// The names of what is on a list, in its order, a space after each; null of a list that is not here.
+PUBLIC const char* lanes_names(const char* list) {
+    const char* lists[][2] = {
+        {"layer_variables", LAYER_VARIABLES(NAME_OF)}, {"step_variables", STEP_VARIABLES(NAME_OF)},
+        {"activations", ACTIVATION_NAMES(NAME_OF)},    {"normalisations", NORMALISATIONS(NAME_OF)},
+        {"gradients", GRADIENTS(NAME_OF)},             {"optimizers", OPTIMIZERS(NAME_OF)},
+        {"losses", LOSSES(NAME_OF)},
+    };
+    for (auto& each : lists)
+        if (std::strcmp(each[0], list) == 0) return each[1];
+    return nullptr;
+}
+
+// How many bytes a structure takes, by its name in native_library.py; 0 of one that is not here.
+PUBLIC std::int64_t lanes_size(const char* structure) {
+    struct { const char* name; std::size_t size; } structures[] = {
+        {"Network", sizeof(Network)}, {"UpdateRule", sizeof(Rule)}, {"State", sizeof(State)},
+        {"Samples", sizeof(Samples)}, {"Steps", sizeof(Steps)},     {"Test", sizeof(Test)},
+    };
+    for (auto& each : structures)
+        if (std::strcmp(each.name, structure) == 0) return (std::int64_t)each.size;
+    return 0;
+}
 
 // How many replicates a block has.
 PUBLIC std::int32_t lanes_count() { return LANES; }

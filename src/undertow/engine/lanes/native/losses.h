@@ -2,8 +2,10 @@
 #pragma once
 
 #include "functions.h"
+#include "names.h"
 
-enum Loss { BINARY, CATEGORICAL };
+#define LOSSES(EACH) EACH(BINARY, "binary_cross_entropy") EACH(CATEGORICAL, "cross_entropy")
+enum Loss { LOSSES(CONSTANT_OF) };
 
 // Means over a batch.
 struct Answer {

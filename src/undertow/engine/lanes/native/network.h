@@ -6,9 +6,10 @@
 
 #include "normalise.h"
 
-enum Gradient { PLAIN, STANDARDISED, UNIT };  // in the order of GRADIENTS in spec/names.py
+#define GRADIENTS(EACH) EACH(PLAIN, "plain") EACH(STANDARDISED, "standardised") EACH(UNIT, "unit")
+enum Gradient { GRADIENTS(CONSTANT_OF) };
 
-// Filled in by library.py, field by field.
+// Filled in by native_library.py, field by field.
 struct Network {
     std::int32_t inputs, outputs, depth, width;
     std::int32_t activation, normalisation, gradient, loss;

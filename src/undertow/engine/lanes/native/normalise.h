@@ -5,8 +5,11 @@
 #include <cstddef>
 
 #include "lane.h"
+#include "names.h"
 
-enum Normalisation { NONE, BATCH, LAYER, TENSOR };  // in the order of NORMALISATIONS in spec/names.py
+#define NORMALISATIONS(EACH) \
+    EACH(NONE, "none") EACH(BATCH, "batch") EACH(LAYER, "layer") EACH(TENSOR, "tensor")
+enum Normalisation { NORMALISATIONS(CONSTANT_OF) };
 
 constexpr float RUNNING_MOMENTUM = 0.1f;
 

@@ -5,8 +5,10 @@
 #include <cmath>
 
 #include "lane.h"
+#include "names.h"
 
-enum Optimizer { SGD, ADAM, KERAS_ADAM };  // in the order of OPTIMIZERS in spec/names.py
+#define OPTIMIZERS(EACH) EACH(SGD, "sgd") EACH(ADAM, "adam") EACH(KERAS_ADAM, "keras_adam")
+enum Optimizer { OPTIMIZERS(CONSTANT_OF) };
 
 struct Rule {
     double learning_rate, momentum, beta1, beta2, epsilon;

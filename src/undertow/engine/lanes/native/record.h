@@ -5,13 +5,29 @@
 #include <limits>
 
 #include "lane.h"
+#include "names.h"
 
-// In the order of LAYER_VARIABLES and STEP_VARIABLES in library.py.
-enum LayerVariable {
-    GRAD_NORM, WEIGHT_NORM, UPDATE_NORM, GRAD_MEAN_ABS, NONFINITE_COUNT, DELTA_NORM,
-    PREACTIVATION_RMS, ACTIVATION_RMS, SLOPE_RMS, SATURATED_FRACTION, DEAD_FRACTION,
-};
-enum StepVariable { INPUT_RMS, OUTPUT_SPREAD, LOSS, ACCURACY, LEARNING_RATE };
+#define LAYER_VARIABLES(EACH)                       \
+    EACH(GRAD_NORM, "grad_norm")                    \
+    EACH(WEIGHT_NORM, "weight_norm")                \
+    EACH(UPDATE_NORM, "update_norm")                \
+    EACH(GRAD_MEAN_ABS, "grad_mean_abs")            \
+    EACH(NONFINITE_COUNT, "nonfinite")              \
+    EACH(DELTA_NORM, "delta_norm")                  \
+    EACH(PREACTIVATION_RMS, "preactivation_rms")    \
+    EACH(ACTIVATION_RMS, "activation_rms")          \
+    EACH(SLOPE_RMS, "slope_rms")                    \
+    EACH(SATURATED_FRACTION, "saturated_fraction")  \
+    EACH(DEAD_FRACTION, "dead_fraction")
+#define STEP_VARIABLES(EACH)              \
+    EACH(INPUT_RMS, "input_rms")          \
+    EACH(OUTPUT_SPREAD, "output_spread")  \
+    EACH(LOSS, "loss")                    \
+    EACH(ACCURACY, "accuracy")            \
+    EACH(LEARNING_RATE, "learning_rate")
+
+enum LayerVariable { LAYER_VARIABLES(CONSTANT_OF) };
+enum StepVariable { STEP_VARIABLES(CONSTANT_OF) };
 
 struct Record {
     float *of_layers, *of_steps;

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -78,61 +78,89 @@ def gradient_path(
         whole = _graph_of_loss(loss)
         readers = autograd_graph.readers_of_each(whole)
         calls = calls_behind(calls, readers, loss.grad_fn)
-        hidden = _hidden_calls(calls, whole)
-        last = hidden[-1]
-        behind = autograd_graph.nodes_between(whole, last.output.node)
-        read = {output for edges in behind.values() for output in edges}
-        first = next((call for call in hidden if call.output in read), None)
-        if first is None:
-            raise SpecError(TOO_SHORT)
-        graph = autograd_graph.nodes_between(behind, last.output.node, first.output.node)
+        stretch = _stretch(calls, whole)
+        graph = stretch.graph
         plan = KnownGraph(whole, readers, calls, _norms_of_several(calls, graph), made)
-        measured, handles = _put_hooks(graph, plan)
-        handles += [
-            call.output.node.register_prehook(partial(_delta_comes, call))
-            for call in calls
-            if call.output.node not in graph
-        ]
-        # The deltas at both ends come by themselves, so that the sum of all terms has something to
-        # meet; and so that the gradient goes as far where no weight that learns lies behind.
-        ends: list[Any] = [GradientEdge(*call.output) for call in (last, first)]
-        # Not loss.backward(): that would fill .grad and run the hooks of an optimizer. The graph
-        # is kept: what a node saved is looked at once the path is known.
-        try:
-            at_last, at_first, *grads = torch.autograd.grad(
-                loss, ends + weights, allow_unused=True, retain_graph=True
-            )
-        finally:
-            for handle in handles:  # a node and a hook that knows it would keep each other alive
-                handle.remove()
-        first_delta, last_delta = (
-            NOTHING if each is None else as_float(norm(each)) for each in (at_first, at_last)
-        )
-        measured = _wait_for_device(measured)
-        measured.arrived.setdefault(first.output, first_delta)
-        marked = {call.output for call in hidden}
-        steps = autograd_graph.longest_path(
-            graph, last.output, first.output, marked, handed_on(measured)
-        )
-        # Where no gradient goes all along it, any path shows where it ends.
-        steps = steps or autograd_graph.longest_path(graph, last.output, first.output, marked, None)
+        measured, first_delta, last_delta, grads = _backward(loss, stretch, plan, weights)
+        steps = _steps(stretch, measured)
         for call in calls:
             if not call.delta and call.output in measured.arrived:
                 call.delta.append(measured.arrived[call.output])
-        crossed, activations = name_factors(steps, hidden, measured, _weight_norms(held), plan)
+        crossed, activations = name_factors(
+            steps, stretch.hidden, measured, _weight_norms(held), plan
+        )
         made_of = tuple(weight_gradients(plan, weights, grads))
-    on_way = {step.end for step in steps} | {last.output}
+    on_way = {step.end for step in steps} | {stretch.last.output}
     return GradientPath(
-        first.name,
-        last.name,
+        stretch.first.name,
+        stretch.last.name,
         tuple(crossed),
         first_delta,
         last_delta,
         activations,
         made_of,
-        tuple(call.name for call in hidden if call.output not in on_way),
+        tuple(call.name for call in stretch.hidden if call.output not in on_way),
         attributes={"dtype": str(next(iter(held)).dtype).removeprefix("torch.")},
     )
+
+
+class _Stretch(NamedTuple):
+    """What the path runs through: the hidden calls, its two ends, and the nodes between them."""
+
+    hidden: list[ProbeCall]
+    first: ProbeCall
+    last: ProbeCall
+    graph: Graph
+
+
+def _stretch(calls: Sequence[ProbeCall], whole: Graph) -> _Stretch:
+    hidden = _hidden_calls(calls, whole)
+    last = hidden[-1]
+    behind = autograd_graph.nodes_between(whole, last.output.node)
+    read = {output for edges in behind.values() for output in edges}
+    first = next((call for call in hidden if call.output in read), None)
+    if first is None:
+        raise SpecError(TOO_SHORT)
+    graph = autograd_graph.nodes_between(behind, last.output.node, first.output.node)
+    return _Stretch(hidden, first, last, graph)
+
+
+def _backward(
+    loss: Tensor, stretch: _Stretch, plan: KnownGraph, weights: Sequence[Tensor]
+) -> tuple[MeasuredNodes, float, float, list[Tensor | None]]:
+    """Measure one backward pass: all nodes, the deltas at both ends, the weights' gradients."""
+    measured, handles = _put_hooks(stretch.graph, plan)
+    handles += [
+        call.output.node.register_prehook(partial(_delta_comes, call))
+        for call in plan.calls
+        if call.output.node not in stretch.graph
+    ]
+    # The deltas at both ends come by themselves, so that the sum of all terms has something to
+    # meet; and so that the gradient goes as far where no weight that learns lies behind.
+    ends: list[Any] = [GradientEdge(*call.output) for call in (stretch.last, stretch.first)]
+    # Not loss.backward(): that would fill .grad and run the hooks of an optimizer. The graph
+    # is kept: what a node saved is looked at once the path is known.
+    try:
+        at_last, at_first, *grads = torch.autograd.grad(
+            loss, [*ends, *weights], allow_unused=True, retain_graph=True
+        )
+    finally:
+        for handle in handles:  # a node and a hook that knows it would keep each other alive
+            handle.remove()
+    first_delta, last_delta = (
+        NOTHING if each is None else as_float(norm(each)) for each in (at_first, at_last)
+    )
+    measured = _wait_for_device(measured)
+    measured.arrived.setdefault(stretch.first.output, first_delta)
+    return measured, first_delta, last_delta, grads
+
+
+def _steps(stretch: _Stretch, measured: MeasuredNodes) -> list[autograd_graph.PathStep]:
+    """Return the path through most layers; where no gradient goes all along it, any shows where."""
+    ends = stretch.last.output, stretch.first.output
+    marked = {call.output for call in stretch.hidden}
+    found = autograd_graph.longest_path(stretch.graph, *ends, marked, handed_on(measured))
+    return found or autograd_graph.longest_path(stretch.graph, *ends, marked, None)
 
 
 def _graph_of_loss(loss: Tensor) -> Graph:

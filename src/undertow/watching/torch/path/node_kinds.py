@@ -13,7 +13,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from undertow.activations.activation import SELU_ALPHA, SELU_SCALE
+from undertow.activations.selu import SELU_ALPHA, SELU_SCALE
 from undertow.watching.torch.activation_nodes import CURVES, Node
 from undertow.watching.torch.norms import Number, norm, numbers
 
