@@ -5,6 +5,7 @@ Arrays are [replicate, step, layer]; what a rule gets is [replicate, layer] or [
 
 from __future__ import annotations
 
+from copy import copy
 from functools import cached_property
 
 import numpy as np
@@ -13,6 +14,7 @@ from undertow.diagnosis.course import FIRST, Array, Course, log10, median
 from undertow.diagnosis.flat_ends import saturates
 from undertow.diagnosis.shared_thresholds import FALLEN, STEPS
 from undertow.diagnosis.threshold import Threshold
+from undertow.trace.dataflow import Dataflow, Edge, edges_of
 from undertow.trace.record import Trace
 
 NORMS = ("batch_norm", "layer_norm", "group_norm")
@@ -44,8 +46,12 @@ class Evidence(Course):
         called_again = np.array(["#" in name for name in self.names], bool)
         prelu = np.array([kind == "prelu" for kind in self.kinds], bool)
         self.matrix = ~self.is_norm & ~called_again & ~prelu
+        self.dataflow = _dataflow(trace, self.names)
         self.is_output = np.zeros(self.layers, bool)
-        self.is_output[np.flatnonzero(self.matrix)[-1:]] = True
+        ends = sorted(self.dataflow.ends) if self.dataflow else []
+        self.is_output[[end for end in ends if self.matrix[end]]] = True
+        if not self.is_output.any():
+            self.is_output[np.flatnonzero(self.matrix)[-1:]] = True
         self.hidden = self.matrix & ~self.is_output
         # Of a normalisation's own row tells what its layer's row would without it.
         self.matrix_or_norm = self.matrix | (self.is_norm & ~called_again)
@@ -82,8 +88,43 @@ class Evidence(Course):
         return (small & self.matrix).any(1)
 
     @cached_property
+    def towers(self) -> list[Evidence]:
+        """The parts of the network that are judged each along its own way.
+
+        In a tower's evidence its own layers alone are `matrix` and `hidden`, and what is called a
+        delta is the gradient through the cut behind a layer.
+        """
+        if self.dataflow is None:
+            return [self]
+        cuts = {
+            name: log10(self.dataflow.cuts(10**profile))
+            for name, profile in (
+                ("log_delta", self.log_delta),
+                ("log_delta_at_end", self.log_delta_at_end),
+            )
+        }
+        found = []
+        for places in self.dataflow.towers:
+            tower = copy(self)
+            for name in ("total", "towers"):
+                tower.__dict__.pop(name, None)
+            tower.__dict__ |= cuts
+            inside = np.zeros(self.layers, bool)
+            inside[places] = True
+            tower.dataflow = None
+            tower.matrix, tower.hidden = self.matrix & inside, self.hidden & inside
+            if tower.hidden.sum() > 1:
+                found.append(tower)
+        return found or [self]
+
+    @cached_property
     def total(self) -> Array:
-        """log10 |delta| of the first less that of the last hidden layer at the start, [R]."""
+        """log10 |delta| of the first less that of the last hidden layer at the start, [R].
+
+        Of several towers it is that of the one that loses most.
+        """
+        if self.dataflow is not None and self.towers != [self]:
+            return np.fmin.reduce([tower.total for tower in self.towers])
         return self.total_of(self.log_delta)
 
     @cached_property
@@ -151,6 +192,18 @@ class Evidence(Course):
 
     def _nothing(self) -> Array:
         return np.full((self.replicates, self.layers), np.nan)
+
+
+def _dataflow(trace: Trace, names: list[str]) -> Dataflow | None:
+    """Return the graph of a trace's layers; None where too little of it is known."""
+    place = {name: number for number, name in enumerate(names)}
+    edges = [
+        Edge(place[edge.source], place[edge.target], edge.skip, edge.scale)
+        for edge in edges_of(trace.attributes)
+        if edge.source in place and edge.target in place
+    ]
+    known = {end for edge in edges for end in edge[:2]}
+    return Dataflow(edges) if len(known) > 1 else None
 
 
 def _difference(one: float, other: float) -> float:

@@ -61,9 +61,11 @@ def _is_doubtful(reading: Evidence) -> bool:
     """Tell whether few steps without progress leave it open if a gradient has vanished."""
     if reading.passed >= reading.limit(STEPS) or not reading.replicates:
         return False
-    known = (reading.hidden & np.isfinite(reading.log_delta)).sum(1)
-    steep = reading.total < reading.limit(DOUBTFUL_LAYER) * np.maximum(known - 1, 1)
-    few = (reading.total < reading.limit(VANISHING_IDLE)) & steep
-    doubtful = few | (reading.total < reading.limit(DOUBTFUL))
+    doubtful = np.zeros(reading.replicates, bool)
+    for tower in reading.towers:
+        known = (tower.hidden & np.isfinite(tower.log_delta)).sum(1)
+        steep = tower.total < reading.limit(DOUBTFUL_LAYER) * np.maximum(known - 1, 1)
+        few = (tower.total < reading.limit(VANISHING_IDLE)) & steep
+        doubtful |= few | (tower.total < reading.limit(DOUBTFUL))
     doubtful &= ~(reading.fall >= reading.limit(FALLEN))
     return float(doubtful.mean()) > 0.5

@@ -25,6 +25,7 @@ from undertow.diagnosis.shared_thresholds import (
     VANISHING_IDLE,
 )
 from undertow.diagnosis.threshold import Threshold
+from undertow.diagnosis.towers import judge_towers
 
 VANISHING = Threshold(
     "vanishing",
@@ -42,6 +43,11 @@ STARVED = 1.0  # dex below the last hidden layer
 
 
 def check(reading: Evidence) -> Outcome:
+    """Judge each tower of the network along its own way."""
+    return judge_towers(_check_tower, reading)
+
+
+def _check_tower(reading: Evidence) -> Outcome:
     """Compare the first hidden layer's delta with the last one's, and with what theory expects."""
     total = reading.total
     if np.isnan(total).all():

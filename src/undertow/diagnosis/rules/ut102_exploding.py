@@ -17,6 +17,7 @@ from undertow.diagnosis.rule import (
 )
 from undertow.diagnosis.shared_thresholds import AT_ONCE, EXPLODING_IDLE, LARGE_UPDATE
 from undertow.diagnosis.threshold import Threshold
+from undertow.diagnosis.towers import judge_towers
 
 EXPLODING = Threshold(
     "exploding",
@@ -41,6 +42,11 @@ FLOODED = 1.0  # dex above the last hidden layer
 
 
 def check(reading: Evidence) -> Outcome:
+    """Judge each tower of the network along its own way."""
+    return judge_towers(_check_tower, reading)
+
+
+def _check_tower(reading: Evidence) -> Outcome:
     """Compare the first hidden layer's delta with the last one's."""
     total = reading.total
     if np.isnan(total).all():
