@@ -2,6 +2,7 @@
 
 diagnose           every rule once, one verdict
 evidence           a trace as the rules read it
+outside_training   layers that are unused, or frozen on purpose
 towers             parts of a network that are judged each along its own way
 course             what of it is at the start, what at the end, and where it broke
 rule               what a rule is, and its four outcomes

@@ -10,6 +10,7 @@ import numpy as np
 
 from undertow.diagnosis.advice import remedies
 from undertow.diagnosis.evidence import Evidence
+from undertow.diagnosis.outside_training import notes
 from undertow.diagnosis.root_cause import ORDER, majority, roots
 from undertow.diagnosis.rule import Found, NotApplicable, NotMeasured, Outcome, Passed, judge
 from undertow.diagnosis.rules import RULES
@@ -67,7 +68,7 @@ class Diagnosis:
 
     `outcome` is "healthy", "sick" or "undecided"; `reason` says why it is undecided, or what a
     healthy network lacks nonetheless. `findings` begin with the root cause; `rules` has every rule
-    once.
+    once; `notes` name layers that take no part in the training, which is no fault.
     """
 
     outcome: str
@@ -75,6 +76,7 @@ class Diagnosis:
     findings: tuple[Finding, ...]
     rules: tuple[Judged, ...]
     reason: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def healthy(self) -> bool:
@@ -97,6 +99,7 @@ class Diagnosis:
             },
             "findings": [{**each._asdict(), "layers": list(each.layers)} for each in self.findings],
             "rules": [each._asdict() for each in self.rules],
+            "notes": list(self.notes),
         }
 
 
@@ -153,6 +156,7 @@ def diagnose(
         _findings(found, by_replicate, reading, root),
         tuple(_as_judged(code, outcome) for code, outcome in outcomes.items()),
         reason,
+        notes(reading) if reading.layers else (),
     )
 
 

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 VERSION = 1
 
+NOT_CALLED = "it was not called"  # why a watch has not seen a layer: no forward pass reached it
+
 SOURCES = ("predicted", "trained", "watched")
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from undertow.diagnosis.evidence import Evidence
 from undertow.diagnosis.flat_ends import saturates
+from undertow.diagnosis.outside_training import frozen_on_purpose, unused
 from undertow.diagnosis.rule import NotMeasured, Outcome, Passed, Rule, make_found
 
 
@@ -28,6 +29,7 @@ def check(reading: Evidence) -> Outcome:
     never &= ~(zero & reading.underflows[:, None])
     never &= ~_beside(reading, got)
     never &= ~(zero & _flat_throughout(reading)[:, None])
+    never &= ~(unused(reading) | frozen_on_purpose(reading))
     where = never.any(1)
     if not where.any():
         return Passed("every layer gets a gradient")

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from undertow.trace.dataflow import Edge
+from undertow.trace.schema import NOT_CALLED
 from undertow.watching.core.guard import Guard
 from undertow.watching.torch.activation_nodes import CURVES, ActivationSlopes, Node, slopes
 from undertow.watching.torch.dataflow import edges
@@ -98,6 +99,7 @@ class LayerCalls:
         self._looked_at: set[int] = set()
         self._passed: dict[LayerCall, tuple[int, Number]] = {}
         self._order = 0
+        self.called: set[int] = set()  # layers that ran at all, whatever came back to them
         self.unseen: dict[int, str] = {}
         self.traces = always  # whether edges are looked for
         self.edges: dict[Edge[Key], None] = {}  # between calls, since they are looked for
@@ -156,6 +158,7 @@ class LayerCalls:
         return torch.is_grad_enabled() and (self._always or self._model.training)
 
     def _called(self, place: int, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        self.called.add(place)
         if not self._trains():
             return
         if module is not self._modules[place].module:  # a replica, as DataParallel makes them
@@ -254,9 +257,8 @@ class LayerCalls:
         parents = [module for module in self._model.modules() if isinstance(module, _UNCALLED)]
         if any(parent.out_proj is self._modules[layer].module for parent in parents):
             return "its parent uses its weight without calling it"
-        return self.unseen.get(
-            layer, "no call was seen: not called, compiled, or without a way back"
-        )
+        reason = "no gradient came back through it" if layer in self.called else NOT_CALLED
+        return self.unseen.get(layer, reason)
 
     def begin_step(self) -> None:
         """Forget the step before; without hooks there is nothing to forget."""

@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from undertow.trace.schema import NOT_CALLED
 from undertow.watching.torch.layers import Module
+
+NO_GRADIENT = "no gradient came to it"
 
 
 def unseen(
@@ -26,7 +29,7 @@ def unseen(
         frozen = not any(weight.parameter.requires_grad for weight in module.weights)
         name = module.path or type(module.module).__name__
         if np.isnan(nonfinite[arrived]).all() and not frozen:
-            found[name] = "no gradient came to it"
+            found[name] = missed[layer] if missed.get(layer) == NOT_CALLED else NO_GRADIENT
         elif layer in missed:
             found[name] = missed[layer]
     return found
