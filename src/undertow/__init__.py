@@ -40,6 +40,7 @@ if TYPE_CHECKING:  # for editors; at run time each name is imported when it is f
     from undertow.prediction.network import predict
     from undertow.spec.network import NetworkSpec
     from undertow.spec.training import TrainingSpec
+    from undertow.studies.experiment import Arm, Experiment
     from undertow.theory.signal.critical import critical
     from undertow.trace.record import Trace
     from undertow.trace.store.reader import Store, open
@@ -62,14 +63,18 @@ _HOMES = {
     "diagnose": "undertow.diagnosis.diagnose",
     "Diagnosis": "undertow.diagnosis.diagnose",
     "Trace": "undertow.trace.record",
+    "Experiment": "undertow.studies.experiment",
+    "Arm": "undertow.studies.experiment",
     "Store": "undertow.trace.store.reader",
     "open": "undertow.trace.store.reader",
     "UndertowError": "undertow.errors",
 }
 
 __all__ = [
+    "Arm",
     "Budget",
     "Diagnosis",
+    "Experiment",
     "NetworkSpec",
     "Store",
     "Trace",

@@ -9,5 +9,6 @@ verdict            healthy, sick or undecided
 abrupt_changes     where a gradient is lost or gained
 thresholds         every threshold with its unit and its reason
 threshold_tables   the thresholds of each rule, as its page prints them
+document           its JSON document, key by key
 advice             which remedies help against which cause
 """

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
 from undertow.diagnosis.advice import remedies
+from undertow.diagnosis.document import DiagnoseDocument
 from undertow.diagnosis.evidence import Evidence
 from undertow.diagnosis.root_cause import ORDER, majority, roots
 from undertow.diagnosis.rule import Found, NotApplicable, NotMeasured, Outcome, Passed, judge
@@ -78,10 +79,10 @@ class Diagnosis:
         """Whether the outcome is "healthy"."""
         return self.outcome == "healthy"
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> DiagnoseDocument:
         """Return what `undertow diagnose --json` prints."""
         root = self.root_cause
-        return {
+        found = {
             "outcome": self.outcome,
             "reason": self.reason,
             "root_cause": None
@@ -95,6 +96,7 @@ class Diagnosis:
             "findings": [{**each._asdict(), "layers": list(each.layers)} for each in self.findings],
             "rules": [each._asdict() for each in self.rules],
         }
+        return cast(DiagnoseDocument, found)
 
 
 def diagnose(

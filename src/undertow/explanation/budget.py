@@ -21,11 +21,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from undertow.errors import UndertowError
+from undertow.explanation.document import BudgetDocument
 from undertow.trace.gradient_path import (
     Factor,
     GradientPath,
@@ -138,9 +139,9 @@ class Budget:
         """Return each term, summed over the layers."""
         return {term: sum(layer.terms[term] for layer in self.layers) for term in TERMS}
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> BudgetDocument:
         """Return what `undertow explain --json` prints; None stands for what is not a number."""
-        return {
+        found = {
             "total_dex": self.total_dex,
             "layers": [
                 {
@@ -165,6 +166,7 @@ class Budget:
             "replicates": self.replicates,
             "of": self.of,
         }
+        return cast(BudgetDocument, found)
 
 
 def budget(path: GradientPath) -> Budget:

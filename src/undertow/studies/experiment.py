@@ -17,7 +17,12 @@ TOO_FEW = "Too few replicates to decide, or some without a number: type --replic
 
 
 class Arm(NamedTuple):
-    """One configuration; `note` says what it changes and who chose it.
+    """One configuration of an experiment; `note` says what it changes and who chose it.
+
+    >>> import undertow as ut
+    >>> network = ut.NetworkSpec(inputs=2, outputs=1, depth=20, width=10, activation="tanh")
+    >>> Arm("deep", network, ut.TrainingSpec(epochs=5), "20 hidden layers").network.depth
+    20
 
     A placebo is trained from fresh seeds: what differs from the same arm is chance alone.
     """
@@ -46,8 +51,17 @@ class Claim(NamedTuple):
 
 
 class Experiment(NamedTuple):
-    """A study that `undertow run NAME` knows. `data` is the name of a data set.
+    """A study: arms that differ in one thing, on one data set, and the claims that they decide.
 
+    >>> import undertow as ut
+    >>> network = ut.NetworkSpec(inputs=2, outputs=1, depth=5, width=10, activation="tanh")
+    >>> arm = ut.Arm("tanh", network, ut.TrainingSpec(epochs=5), "5 hidden layers")
+    >>> own = Experiment("depth", "How deep?", "moons", (arm,), baseline="tanh", claims=())
+    >>> own.arm("tanh").note
+    '5 hidden layers'
+
+    `undertow run NAME` trains a built-in one, `undertow run FILE.py:NAME` the one that a file of
+    yours calls NAME, and sets its `origin` to that. `data` is the name of a data set.
     Of `train_samples`, where given, the rest is held out; every `every`-th step is recorded. Where
     it is `discussed`, `remedies/discussion.py` has a word on its arms.
     """
@@ -57,12 +71,13 @@ class Experiment(NamedTuple):
     data: str
     arms: tuple[Arm, ...]
     baseline: str
-    claims: tuple[Claim, ...]
+    claims: tuple[Claim, ...] = ()
     replicates: int = 20
     replicates_in_lanes: int | None = None
     every: int = 1
     train_samples: int | None = None
     discussed: bool = False
+    origin: str = ""
 
     def arm(self, name: str) -> Arm:
         """Return an arm by its name."""

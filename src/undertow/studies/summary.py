@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from math import ceil, log2
-from typing import Any
 
 import numpy as np
 
@@ -14,27 +12,38 @@ from undertow.statistics.comparison import SIGNIFICANT, Comparison, compare, hol
 from undertow.statistics.permutation import smallest_p
 from undertow.statistics.stuck import stuck_count
 from undertow.statistics.summary import summarise
+from undertow.studies.description import Description
 from undertow.studies.expected import disagreement
 from undertow.studies.experiment import Experiment, judge
+from undertow.studies.summary_document import (
+    ArmSummary,
+    ClaimSummary,
+    ComparisonSummary,
+    FirstAndLast,
+    LayerSummary,
+    StudySummary,
+    TheorySummary,
+)
 from undertow.trace import readings
 from undertow.trace.record import Trace
 
 
-def document(experiment: Experiment, runs: dict[str, tuple[str, Trace]]) -> dict[str, Any]:
-    """Summarise the runs of an experiment, {arm: (run, trace)}, as one JSON-ready document."""
+def document(study: Experiment | Description, runs: dict[str, tuple[str, Trace]]) -> StudySummary:
+    """Summarise the runs of a study, {arm: (run, trace)}, as one JSON-ready document."""
     traces = {arm: trace for arm, (_, trace) in runs.items()}
     arms = [arm_summary(arm, run, trace) for arm, (run, trace) in runs.items()]
     return {
         "arms": arms,
-        "discussion": discussion(arms, experiment.baseline) if experiment.discussed else [],
-        "comparisons": comparisons(experiment.baseline, traces),
+        "discussion": discussion(arms, study.baseline) if study.discussed else [],
+        "comparisons": comparisons(study.baseline, traces),
         "claims": [
-            {"claim": claim.text, **judge(claim, traces)._asdict()} for claim in experiment.claims
+            ClaimSummary(claim=claim.text, **judge(claim, traces)._asdict())
+            for claim in study.claims
         ],
     }
 
 
-def arm_summary(arm: str, run: str, trace: Trace) -> dict[str, Any]:
+def arm_summary(arm: str, run: str, trace: Trace) -> ArmSummary:
     """Summarise one arm: statistics over its replicates, undefined ones null."""
     accuracy = readings.test_accuracy(trace)
     summary = summarise(accuracy)
@@ -45,11 +54,10 @@ def arm_summary(arm: str, run: str, trace: Trace) -> dict[str, Any]:
         "run": run,
         "parameters": parameters(trace),
         "test_accuracy": {
-            **{
-                name: value
-                for name, value in summary._asdict().items()
-                if name not in ("n", "ci95")
-            },
+            "mean": summary.mean,
+            "sd": summary.sd,
+            "median": summary.median,
+            "iqm": summary.iqm,
             "ci95": list(summary.ci95) if summary.ci95 else None,
             "stuck": count.stuck,
             "stuck_ci95": list(count.interval) if count.interval else None,
@@ -66,7 +74,7 @@ def arm_summary(arm: str, run: str, trace: Trace) -> dict[str, Any]:
     }
 
 
-def _theory(trace: Trace) -> dict[str, Any] | None:
+def _theory(trace: Trace) -> TheorySummary | None:
     """How far the gradients at step 1 lie from what theory expects of them."""
     off = disagreement(trace)
     if off is None:
@@ -80,7 +88,7 @@ def _theory(trace: Trace) -> dict[str, Any] | None:
     }
 
 
-def comparisons(baseline: str, traces: dict[str, Trace]) -> list[dict[str, Any]]:
+def comparisons(baseline: str, traces: dict[str, Trace]) -> list[ComparisonSummary]:
     """Compare each arm's test accuracy with the baseline's, seed by seed, p-values after Holm."""
     if baseline not in traces:
         return []
@@ -133,25 +141,23 @@ def parameters(trace: Trace) -> int:
     return NetworkSpec(**trace.attributes["network"]).parameters
 
 
-def _layers(trace: Trace) -> list[dict[str, Any]]:
-    first = {name: _medians(readings.first_step(trace, name)) for name in _NORMS}
-    last = {name: _medians(readings.last_epoch(trace, name)) for name in _NORMS}
+def _layers(trace: Trace) -> list[LayerSummary]:
+    names, depths = trace.dataset["layer"].values, trace.dataset["depth"].values
+    grad, delta = (_firsts_and_lasts(trace, name) for name in ("grad_norm", "delta_norm"))
     return [
-        {
-            "name": str(layer),
-            "depth": int(depth),
-            **{name: {"first": first[name][place], "last": last[name][place]} for name in _NORMS},
-        }
-        for place, (layer, depth) in enumerate(
-            zip(trace.dataset["layer"].values, trace.dataset["depth"].values, strict=True)
-        )
+        {"name": str(name), "depth": int(depth), "grad_norm": of_grad, "delta_norm": of_delta}
+        for name, depth, of_grad, of_delta in zip(names, depths, grad, delta, strict=True)
     ]
 
 
-_NORMS: Sequence[str] = ("grad_norm", "delta_norm")
+def _firsts_and_lasts(trace: Trace, name: str) -> list[FirstAndLast]:
+    """Return a norm of each layer at both ends of the training."""
+    ends = (readings.first_step(trace, name), readings.last_epoch(trace, name))
+    first, last = map(_medians, ends)
+    return [{"first": one, "last": other} for one, other in zip(first, last, strict=True)]
 
 
-def _first_and_last(trace: Trace, name: str) -> dict[str, float | None]:
+def _first_and_last(trace: Trace, name: str) -> FirstAndLast:
     return {
         "first": _median(readings.first_step(trace, name)),
         "last": _median(readings.last_epoch(trace, name)),

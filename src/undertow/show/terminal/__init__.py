@@ -5,6 +5,7 @@ prediction_table   what theory expects, with a bar a layer
 runs_table         a store's runs
 verdict            a diagnosis and a budget
 live               a run while it is written
+live_document      its newest step as a JSON document, key by key
 live_table         its table of layers
 cells              numbers, dashes and names in a table
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from undertow.show.terminal.cells import NOT_DEFINED, new_table, number, short, text
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
-def arms(document: dict[str, Any]) -> Table:
+def arms(document: Mapping[str, Any]) -> Table:
     """Return the table of an experiment's arms, from its JSON document."""
     table = new_table(
         f"{document['experiment']}: {document['replicates']} networks an arm, "
@@ -45,7 +46,7 @@ def arms(document: dict[str, Any]) -> Table:
     return table
 
 
-def claims(document: dict[str, Any]) -> Table | str:
+def claims(document: Mapping[str, Any]) -> Table | str:
     """Return the table of verdicts; claims whose arms were not run share one line."""
     tested = [claim for claim in document["claims"] if claim["verdict"] != "not tested"]
     left = len(document["claims"]) - len(tested)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from undertow.show.terminal.cells import new_table, number
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 BAR = 30  # characters of the longest bar
 
 
-def prediction(document: dict[str, Any]) -> Table:
+def prediction(document: Mapping[str, Any]) -> Table:
     """Return the table of a prediction, with a bar a layer."""
     table = new_table("Gradient that theory expects, before training", "layer", "log10 |dE/dW|")
     for column in ("sd", "log10 |dE/dz|"):
