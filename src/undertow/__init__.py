@@ -33,6 +33,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from undertow.trace.showing import fill_with as _fill_with
+
 if TYPE_CHECKING:  # for editors; at run time each name is imported when it is first used
     from undertow.diagnosis.diagnose import Diagnosis, diagnose
     from undertow.errors import UndertowError
@@ -88,6 +90,10 @@ __all__ = [
     "probe",
     "watch",
 ]
+
+
+# A value shows itself by what is registered there, imported when the first one does.
+_fill_with(lambda: import_module("undertow.verbs.show_values"))
 
 
 def __getattr__(name: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
@@ -19,6 +19,10 @@ from undertow.diagnosis.verdict import verdict
 from undertow.errors import TraceError
 from undertow.remedies import ADVICE
 from undertow.trace.record import Trace
+from undertow.trace.showing import show
+
+if TYPE_CHECKING:
+    import pandas
 
 TITLES = {rule.code: rule.title for rule in RULES}
 SEVERITIES = {rule.code: rule.severity for rule in RULES}
@@ -97,6 +101,18 @@ class Diagnosis:
             "rules": [each._asdict() for each in self.rules],
         }
         return cast(DiagnoseDocument, found)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return a row a rule: code, outcome, reason."""
+        import pandas
+
+        return pandas.DataFrame(self.rules, columns=list(Judged._fields))
+
+    def __str__(self) -> str:
+        return show(self, "text")
+
+    def _repr_html_(self) -> str:
+        return show(self, "html")
 
 
 def diagnose(

@@ -21,7 +21,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -35,6 +35,10 @@ from undertow.trace.gradient_path import (
     is_whole,
     layers_on,
 )
+from undertow.trace.showing import show
+
+if TYPE_CHECKING:
+    import pandas
 
 TERMS: tuple[str, ...] = (
     "ceiling",
@@ -167,6 +171,23 @@ class Budget:
             "of": self.of,
         }
         return cast(BudgetDocument, found)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return a row a layer, from the inputs on: each term and the total, in dex."""
+        import pandas
+
+        rows = [{"layer": each.name, **each.terms, "total": each.total} for each in self.layers]
+        return pandas.DataFrame(rows)
+
+    def plot(self) -> Any:
+        """Return an Altair chart: a waterfall of the decades, by cause and by layer."""
+        return show(self, "plot")
+
+    def __str__(self) -> str:
+        return show(self, "text")
+
+    def _repr_html_(self) -> str:
+        return show(self, "html")
 
 
 def budget(path: GradientPath) -> Budget:

@@ -6,5 +6,6 @@ readings        what is read off a trace, one number a replicate
 anomalies       where NaN began, and which zeros are underflows
 gradient_path   what a gradient crosses from the last hidden layer to the first
 export          NetCDF and CSV
+showing         how a value shows itself, registered by a room that it does not know
 store/          many runs in one SQLite file
 """
