@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from undertow.data.dataset import Data
 from undertow.engine import choice as engines
@@ -16,6 +16,7 @@ from undertow.errors import SpecError
 from undertow.executors.jobs import TOGETHER, Job, Part, Shard, join_jobs
 from undertow.executors.processes import train_jobs
 from undertow.spec.checked import with_changes
+from undertow.studies.description import carried
 from undertow.studies.expected import predict_arm
 from undertow.studies.experiment import Arm, Experiment
 from undertow.trace.anomalies import anomalies
@@ -38,6 +39,7 @@ class Planned(NamedTuple):
     key: str
     every: int
     engine: str
+    study: Mapping[str, Any]  # what its header carries of the experiment
 
     @property
     def stem(self) -> str:
@@ -130,7 +132,9 @@ def plan(
         seeds = tuple(range(first, first + count))
         used = engines.choose_engine(arm.network, count, engine)
         key = _key(experiment, arm, data, seeds, used)
-        planned.append(Planned(experiment.name, arm, seeds, key, experiment.every, used))
+        planned.append(
+            Planned(experiment.name, arm, seeds, key, experiment.every, used, carried(experiment))
+        )
     return planned
 
 
@@ -282,6 +286,7 @@ class _UnderWay:
             experiment=planned.experiment,
             arm=arm.name,
             note=arm.note,
+            study=planned.study,
             # The header of a run that is taken up again is there already.
             predicted=predict_arm(arm.network, arm.training, data) if new else None,
         )

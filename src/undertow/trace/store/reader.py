@@ -203,6 +203,13 @@ class Store(OpenFile):
                 )
         return Writer(self, run)
 
+    def annotate(self, run: str, **attributes: object) -> None:
+        """Add attributes to a run, by its whole id, that were not known before its first step."""
+        with self.writing() as connection:
+            header = self.header(run)
+            text = header_json(replace(header, attributes={**header.attributes, **attributes}))
+            connection.execute("UPDATE runs SET header = ? WHERE id = ?", (text, run))
+
     def finished_shards(self, run: str) -> list[int]:
         """Return the first replicate of each shard that is whole."""
         return [
