@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from undertow.show.figure import numbers
+from undertow.numerals import counted
 from undertow.statistics.bands import band
 from undertow.trace import readings
 from undertow.trace.record import Trace
@@ -44,8 +44,8 @@ def headline(trace: Trace) -> str:
     """
     sizes = trace.dataset.sizes
     counts = {"replicate": "replicate", "step": "recorded step", "layer": "layer"}
-    said = ", ".join(numbers(sizes[dim], what) for dim, what in counts.items())
-    events = f"; {numbers(len(trace.events), 'event')}" if trace.events else ""
+    said = ", ".join(counted(sizes[dim], what) for dim, what in counts.items())
+    events = f"; {counted(len(trace.events), 'event')}" if trace.events else ""
     known = trace.attributes
     study = " ".join(str(known[key]) for key in ("experiment", "arm") if known.get(key))
     return f"Trace, {trace.source}{f' ({study})' if study else ''}: {said}{events}"

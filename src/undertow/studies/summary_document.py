@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from typing_extensions import TypedDict
 
 from undertow.remedies.discussion import RemedyDiscussion
+from undertow.trace.schema import VARIABLES
 
 
 class AccuracySummary(TypedDict):
@@ -29,13 +30,22 @@ class FirstAndLast(TypedDict):
     last: Annotated[float | None, "mean of the last epoch"]
 
 
-class LayerSummary(TypedDict):
-    """One layer's gradients."""
-
-    name: Annotated[str, "the layer"]
-    depth: Annotated[int, "its place, 1 at the inputs"]
-    grad_norm: Annotated[FirstAndLast, "norm of dE/dW, units of loss: medians over replicates"]
-    delta_norm: Annotated[FirstAndLast, "norm of delta, units of loss: medians over replicates"]
+if TYPE_CHECKING:
+    LayerSummary = dict[str, Any]
+else:
+    LayerSummary = TypedDict(
+        "LayerSummary",
+        {"name": Annotated[str, "the layer"], "depth": Annotated[int, "its place, 1 at the inputs"]}
+        | {
+            name: Annotated[
+                FirstAndLast,
+                f"{each.meaning} (unit: {each.unit}): medians over replicates".replace("|", "\\|"),
+            ]
+            for name, each in VARIABLES.items()
+            if each.of_arms and "layer" in each.dims
+        },
+    )
+    LayerSummary.__doc__ = "One layer's quantities."
 
 
 class WeightChange(TypedDict):

@@ -52,7 +52,7 @@ def run(
     )
     began = time.perf_counter()
     with open_store(store, create=True) as opened:
-        _say_plan(planned, study.tasks_left(planned, opened, fresh=fresh), data_set, workers)
+        _say_plan(planned, study.jobs_left(planned, opened, fresh=fresh), data_set, workers)
         with _progress(planned) as progress:
             outcomes = study.run(
                 planned, data_set, opened, fresh=fresh, workers=workers, progress=progress
@@ -88,7 +88,7 @@ def _say_plan(planned: Sequence[Any], left: Sequence[Any], data: Any, workers: i
         arms=len(planned),
         replicates=len(planned[0].seeds),
         parameters=(min(sizes), max(sizes)),
-        left=sum(len(task.seeds) for task in left),
+        left=sum(len(job.seeds) for job in left),
         seconds=seconds_left(left, data, workers),
     )
     print(line, file=sys.stderr)

@@ -11,9 +11,9 @@ from typing import Any
 from undertow.diagnosis.diagnose import Diagnosis
 from undertow.errors import SpecError, needs
 from undertow.explanation.budget import Budget
+from undertow.numerals import without_nan
 from undertow.show.notebook import values
 from undertow.show.terminal import trace_table, verdict
-from undertow.show.terminal.live import without_nan
 from undertow.show.trace_summary import name_of
 from undertow.trace import showing
 from undertow.trace.record import Trace

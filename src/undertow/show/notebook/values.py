@@ -12,9 +12,9 @@ from html import escape
 from typing import Any
 
 from undertow.explanation.budget import TERMS
+from undertow.numerals import NOT_DEFINED
 from undertow.show import trace_summary
 from undertow.show.terminal import verdict
-from undertow.show.terminal.cells import NOT_DEFINED
 from undertow.trace.record import Trace
 
 
