@@ -19,6 +19,7 @@ lint: $(READY)
 
 docs: $(READY)
 	$(BIN)/python -m undertow.app.cli.reference > docs/cli.md
+	$(BIN)/python -m undertow.verbs.json_reference > docs/json.md
 
 bench: $(READY)
 	$(BIN)/python -m bench.training.start

@@ -47,7 +47,7 @@ ROOMS = [
 FLOORS = {
     "theory": ["arguments", "gaussian", "signal", "batch", "finite_width"],
     "watching": ["core", "torch"],
-    "engine": ["common", "torch", "lanes", "choice"],
+    "engine": ["common", "engine", "torch", "lanes", "choice"],
     "experiments": ["claims"],
     "app": ["pages", "server", "cli"],
 }

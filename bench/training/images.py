@@ -21,6 +21,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from undertow.data.dataset import Data, load
+from undertow.engine.choice import choose_engine
 from undertow.executors.jobs import Job, Part
 from undertow.executors.train_job import train_job
 from undertow.experiments import experiment
@@ -40,8 +41,8 @@ def main(folder: str, rounds: int, epochs: int) -> None:
 
     def undertow() -> float:
         part = Part(0, 0, arm.network, tuple(range(REPLICATES)))
-        task = Job((part,), training, study.every)
-        return timed(lambda: train_job(task, data, lambda _: None))
+        job = Job((part,), training, choose_engine(arm.network, REPLICATES), study.every)
+        return timed(lambda: list(train_job(job, data)))
 
     programs: dict[str, Callable[[], float]] = {
         "products": products,

@@ -35,6 +35,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from undertow.trace.showing import fill_with as _fill_with
+
 if TYPE_CHECKING:  # for editors; at run time each name is imported when it is first used
     from undertow.diagnosis.diagnose import Diagnosis, diagnose
     from undertow.errors import UndertowError
@@ -42,6 +44,7 @@ if TYPE_CHECKING:  # for editors; at run time each name is imported when it is f
     from undertow.prediction.network import predict
     from undertow.spec.network import NetworkSpec
     from undertow.spec.training import TrainingSpec
+    from undertow.studies.experiment import Arm, Experiment
     from undertow.theory.signal.critical import critical
     from undertow.trace.record import Trace
     from undertow.trace.store.reader import Store, open
@@ -64,14 +67,18 @@ _HOMES = {
     "diagnose": "undertow.diagnosis.diagnose",
     "Diagnosis": "undertow.diagnosis.diagnose",
     "Trace": "undertow.trace.record",
+    "Experiment": "undertow.studies.experiment",
+    "Arm": "undertow.studies.experiment",
     "Store": "undertow.trace.store.reader",
     "open": "undertow.trace.store.reader",
     "UndertowError": "undertow.errors",
 }
 
 __all__ = [
+    "Arm",
     "Budget",
     "Diagnosis",
+    "Experiment",
     "NetworkSpec",
     "Store",
     "Trace",
@@ -88,6 +95,8 @@ __all__ = [
 
 
 _DOORS = ("sinks",)  # modules that are public as they are
+# A value shows itself by what is registered there, imported when the first one does.
+_fill_with(lambda: import_module("undertow.verbs.show_values"))
 
 
 def __getattr__(name: str) -> Any:

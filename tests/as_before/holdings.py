@@ -19,6 +19,8 @@ NAMED_BEFORE = {now: before for before, now in OLD_NAMES.items()} | {"factor": "
 
 # What is of the day a run was made on, and not of the run: not compared with a new training.
 OF_THE_DAY = ("created", "seconds", "versions", "overhead")
+# What runs carry since the fixtures were made: new beside what was there, which is compared.
+SINCE = ("study",)
 
 
 def store(path: Path) -> dict[str, Any]:
@@ -98,9 +100,10 @@ def netcdf(path: Path) -> dict[str, Any]:
 
 
 def lasting(document: Any) -> Any:
-    """Leave out what is of the day: what remains a new training has to give again."""
+    """Leave out what is of the day, or new since: what remains a new training has to give again."""
     if isinstance(document, dict):
-        return {name: lasting(part) for name, part in document.items() if name not in OF_THE_DAY}
+        left_out = OF_THE_DAY + SINCE
+        return {name: lasting(part) for name, part in document.items() if name not in left_out}
     return [lasting(part) for part in document] if isinstance(document, list) else document
 
 

@@ -31,7 +31,9 @@ FLOAT32 = 1e-4
 def traced(spec: NetworkSpec, training: TrainingSpec, seeds=SEEDS, dtype=torch.float32) -> Trace:
     chunks = []
     artefacts = choice.train(spec, training, MOONS, seeds, chunks.append, dtype=dtype)
-    return build(choice.header(spec, training, MOONS, seeds), chunks, artefacts=artefacts)
+    return build(
+        choice.header(spec, training, MOONS, seeds, engine="torch"), chunks, artefacts=artefacts
+    )
 
 
 @pytest.mark.parametrize("name", ARMS)

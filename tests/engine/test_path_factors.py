@@ -191,7 +191,9 @@ def test_the_terms_are_where_they_belong():
 def traced(network: NetworkSpec) -> Trace:
     chunks, data = [], SMALL
     artefacts = choice.train(network, TRAINING, data, SEEDS, chunks.append)
-    return build(choice.header(network, TRAINING, data, SEEDS), chunks, artefacts=artefacts)
+    return build(
+        choice.header(network, TRAINING, data, SEEDS, engine="torch"), chunks, artefacts=artefacts
+    )
 
 
 def two_inputs(network: NetworkSpec) -> NetworkSpec:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 import undertow as ut
 from undertow.data.dataset import load
 from undertow.engine import choice
-from undertow.executors import jobs as task
+from undertow.executors import jobs
+from undertow.executors.here import Here
 from undertow.executors.jobs import Job, Part, join_jobs
 from undertow.experiments import experiment
 from undertow.spec.checked import with_changes
@@ -35,9 +36,9 @@ ARMS = (
 EXPERIMENT = experiment("moons")._replace(arms=ARMS, claims=())
 
 
-def tasks(*arms: Arm, seeds: int = 3, first: int = 0) -> list[Job]:
+def shards(*arms: Arm, seeds: int = 3, first: int = 0) -> list[Job]:
     return [
-        Job((Part(run, first, arm.network, tuple(range(seeds))),), arm.training)
+        Job((Part(run, first, arm.network, tuple(range(seeds))),), arm.training, "lanes")
         for run, arm in enumerate(arms)
     ]
 
@@ -47,30 +48,30 @@ def runs_of(passes: list[Job]) -> list[list[int]]:
 
 
 def test_arms_that_differ_in_their_first_weights_are_joined():
-    assert runs_of(join_jobs(tasks(*ARMS))) == [[0, 1, 3], [2], [4]]
+    assert runs_of(join_jobs(shards(*ARMS))) == [[0, 1, 3], [2], [4]]
 
 
 def test_a_pass_holds_no_more_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch):
     alike = [ARMS[0]] * 5
-    monkeypatch.setattr(task, "TOGETHER", 6)
-    assert runs_of(join_jobs(tasks(*alike))) == [[0, 1], [2, 3], [4]]
-    monkeypatch.setattr(task, "TOGETHER_PARAMETERS", 5 * NETWORK.parameters)
-    assert runs_of(join_jobs(tasks(*alike))) == [[0], [1], [2], [3], [4]]
+    monkeypatch.setattr(jobs, "TOGETHER", 6)
+    assert runs_of(join_jobs(shards(*alike))) == [[0, 1], [2, 3], [4]]
+    monkeypatch.setattr(jobs, "TOGETHER_PARAMETERS", 5 * NETWORK.parameters)
+    assert runs_of(join_jobs(shards(*alike))) == [[0], [1], [2], [3], [4]]
 
 
 def test_shards_are_joined_with_those_that_begin_where_they_do():
-    shards = [*tasks(*ARMS[:2]), *tasks(*ARMS[:2], first=3)]
-    assert runs_of(join_jobs(shards)) == [[0, 1], [0, 1]]
-    assert [each.parts[0].first for each in join_jobs(shards)] == [0, 3]
+    all_ = [*shards(*ARMS[:2]), *shards(*ARMS[:2], first=3)]
+    assert runs_of(join_jobs(all_)) == [[0, 1], [0, 1]]
+    assert [each.parts[0].first for each in join_jobs(all_)] == [0, 3]
 
 
 @settings(max_examples=20, deadline=None)
 @given(finished=st.sets(st.integers(0, 2)))
 def test_what_is_left_after_any_passes_is_joined_as_before(finished: set[int]):
     alike = [ARMS[0]] * 70  # of 20 networks each: six arms to a pass, four in the last
-    whole = join_jobs(tasks(*alike, seeds=20))
+    whole = join_jobs(shards(*alike, seeds=20))
     done = {part.run for place in finished for part in whole[place].parts}
-    left = [each for each in tasks(*alike, seeds=20) if each.parts[0].run not in done]
+    left = [each for each in shards(*alike, seeds=20) if each.parts[0].run not in done]
     assert runs_of(join_jobs(left)) == [
         runs for place, runs in enumerate(runs_of(whole)) if place not in finished
     ]
@@ -82,7 +83,7 @@ def test_an_arm_in_company_is_the_arm_alone(tmp_path: Path, stages):
     found = EXPERIMENT._replace(arms=tuple(arms))
     plan = study.plan(found, DATA, replicates=3)
     with ut.open(tmp_path / "runs.db", create=True) as store:
-        assert len(study.tasks_left(plan, store)) == 3
+        assert len(study.jobs_left(plan, store)) == 3
         together = study.run(plan, DATA, store)
         alone = [study.run([each], DATA, store, fresh=True)[0] for each in plan]
     for one, other in zip(alone, together, strict=True):
@@ -120,7 +121,7 @@ def test_arms_in_company_resume_as_if_nothing_had_happened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epochs: int
 ):
     """The second of two passes of two arms is stopped; its arms have stored epochs, no shard."""
-    monkeypatch.setattr(task, "TOGETHER", 6)
+    monkeypatch.setattr(jobs, "TOGETHER", 6)
     alike = [ARMS[0]._replace(name=name) for name in "abcd"]
     plan = study.plan(EXPERIMENT._replace(arms=tuple(alike)), DATA, replicates=3)
 
@@ -172,59 +173,45 @@ def test_first_weights_are_drawn_by_the_network_of_each(monkeypatch: pytest.Monk
 def test_what_was_rolled_back_is_not_counted_as_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """Ctrl-C while the second arm's shard is written, the other shards of both arriving after."""
+    """Ctrl-C while the second arm's shard is written."""
     monkeypatch.setattr(study, "SHARD", 2)
-    monkeypatch.setattr(task, "TOGETHER", 4)
+    monkeypatch.setattr(jobs, "TOGETHER", 4)
     plan = study.plan(EXPERIMENT, DATA, arms=["glorot", "he"], replicates=3)
-    finish, train, calls = Writer.finish_shard, study.train_jobs, []
+    finish, calls = Writer.finish_shard, []
 
     def failing(self, *arguments, **options):
         calls.append(self.run)
-        if len(calls) == 2:
+        if len(calls) == 4:
             raise KeyboardInterrupt
         finish(self, *arguments, **options)
-
-    def drained(tasks, data, receive, workers, of):
-        try:
-            train(tasks[:1], data, receive, workers, of=of)
-        finally:
-            train(tasks[1:], data, receive, workers, of=of)
 
     with ut.open(tmp_path / "runs.db", create=True) as store:
         with monkeypatch.context() as patch:
             patch.setattr(Writer, "finish_shard", failing)
-            patch.setattr(study, "train_jobs", drained)
             with pytest.raises(KeyboardInterrupt):
                 study.run(plan, DATA, store)
-        assert [run.finished_replicates for run in store.runs()] == [1, 1]
+        assert [run.finished_replicates for run in store.runs()] == [2, 2]
         assert [run.state for run in store.runs()] == ["interrupted"] * 2
         for outcome in study.run(plan, DATA, store):
-            assert outcome.trained == 2
+            assert outcome.trained == 1
             assert np.isfinite(outcome.trace.dataset["loss"]).all()
 
 
-def test_a_shard_of_which_an_epoch_was_lost_is_trained_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    plan = study.plan(EXPERIMENT, DATA, arms=["glorot", "he"], replicates=2)
-    train = study.train_jobs
+class Lossy:
+    """An executor that loses the second result, and is interrupted at the end."""
 
-    def lossy(tasks, data, receive, workers, of):
-        taken = []
-
-        def some(task, result):
-            taken.append(result)
-            if len(taken) != 2:
-                receive(task, result)
-
-        train(tasks, data, some, workers, of=of)
+    def run(self, jobs, data):
+        for number, each in enumerate(Here().run(jobs, data)):
+            if number != 1:
+                yield each
         raise KeyboardInterrupt
 
+
+def test_a_shard_of_which_an_epoch_was_lost_is_trained_again(tmp_path: Path):
+    plan = study.plan(EXPERIMENT, DATA, arms=["glorot", "he"], replicates=2)
     with ut.open(tmp_path / "runs.db", create=True) as store:
-        with monkeypatch.context() as patch:
-            patch.setattr(study, "train_jobs", lossy)
-            with pytest.raises(KeyboardInterrupt):
-                study.run(plan, DATA, store)
+        with pytest.raises(KeyboardInterrupt):
+            study.run(plan, DATA, store, executor=Lossy())
         assert [run.state for run in store.runs()] == ["interrupted"] * 2
         for outcome in study.run(plan, DATA, store):
             assert outcome.trained == 2

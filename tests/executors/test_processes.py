@@ -19,8 +19,10 @@ import torch
 import undertow as ut
 from undertow.data.dataset import load
 from undertow.errors import UndertowError, UnknownName
-from undertow.executors import processes, train_job
-from undertow.executors.jobs import Job, Part
+from undertow.executors import helpers, here, processes
+from undertow.executors.helpers import as_sendable
+from undertow.executors.jobs import Job
+from undertow.executors.processes import Processes
 from undertow.experiments import experiment
 from undertow.studies import study
 
@@ -42,29 +44,27 @@ def test_processes_give_the_same_bits_as_one(tmp_path: Path):
             ), name
 
 
+def one_network_of(*arms: str) -> list[Job]:
+    plan = study.plan(MOONS, DATA, arms=arms, replicates=1, epochs=1)
+    return [each.job(number, 0, (0,)) for number, each in enumerate(plan)]
+
+
 def test_threads_do_not_depend_on_what_is_left(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(processes, "cores", lambda: 2)
     monkeypatch.setattr(processes, "WORTH_A_PROCESS", 0.0)
-    (each,) = study.plan(MOONS, DATA, arms=["relu"], replicates=1, epochs=1)
-    one = Job((Part(0, 0, each.arm.network, (0,)),), each.arm.training)
+    one = one_network_of("relu")[0]._replace(engine="torch")  # lanes have threads of their own
     seen = []
-    monkeypatch.setattr(train_job, "train_job", lambda *_: seen.append(torch.get_num_threads()))
+
+    def train_job(*_):
+        seen.append(torch.get_num_threads())
+        yield from ()
+
+    monkeypatch.setattr(here, "train_job", train_job)
     before = torch.get_num_threads()
-    processes.train_jobs([one], DATA, lambda *_: None, of=[one, one])
-    processes.train_jobs([one], DATA, lambda *_: None)
+    assert list(Processes(of=[one, one]).run([one], DATA)) == []
+    assert list(Processes().run([one], DATA)) == []
     assert seen == [1, before]
     assert torch.get_num_threads() == before
-
-
-def test_a_fault_in_a_worker_reaches_the_caller(tmp_path: Path):
-    plan = study.plan(MOONS, DATA, arms=["sigmoid", "relu"], replicates=1, epochs=1)
-    wrong = [each._replace(arm=each.arm._replace(network=None)) for each in plan]
-    tasks = [
-        Job((Part(number, 0, each.arm.network, (0,)),), each.arm.training)
-        for number, each in enumerate(wrong)
-    ]
-    with pytest.raises(AttributeError, match="NoneType"):
-        processes.train_jobs(tasks, DATA, lambda *_: None, workers=2)
 
 
 class Stubborn(RuntimeError):
@@ -83,22 +83,21 @@ class Stubborn(RuntimeError):
     ],
 )
 def test_an_error_that_cannot_travel_sends_its_words(error, kind, words: str):
-    sent = processes.as_sendable(error)
+    sent = as_sendable(error)
     assert isinstance(pickle.loads(pickle.dumps(sent)), kind)
     assert str(sent).startswith(words)
 
 
 def test_a_lost_result_is_an_error_and_no_endless_wait(monkeypatch: pytest.MonkeyPatch):
     """A helper that ends well, and whose message never came."""
-    plan = study.plan(MOONS, DATA, arms=["sigmoid", "relu"], replicates=1, epochs=1)
-    tasks = [
-        Job((Part(number, 0, each.arm.network, (0,)),), each.arm.training)
-        for number, each in enumerate(plan)
-    ]
-    monkeypatch.setattr(processes, "receive_results", lambda *_: iter(()))
-    monkeypatch.setattr(train_job, "train_job", lambda *_: None)
+
+    class Owing(helpers.Helpers):
+        owe = True  # pyright: ignore[reportAssignmentType]
+
+    monkeypatch.setattr(helpers, "Helpers", Owing)
+    monkeypatch.setattr(here, "train_job", lambda *_: (_ for _ in ()))
     with pytest.raises(UndertowError, match="a training process ended without its results"):
-        processes.train_jobs(tasks, DATA, lambda *_: None, workers=2)
+        list(Processes(workers=2).run(one_network_of("sigmoid", "relu"), DATA))
 
 
 def children(of: int) -> list[int]:

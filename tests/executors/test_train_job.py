@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +16,7 @@ from undertow.data.dataset import Data, load
 from undertow.engine import choice
 from undertow.engine.common.threads import torch_threads
 from undertow.executors import train_job
-from undertow.executors.jobs import Job, Part, Shard
+from undertow.executors.jobs import Finished, Job, Part, Result
 from undertow.spec.checked import with_changes
 from undertow.spec.network import NetworkSpec
 from undertow.spec.training import TrainingSpec
@@ -25,11 +26,11 @@ DATA = load("moons")
 NETWORK = NetworkSpec(inputs=2, outputs=1, depth=4, width=12, activation="tanh")
 BRIEF = TrainingSpec(epochs=3, learning_rate=1e-2)
 WIDE = with_changes(NETWORK, initialisation="normal(0.5)")
-TASK = Job(
+JOB = Job(
     (Part(0, 0, NETWORK, (3, 4, 5)), Part(1, 0, WIDE, (3, 4))),
     BRIEF,
+    "torch",  # lanes share the cores by blocks
     every=2,
-    engine="torch",  # lanes share the cores by blocks
 )
 
 
@@ -41,27 +42,25 @@ def two_cores_and_nothing_too_small(monkeypatch: pytest.MonkeyPatch) -> Iterator
         yield
 
 
-def results_of(task: Job, data: Data = DATA) -> tuple[list[Chunk], Shard]:
-    results: list[Chunk | Shard] = []
-    train_job.train_job(task, data, results.append)
-    *chunks, shard = results
-    assert isinstance(shard, Shard)
-    return [chunk for chunk in chunks if isinstance(chunk, Chunk)], shard
+def results_of(job: Job, data: Data = DATA) -> tuple[list[Chunk], Finished]:
+    *chunks, end = train_job.train_job(job, data)
+    assert isinstance(end, Finished)
+    return [chunk for chunk in chunks if isinstance(chunk, Chunk)], end
 
 
-def alone(task: Job) -> tuple[list[list[Chunk]], list[dict[str, np.ndarray]]]:
+def alone(job: Job) -> tuple[list[list[Chunk]], list[dict[str, np.ndarray]]]:
     each: list[list[Chunk]] = []
     artefacts = []
-    for seed, network in zip(task.seeds, task.drawn_from, strict=True):
+    for seed, network in zip(job.seeds, job.drawn_from, strict=True):
         each.append([])
         artefacts.append(
             choice.train(
-                task.network,
-                task.training,
+                job.network,
+                job.training,
                 DATA,
                 [seed],
                 each[-1].append,
-                every=task.every,
+                every=job.every,
                 engine="torch",
                 drawn_from=[network],
             )
@@ -70,9 +69,9 @@ def alone(task: Job) -> tuple[list[list[Chunk]], list[dict[str, np.ndarray]]]:
 
 
 @pytest.mark.parametrize(
-    "task",
+    "job",
     [
-        TASK,
+        JOB,
         Job(
             (Part(0, 0, with_changes(NETWORK, normalisation="batch"), (1, 0, 2)),),
             BRIEF,
@@ -86,66 +85,66 @@ def alone(task: Job) -> tuple[list[list[Chunk]], list[dict[str, np.ndarray]]]:
     ],
     ids=["two arms", "batch norm", "stages"],
 )
-def test_by_turns_is_bit_for_bit_what_each_is_alone(task: Job):
-    chunks, shard = results_of(task)
-    expected, artefacts = alone(task)
+def test_by_turns_is_bit_for_bit_what_each_is_alone(job: Job):
+    chunks, end = results_of(job)
+    expected, artefacts = alone(job)
     assert len(chunks) == len(expected[0])
     for epoch, chunk in enumerate(chunks):
         assert np.array_equal(chunk.steps, expected[0][epoch].steps)
         for name, array in chunk.arrays.items():
             parts = [of_one[epoch].arrays[name] for of_one in expected]
             assert np.array_equal(array, np.concatenate(parts), equal_nan=True), name
-    assert shard.artefacts["decision_grid"].shape == (len(task.seeds), 60, 60)
+    assert end.artefacts["decision_grid"].shape == (len(job.seeds), 60, 60)
     for place, found in enumerate(artefacts):
-        assert np.array_equal(shard.artefacts["decision_grid"][place], found["decision_grid"][0])
-        histogram = shard.artefacts["preactivation_histogram"][:, place]
+        assert np.array_equal(end.artefacts["decision_grid"][place], found["decision_grid"][0])
+        histogram = end.artefacts["preactivation_histogram"][:, place]
         assert np.array_equal(histogram, found["preactivation_histogram"][:, 0])
-    assert np.array_equal(shard.artefacts["data_inputs"], artefacts[0]["data_inputs"])
+    assert np.array_equal(end.artefacts["data_inputs"], artefacts[0]["data_inputs"])
 
 
 def test_a_batch_of_them_gives_the_same_to_round_off():
-    chunks, shard = results_of(TASK)
+    chunks, end = results_of(JOB)
     together: list[Chunk] = []
     artefacts = choice.train(
-        TASK.network,
+        JOB.network,
         BRIEF,
         DATA,
-        TASK.seeds,
+        JOB.seeds,
         together.append,
-        every=TASK.every,
+        every=JOB.every,
         engine="torch",
-        drawn_from=TASK.drawn_from,
+        drawn_from=JOB.drawn_from,
     )
     for one, other in zip(chunks, together, strict=True):
         assert one.arrays.keys() == other.arrays.keys()
         assert one.arrays["grad_norm"] == pytest.approx(other.arrays["grad_norm"], rel=1e-3)
-    assert shard.artefacts.keys() == artefacts.keys()
-    for name, array in shard.artefacts.items():
+    assert end.artefacts.keys() == artefacts.keys()
+    for name, array in end.artefacts.items():
         assert array.shape == artefacts[name].shape, name
         assert array.dtype == artefacts[name].dtype, name
 
 
 @pytest.mark.parametrize(
-    ("threads", "task"),
-    [(1, TASK), (2, Job((Part(0, 0, NETWORK, (3,)),), BRIEF, engine="torch"))],
+    ("threads", "job"),
+    [(1, JOB), (2, Job((Part(0, 0, NETWORK, (3,)),), BRIEF, engine="torch"))],
     ids=["one core", "one network"],
 )
-def test_there_must_be_cores_and_networks_to_share_them(threads: int, task: Job):
+def test_there_must_be_cores_and_networks_to_share_them(threads: int, job: Job):
     with torch_threads(threads):
-        assert not train_job.each_by_itself(task, DATA)
+        assert not train_job.each_by_itself(job, DATA)
 
 
 def test_small_networks_stay_together(monkeypatch: pytest.MonkeyPatch):
-    assert train_job.each_by_itself(TASK, DATA)
+    assert train_job.each_by_itself(JOB, DATA)
     monkeypatch.setattr(train_job, "LARGE", NETWORK.width**2 * BRIEF.batch_size + 1)
-    assert not train_job.each_by_itself(TASK, DATA)
+    assert not train_job.each_by_itself(JOB, DATA)
 
 
 def test_an_error_of_one_ends_all_and_reaches_the_caller():
     short = replace(DATA, train_inputs=DATA.train_inputs[:-1])
     before = threading.active_count(), torch.get_num_threads()
     with pytest.raises((IndexError, RuntimeError), match="out of range"):
-        results_of(TASK, short)
+        results_of(JOB, short)
     assert (threading.active_count(), torch.get_num_threads()) == before
 
 
@@ -160,7 +159,7 @@ def test_an_interruption_while_threads_start_is_the_callers(monkeypatch: pytest.
 
     monkeypatch.setattr(threading.Thread, "start", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        train_job.train_job(TASK, DATA, lambda _: None)
+        list(train_job.train_job(JOB, DATA))
     assert not any(thread.is_alive() for thread in begun)
 
 
@@ -175,14 +174,16 @@ def ctrl_c() -> Iterator[None]:
 @pytest.mark.usefixtures("ctrl_c")
 def test_an_interruption_ends_all_at_once():
     before = threading.active_count(), torch.get_num_threads()
-    received: list[Chunk | Shard] = []
+    received: list[Result] = []
+    job = JOB._replace(training=with_changes(BRIEF, epochs=10_000))
 
-    def interrupted(result: Chunk | Shard) -> None:
-        received.append(result)
-        signal.raise_signal(signal.SIGINT)
+    def take_all() -> None:
+        with closing(train_job.train_job(job, DATA)) as results:
+            for result in results:
+                received.append(result)
+                signal.raise_signal(signal.SIGINT)
 
-    task = TASK._replace(training=with_changes(BRIEF, epochs=10_000))
     with pytest.raises(KeyboardInterrupt):
-        train_job.train_job(task, DATA, interrupted)
+        take_all()
     assert len(received) == 1
     assert (threading.active_count(), torch.get_num_threads()) == before

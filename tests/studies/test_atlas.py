@@ -9,6 +9,7 @@ import undertow as ut
 from undertow.data.dataset import load
 from undertow.engine import choice
 from undertow.errors import SpecError, UnknownName
+from undertow.executors.here import Here
 from undertow.spec.checked import with_changes
 from undertow.studies import atlas
 
@@ -49,7 +50,7 @@ def test_a_map_that_cannot_be_is_one_line(activation, networks, error):
 def alone(row, place, seed):
     """Train the network of a cell by itself, and return its test accuracy."""
     chunks = []
-    spec = row.networks[place]
+    spec = row.job(SHORT).drawn_from[place]
     choice.train(spec, SHORT, MOONS, [seed], chunks.append)
     return chunks[-1].arrays["test_accuracy"][0, -1]
 
@@ -90,21 +91,28 @@ def test_what_is_there_is_not_trained_again(tmp_path, rows):
     assert again[: len(first)] == first == fresh
 
 
-def test_a_row_that_was_interrupted_is_begun_again(tmp_path, rows, monkeypatch):
-    class Enough(Exception):
-        pass
+class Enough(Exception):
+    """Something stops a map."""
 
-    def stop(*_words, **_options):
+
+class Stopping:
+    """An executor that is stopped after the first epoch."""
+
+    def run(self, jobs, data):
+        yield next(Here().run(jobs, data))
+        raise Enough
+
+
+def test_a_row_that_was_interrupted_is_begun_again(tmp_path, rows):
+    def stop(*_):
         raise Enough
 
     with ut.open(tmp_path / "runs.db", create=True) as store:
         with pytest.raises(Enough):
             atlas.run(rows, MOONS, store, training=SHORT, progress=stop)
         assert [run.state for run in store.runs()] == ["finished"]
-        with monkeypatch.context() as patch:
-            patch.setattr(choice, "train", stop)
-            with pytest.raises(Enough):
-                atlas.run(rows, MOONS, store, training=SHORT)
+        with pytest.raises(Enough):
+            atlas.run(rows, MOONS, store, training=SHORT, executor=Stopping())
         first, half = store.runs()
         assert (first.state, half.state) == ("finished", "interrupted")
         cells = atlas.run(rows, MOONS, store, training=SHORT)

@@ -13,7 +13,8 @@ import pytest
 import undertow as ut
 from undertow.data.dataset import load
 from undertow.errors import SpecError, StoreError, UnknownName
-from undertow.executors import train_job as lab_training
+from undertow.executors.here import Here
+from undertow.executors.jobs import Finished
 from undertow.experiments import experiment, names
 from undertow.studies import study
 from undertow.trace.store import writer as writers
@@ -169,41 +170,39 @@ def test_an_interrupted_run_keeps_its_shards_and_is_finished_by_the_same_call(
     assert np.array_equal(resumed.trace.dataset["grad_norm"], whole.trace.dataset["grad_norm"])
 
 
+class ChunksFirst:
+    """An executor that holds the ends of its jobs back, as with workers that end together."""
+
+    def run(self, jobs, data):
+        ends = []
+        for job, result in Here().run(jobs, data):
+            if isinstance(result, Finished):
+                ends.append((job, result))
+            else:
+                yield job, result
+        yield from ends
+
+
 def test_a_shard_that_was_rolled_back_leaves_no_hole_in_its_neighbour(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """As with two workers: one shard's end is interrupted, the other's arrives after it."""
+    """One shard's end is interrupted when the other's epochs wait to be written."""
     monkeypatch.setattr(study, "SHARD", 1)
     monkeypatch.setattr(writers, "FLUSH_SECONDS", 1e9)
-    finish, interrupted = writers.Writer.finish_shard, []
+    finish = writers.Writer.finish_shard
 
     def interrupt(self, *arguments) -> None:
         finish(self, *arguments)
-        if not interrupted:
-            interrupted.append(True)
-            raise KeyboardInterrupt
-
-    def together(tasks, data, receive, *_, **__) -> None:
-        results: list[tuple[Any, list[Any]]] = [(task, []) for task in tasks]
-        for task, found in results:
-            lab_training.train_job(task, data, found.append)
-        for task, found in results:
-            for chunk in found[:-1]:
-                receive(task, chunk)
-        with pytest.raises(KeyboardInterrupt):
-            receive(results[0][0], results[0][1][-1])
-        receive(results[1][0], results[1][1][-1])
         raise KeyboardInterrupt
 
     with ut.open(tmp_path / "runs.db", create=True) as store:
         with monkeypatch.context() as patch:
             patch.setattr(writers.Writer, "finish_shard", interrupt)
-            patch.setattr(study, "train_jobs", together)
             with pytest.raises(KeyboardInterrupt):
-                ran(planned(replicates=2), store)
-        assert store.runs()[0].finished_replicates == 1
+                ran(planned(replicates=2), store, executor=ChunksFirst())
+        assert store.runs()[0].finished_replicates == 0
         resumed = ran(planned(replicates=2), store)
-    assert resumed.trained == 1
+    assert resumed.trained == 2
     assert np.isfinite(resumed.trace.dataset["loss"]).all()
 
 

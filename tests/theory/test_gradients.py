@@ -5,9 +5,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from tests.theory.one_batch import gradients
 from undertow import errors
 from undertow.activations.activation import find
-from undertow.theory.batch.gradients import batch_gradients
 from undertow.theory.batch.output_errors import output_error
 
 HIDDEN, WIDTH, BATCH, FEATURES, CLASSES = 10, 100, 32, 64, 10
@@ -87,7 +87,7 @@ def test_every_layer_of_a_hundred_wide_network(name, initialisation, networks, t
     x, labels = mixture()
     widths = (FEATURES, *[WIDTH] * HIDDEN, CLASSES)
     sw2, sb2 = variances(initialisation, widths)
-    found = batch_gradients(name, x @ x.T / FEATURES, widths, sw2, sb2, targets=labels)
+    found = gradients(name, x @ x.T / FEATURES, widths, sw2, sb2, targets=labels)
     measured = monte_carlo(name, initialisation, x, labels, widths, networks)
     predicted = np.stack([found.weight_norm, found.bias_norm, found.delta_norm])
     assert np.max(np.abs(np.log10(predicted / measured))) < tolerance
@@ -98,7 +98,7 @@ def test_the_first_and_last_hidden_layer_of_a_he_relu_network():
     x, labels = mixture()
     widths = (FEATURES, *[WIDTH] * HIDDEN, CLASSES)
     sw2, sb2 = variances(HE, widths)
-    found = batch_gradients("relu", x @ x.T / FEATURES, widths, sw2, sb2, targets=labels)
+    found = gradients("relu", x @ x.T / FEATURES, widths, sw2, sb2, targets=labels)
     measured = monte_carlo("relu", HE, x, labels, widths, 200)
     apart = np.log10(found.weight_norm / measured[0])
     assert np.max(np.abs(apart[[0, 9]])) < 0.1
@@ -110,9 +110,7 @@ def test_the_monte_carlo_would_notice_a_layer_out_of_step():
     x, labels = mixture()
     widths = (FEATURES, *[WIDTH] * HIDDEN, CLASSES)
     sw2, sb2 = variances(KERAS, widths)
-    wrong = batch_gradients(
-        "tanh", x @ x.T / FEATURES, widths, np.roll(sw2, 1), sb2, targets=labels
-    )
+    wrong = gradients("tanh", x @ x.T / FEATURES, widths, np.roll(sw2, 1), sb2, targets=labels)
     measured = monte_carlo("tanh", KERAS, x, labels, widths, 20)
     assert np.max(np.abs(np.log10(wrong.weight_norm / measured[0]))) > 0.1
 
@@ -129,7 +127,7 @@ def test_the_other_losses_against_wide_networks(loss, outputs):
             return (0.5 + 0.5 * np.tanh(z / 2) - targets) / outputs
         return 2 * (z - targets) / outputs
 
-    found = batch_gradients(
+    found = gradients(
         "tanh", x @ x.T / FEATURES, widths, *variances(KERAS, widths), targets=y, loss=loss
     )
     measured = monte_carlo("tanh", KERAS, x, y, widths, 300, error)
@@ -160,7 +158,7 @@ def test_errors_at_uniform_outputs():
 def test_seen_quantities_are_those_of_the_forward_pass():
     x, labels = mixture()
     kernel = x @ x.T / FEATURES
-    found = batch_gradients("relu", kernel, (64, 50, 50, 10), [1.0, 2.0, 1.0], targets=labels)
+    found = gradients("relu", kernel, (64, 50, 50, 10), [1.0, 2.0, 1.0], targets=labels)
     power = np.mean(np.diagonal(kernel))
     assert found.preactivation_rms**2 == pytest.approx(power * np.array([1, 1, 0.5]))
     assert found.activation_rms**2 == pytest.approx(power * np.array([0.5, 0.5]))
@@ -172,7 +170,7 @@ def test_an_activation_for_each_layer_and_an_error_kernel():
     x, _ = mixture()
     kernel = x @ x.T / FEATURES
     given = np.eye(BATCH)
-    mixed = batch_gradients(["linear", "linear"], kernel, (64, 50, 50, 10), 1.0, error_kernel=given)
+    mixed = gradients(["linear", "linear"], kernel, (64, 50, 50, 10), 1.0, error_kernel=given)
     # Linear and orthogonal errors: every |delta|^2 is the trace over B^2.
     assert mixed.delta_norm == pytest.approx(np.full(3, 1 / np.sqrt(BATCH)))
     assert mixed.bias_norm == pytest.approx(np.full(3, 1 / np.sqrt(BATCH)))
@@ -180,7 +178,7 @@ def test_an_activation_for_each_layer_and_an_error_kernel():
 
 def test_no_hidden_layer():
     x, labels = mixture()
-    found = batch_gradients("relu", x @ x.T / FEATURES, (64, 10), 1.0, targets=labels)
+    found = gradients("relu", x @ x.T / FEATURES, (64, 10), 1.0, targets=labels)
     assert found.weight_norm.shape == (1,)
     assert found.slope_rms.shape == (0,)
 
@@ -261,5 +259,5 @@ KERNEL = np.eye(3)
 )
 def test_bad_arguments_get_one_line(arguments, keywords, message):
     with pytest.raises(errors.SpecError) as caught:
-        batch_gradients(*arguments, **keywords)
+        gradients(*arguments, **keywords)
     assert str(caught.value) == message

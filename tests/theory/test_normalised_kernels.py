@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from tests.theory.one_batch import gradients
 from undertow import errors
 from undertow.activations.activation import find
-from undertow.theory.batch.gradients import batch_gradients
 from undertow.theory.batch.normalised_kernels import directions, normalised_delta, normalised_kernel
 from undertow.theory.signal.norm_gains import batch_norm_gain
 
@@ -190,7 +190,7 @@ def monte_carlo(name, kind, x, labels, widths, networks):
 def test_every_layer_of_a_normalised_network(name, kind):
     x, labels = mixture()
     widths = (64, *[100] * 10, 10)
-    found = batch_gradients(name, x @ x.T / 64, widths, 1.0, targets=labels, normalisation=kind)
+    found = gradients(name, x @ x.T / 64, widths, 1.0, targets=labels, normalisation=kind)
     weight, delta = monte_carlo(name, kind, x, labels, widths, 60)
     assert np.max(np.abs(np.log10(found.weight_norm / weight))) < 0.1
     assert np.max(np.abs(np.log10(found.delta_norm / delta))) < 0.1
@@ -199,7 +199,7 @@ def test_every_layer_of_a_normalised_network(name, kind):
 def test_leaving_the_norm_out_would_be_noticed():
     x, labels = mixture()
     widths = (64, *[100] * 10, 10)
-    without = batch_gradients("sigmoid", x @ x.T / 64, widths, 1.0, targets=labels)
+    without = gradients("sigmoid", x @ x.T / 64, widths, 1.0, targets=labels)
     weight, _ = monte_carlo("sigmoid", "batch", x, labels, widths, 10)
     assert np.max(np.abs(np.log10(without.weight_norm / weight))) > 3
 

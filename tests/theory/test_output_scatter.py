@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from tests.theory.one_batch import gradients
 from undertow.errors import UnknownName
-from undertow.theory.batch.gradients import batch_gradients
 from undertow.theory.finite_width.output_scatter import error_scatter
 
 BATCH = 24
@@ -46,7 +46,7 @@ def test_against_networks_whose_last_layer_is_drawn(loss, outputs, targets):
     """One layer: dE/dW = error^T x / B, and nothing but the error scatters."""
     rng = np.random.default_rng(2)
     x = rng.standard_normal((BATCH, 6)) + 1.0
-    found = batch_gradients((), x @ x.T / 6, (6, outputs), 2.0, targets=targets, loss=loss)
+    found = gradients((), x @ x.T / 6, (6, outputs), 2.0, targets=targets, loss=loss)
     weights = np.sqrt(2.0 / 6) * rng.standard_normal((20_000, 6, outputs))
     z = x @ weights
     if loss == "cross_entropy":
@@ -68,9 +68,7 @@ def test_against_networks_whose_last_layer_is_drawn(loss, outputs, targets):
 def test_forms_give_back_the_norms():
     x = np.random.default_rng(3).standard_normal((8, 5))
     error = np.random.default_rng(4).standard_normal((8, 3))
-    found = batch_gradients(
-        "tanh", x @ x.T / 5, (5, 30, 30, 3), 1.7, 0.1, error_kernel=error @ error.T
-    )
+    found = gradients("tanh", x @ x.T / 5, (5, 30, 30, 3), 1.7, 0.1, error_kernel=error @ error.T)
     squares = [np.sum(form * (error @ error.T)) for form in found.forms]
     assert np.sqrt(squares) == pytest.approx(found.weight_norm)
 
@@ -78,7 +76,7 @@ def test_forms_give_back_the_norms():
 def test_no_forms_where_the_way_back_is_no_product():
     x = np.random.default_rng(3).standard_normal((8, 5))
     for options in ({"normalisation": "layer"}, {"skips": [(1, 2)]}):
-        assert batch_gradients("tanh", x @ x.T / 5, (5, 9, 9, 3), 1.0, **options).forms is None
+        assert gradients("tanh", x @ x.T / 5, (5, 9, 9, 3), 1.0, **options).forms is None
 
 
 def test_an_unknown_loss():

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from tests.theory.one_batch import gradients
 from undertow import errors
 from undertow.activations.activation import find
-from undertow.theory.batch.gradients import batch_gradients
 from undertow.theory.batch.skips import Sums
 
 DEPTH, WIDTH, BATCH, FEATURES, OUTPUTS = 7, 200, 12, 20, 4
@@ -46,7 +46,7 @@ def monte_carlo(name, skips, scale, networks=60, seed=3):
 
 
 def predicted(name, skips, scale, x, error):
-    return batch_gradients(
+    return gradients(
         name,
         x @ x.T / FEATURES,
         (FEATURES, *[WIDTH] * DEPTH, OUTPUTS),
@@ -88,7 +88,7 @@ def test_what_is_forgotten_is_not_needed(skips):
 
 def test_linear_skips_in_closed_form():
     """Each block doubles what passes: x + W x has twice the second moment, there and back."""
-    found = batch_gradients(
+    found = gradients(
         "linear", np.eye(1), (5, *[5] * 4, 1), 1.0, error_kernel=np.eye(1), skips=[(1, 2), (2, 3)]
     )
     assert found.preactivation_rms**2 == pytest.approx([1, 1, 2, 4, 4])
@@ -105,13 +105,13 @@ def test_linear_skips_in_closed_form():
 )
 def test_skips_that_cannot_be(skips, message):
     with pytest.raises(errors.SpecError) as caught:
-        batch_gradients("tanh", np.eye(2), (5, 5, 5, 6, 2), 1.0, skips=skips)
+        gradients("tanh", np.eye(2), (5, 5, 5, 6, 2), 1.0, skips=skips)
     assert str(caught.value) == message
 
 
 def test_a_normalisation_for_each_layer():
     def of(kinds):
-        return batch_gradients("tanh", np.eye(4) + 0.2, (5, 9, 9, 2), 2.0, normalisation=kinds)
+        return gradients("tanh", np.eye(4) + 0.2, (5, 9, 9, 2), 2.0, normalisation=kinds)
 
     assert np.array_equal(of("layer").delta_norm, of(["layer", "layer"]).delta_norm)
     assert of(["layer", "none"]).delta_norm[0] != of("layer").delta_norm[0]

@@ -72,6 +72,18 @@ def test_a_run_is_found_by_the_beginning_of_its_id(tmp_path: Path):
             store.run("")
 
 
+def test_what_is_known_later_is_added_to_a_run(tmp_path: Path):
+    filled(tmp_path / "runs.db")
+    with ut.open(tmp_path / "runs.db") as store:
+        before = store.header("a-1")
+        store.annotate("a-1", judged=[{"number": 1}])
+        after = store.header("a-1")
+        assert store.run("a-1").state == "finished"
+    assert after == Header(
+        before.layers, before.seeds, {**before.attributes, "judged": [{"number": 1}]}
+    )
+
+
 def test_ids_are_never_taken_twice(tmp_path: Path):
     filled(tmp_path / "runs.db")
     with ut.open(tmp_path / "runs.db") as store:

@@ -15,5 +15,6 @@ threshold          what a threshold is; a rule's own stand in its file
 shared_thresholds  those that several rules compare with, or the verdict
 thresholds         all of them as one model, with their units and reasons
 threshold_tables   the thresholds of each rule, as its page prints them
+document           its JSON document, key by key
 advice             which remedies help against which cause
 """

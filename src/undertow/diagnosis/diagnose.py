@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
 from undertow.diagnosis.advice import remedies
+from undertow.diagnosis.document import DiagnoseDocument
 from undertow.diagnosis.evidence import Evidence
 from undertow.diagnosis.outside_training import notes
 from undertow.diagnosis.root_cause import ORDER, majority, roots
@@ -19,6 +20,10 @@ from undertow.diagnosis.verdict import verdict
 from undertow.errors import TraceError
 from undertow.remedies import ADVICE
 from undertow.trace.record import Trace
+from undertow.trace.showing import show
+
+if TYPE_CHECKING:
+    import pandas
 
 TITLES = {rule.code: rule.title for rule in RULES}
 SEVERITIES = {rule.code: rule.severity for rule in RULES}
@@ -83,10 +88,10 @@ class Diagnosis:
         """Whether the outcome is "healthy"."""
         return self.outcome == "healthy"
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> DiagnoseDocument:
         """Return what `undertow diagnose --json` prints."""
         root = self.root_cause
-        return {
+        found = {
             "outcome": self.outcome,
             "reason": self.reason,
             "root_cause": None
@@ -101,6 +106,19 @@ class Diagnosis:
             "rules": [each._asdict() for each in self.rules],
             "notes": list(self.notes),
         }
+        return cast(DiagnoseDocument, found)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return a row a rule: code, outcome, reason."""
+        import pandas
+
+        return pandas.DataFrame(self.rules, columns=list(Judged._fields))
+
+    def __str__(self) -> str:
+        return show(self, "text")
+
+    def _repr_html_(self) -> str:
+        return show(self, "html")
 
 
 def diagnose(

@@ -1,5 +1,6 @@
 """(spec, training, data, seeds) -> chunks of a trace: R networks trained in one pass.
 
+engine    the contract: what an engine promises
 choice    which engine trains what
 common/   what both engines need
 torch/    the reference engine

@@ -1,4 +1,4 @@
-"""(spec, training, data, seeds) in, chunks of a trace out: the engine that trains is chosen here.
+"""Which engine trains what. A study asks once, in its plan; its jobs carry the answer.
 
 Two engines give the same numbers: `lanes`, a C++ library that trains small networks, as many
 as a vector register holds at once, and `torch`, which is the reference and trains all the rest.
@@ -7,23 +7,36 @@ as a vector register holds at once, and `torch`, which is the reference and trai
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
-import numpy as np
 import torch
 
 from undertow.data.dataset import Data
+from undertow.engine.common.batches import Batch
+from undertow.engine.common.networks import Networks
+from undertow.engine.common.path_factors import gradient_path
 from undertow.engine.common.sampling import FIRST_STEPS
+from undertow.engine.engine import (
+    NO_HOOKS,
+    Artefacts,
+    Engine,
+    EngineName,
+    Epochs,
+    Hooks,
+    hand_over,
+)
 from undertow.engine.lanes import supports
 from undertow.engine.lanes import train as lanes
 from undertow.engine.torch import train as torch_engine
 from undertow.errors import SpecError, UnknownName
 from undertow.spec.network import NetworkSpec
 from undertow.spec.training import TrainingSpec
+from undertow.trace.gradient_path import as_artefacts
 from undertow.trace.record import Chunk, Header, Layer, provenance
 
-ENGINES = ("auto", "torch", "lanes")
+ENGINES: dict[EngineName, Engine] = {"torch": torch_engine.train, "lanes": lanes.train}
 # Each goes up when the same seed no longer gives the same numbers, to round-off.
-VERSIONS: dict[str, object] = {"torch": 2, "lanes": f"lanes {lanes.VERSION}"}
+VERSIONS: dict[EngineName, object] = {"torch": 2, "lanes": f"lanes {lanes.VERSION}"}
 
 
 def choose_engine(
@@ -31,7 +44,7 @@ def choose_engine(
     replicates: int,
     engine: str = "auto",
     dtype: torch.dtype = torch.float32,
-) -> str:
+) -> EngineName:
     """Name the engine that trains so many of a network: `torch` or `lanes`.
 
     >>> wide = NetworkSpec(inputs=2, outputs=1, depth=3, width=300, activation="tanh")
@@ -45,10 +58,10 @@ def choose_engine(
     SpecError
         `lanes`, of a network that they do not train.
     """
-    if engine not in ENGINES:
-        raise UnknownName("engine", engine, ENGINES)
+    if engine not in ("auto", *ENGINES):
+        raise UnknownName("engine", engine, ("auto", *ENGINES))
     if engine == "torch":
-        return engine
+        return "torch"
     reason = supports.refusal(spec, dtype)
     if reason and engine == "lanes":
         raise SpecError(f"engine lanes: {reason}; or type  --engine torch")
@@ -63,8 +76,8 @@ def header(
     data: Data,
     seeds: Sequence[int],
     *,
+    engine: EngineName,
     every: int = 1,
-    engine: str = "auto",
     **attributes: object,
 ) -> Header:
     """Describe a run before its first step.
@@ -87,7 +100,7 @@ def header(
         tuple(seeds),
         provenance(
             "trained",
-            engine=choose_engine(spec, len(seeds), engine),
+            engine=engine,
             device="cpu",
             dtype="float32",
             batch_size=training.batch_size,
@@ -101,6 +114,42 @@ def header(
     )
 
 
+def train_with(
+    engine: Engine,
+    spec: NetworkSpec,
+    training: TrainingSpec,
+    data: Data,
+    seeds: Sequence[int],
+    *,
+    every: int = 1,
+    drawn_from: Sequence[NetworkSpec] | None = None,
+    hooks: Hooks = NO_HOOKS,
+) -> Epochs:
+    """Train one network a seed with this engine; its first batch is measured for `explain`.
+
+    >>> from undertow.data.dataset import load
+    >>> spec = NetworkSpec(inputs=2, outputs=1, depth=3, width=10, activation="tanh")
+    >>> epochs = train_with(ENGINES["torch"], spec, TrainingSpec(epochs=2), load("moons"), [0, 1])
+    >>> [chunk.arrays["grad_norm"].shape for chunk in epochs]
+    [(2, 7, 4), (2, 7, 4)]
+    """
+    hooks = hooks._replace(at_first_batch=partial(path_artefacts, spec, training))
+    return engine(spec, training, data, seeds, every=every, drawn_from=drawn_from, hooks=hooks)
+
+
+def path_artefacts(
+    spec: NetworkSpec, training: TrainingSpec, networks: Networks, batch: Batch
+) -> Artefacts:
+    """Return what the gradient of a batch crosses, as a trace keeps it for `explain`.
+
+    Nothing where there is no way between hidden layers, or where a first stage has a part of them.
+    """
+    if not 1 < spec.depth == networks.spec.depth:
+        return {}
+    path = gradient_path(spec, training, networks.parameters, batch.inputs, batch.targets)
+    return as_artefacts(path)
+
+
 def train(
     spec: NetworkSpec,
     training: TrainingSpec,
@@ -112,10 +161,10 @@ def train(
     drawn_from: Sequence[NetworkSpec] | None = None,
     dtype: torch.dtype = torch.float32,
     engine: str = "auto",
-    before_step: Callable[[], None] = lambda: None,
-    after_epoch: Callable[[Callable[[], dict[str, np.ndarray]]], None] | None = None,
-) -> dict[str, np.ndarray]:
-    """Train one network a seed; hand over a chunk an epoch; return the artefacts.
+    before_step: Callable[[], None] = NO_HOOKS.before_step,
+    after_epoch: Callable[[Callable[[], Artefacts]], None] | None = None,
+) -> Artefacts:
+    """Train one network a seed with the engine that suits; hand over a chunk an epoch.
 
     >>> from undertow.data.dataset import load
     >>> spec = NetworkSpec(inputs=2, outputs=1, depth=3, width=10, activation="tanh")
@@ -124,22 +173,14 @@ def train(
     >>> chunks[0].arrays["grad_norm"].shape
     (2, 7, 4)
 
-    Steps 1 to 10, every `every`-th and the last of each epoch are recorded; the test set is
-    measured at the end of each epoch. The same seed gives the same network whatever its
-    neighbours, to float32 round-off. `drawn_from` has, for each seed, the network whose first
-    weights it gets, where that is not `spec` itself: all else is as `spec` says. `before_step` is
-    called before steps, every one of the torch engine's and at least ten times a second, and may
-    hold the training up. `after_epoch` is called after each epoch with a function that draws the
-    plane as it is then, for those who want to see it.
+    The artefacts are returned. What is recorded, and when the hooks are called, `Engine` and
+    `Hooks` of `undertow.engine.engine` say; in float64 the torch engine alone trains.
     """
-    # Both take the same, but that lanes know float32 alone.
-    given = (spec, training, data, seeds, receive)
-    with_ = {
-        "every": every,
-        "drawn_from": drawn_from,
-        "before_step": before_step,
-        "after_epoch": after_epoch,
-    }
-    if choose_engine(spec, len(seeds), engine, dtype) == "lanes":
-        return lanes.train(*given, **with_)
-    return torch_engine.train(*given, dtype=dtype, **with_)
+    chosen = ENGINES[choose_engine(spec, len(seeds), engine, dtype)]
+    if dtype != torch.float32:
+        chosen = partial(torch_engine.train, dtype=dtype)
+    hooks = Hooks(before_step, after_epoch=after_epoch)
+    epochs = train_with(
+        chosen, spec, training, data, seeds, every=every, drawn_from=drawn_from, hooks=hooks
+    )
+    return hand_over(epochs, receive)

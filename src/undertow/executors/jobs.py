@@ -7,11 +7,12 @@ they have alone, to float32 round-off.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from undertow.data.dataset import Data
+from undertow.engine.engine import EngineName
 from undertow.spec.network import NetworkSpec
 from undertow.spec.training import TrainingSpec
 from undertow.trace.record import Chunk
@@ -30,20 +31,24 @@ class Part(NamedTuple):
     seeds: tuple[int, ...]
 
 
-class Shard(NamedTuple):
-    """What a shard leaves when it is whole."""
+class Finished(NamedTuple):
+    """The end of a job: what it leaves beside its chunks, and how long it took."""
 
     artefacts: dict[str, np.ndarray]
     seconds: float
 
 
+Result = Chunk | Finished  # all that a job can bring: an epoch, or its end
+Brought = TypeVar("Brought", Chunk, Finished)
+
+
 class Job(NamedTuple):
-    """Shards to train in one pass."""
+    """Shards to train in one pass, and the engine that was chosen for them."""
 
     parts: tuple[Part, ...]
     training: TrainingSpec
+    engine: EngineName
     every: int = 1
-    engine: str = "auto"
 
     @property
     def network(self) -> NetworkSpec:
@@ -64,7 +69,7 @@ class Job(NamedTuple):
         an_epoch = -(-len(data.train_targets) // self.training.batch_size)
         return an_epoch * self.training.epochs * max(1, len(self.training.stages))
 
-    def shares(self, result: Chunk | Shard) -> Iterator[tuple[Part, Chunk | Shard]]:
+    def shares(self, result: Brought) -> Iterator[tuple[Part, Brought]]:
         """Give each part its replicates' rows of what the pass brought."""
         start, whole = 0, len(self.seeds)
         for part in self.parts:
@@ -85,42 +90,41 @@ def shape(network: NetworkSpec) -> NetworkSpec:
     return network.model_copy(update=drawn)
 
 
-def join_jobs(tasks: Iterable[Job]) -> list[Job]:
-    """Let tasks of one shape and one training share a pass, as far as there is room.
+def join_jobs(jobs: Iterable[Job]) -> list[Job]:
+    """Let jobs of one shape and one training share a pass, as far as there is room.
 
     Only shards that begin at the same replicate are joined: they finish together, so that what an
     interruption leaves is joined in the same way again.
     """
     passes: list[Job] = []
     latest: dict[tuple[object, ...], int] = {}
-    for task in tasks:
-        first = task.parts[0].first
-        kind = (shape(task.network), task.training, task.every, task.engine, first)
+    for job in jobs:
+        first = job.parts[0].first
+        kind = (shape(job.network), job.training, job.every, job.engine, first)
         place = latest.get(kind)
-        if place is not None and _fits(passes[place], task):
-            passes[place] = passes[place]._replace(parts=passes[place].parts + task.parts)
+        if place is not None and _fits(passes[place], job):
+            passes[place] = passes[place]._replace(parts=passes[place].parts + job.parts)
         else:
             latest[kind] = len(passes)
-            passes.append(task)
+            passes.append(job)
     return passes
 
 
-def side_by_side(results: Sequence[Chunk | Shard]) -> Chunk | Shard:
-    """Join what networks brought that were trained each by itself, in the order of their seeds.
+def join_chunks(chunks: Sequence[Chunk]) -> Chunk:
+    """Join an epoch of networks that were trained each by itself, in the order of their seeds."""
+    first = chunks[0]
+    dims = {name: variable.dims for name, variable in VARIABLES.items()}
+    return Chunk(first.steps, first.epochs, _join_arrays([each.arrays for each in chunks], dims))
 
-    >>> one, other = (Shard({"decision_grid": np.ones((1, 60, 60))}, 2.0) for _ in range(2))
-    >>> side_by_side([one, other]).artefacts["decision_grid"].shape
+
+def join_artefacts(each: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Join what such networks left, in the order of their seeds.
+
+    >>> one, other = ({"decision_grid": np.ones((1, 60, 60))} for _ in range(2))
+    >>> join_artefacts([one, other])["decision_grid"].shape
     (2, 60, 60)
     """
-    first = results[0]
-    if isinstance(first, Shard):
-        dims = {name: artefact.dims for name, artefact in ARTEFACTS.items()}
-        shards = [each for each in results if isinstance(each, Shard)]
-        artefacts = _join_arrays([each.artefacts for each in shards], dims)
-        return Shard(artefacts, sum(each.seconds for each in shards))
-    dims = {name: variable.dims for name, variable in VARIABLES.items()}
-    chunks = [each for each in results if isinstance(each, Chunk)]
-    return Chunk(first.steps, first.epochs, _join_arrays([each.arrays for each in chunks], dims))
+    return _join_arrays(each, {name: artefact.dims for name, artefact in ARTEFACTS.items()})
 
 
 def _fits(one: Job, other: Job) -> bool:
@@ -128,19 +132,24 @@ def _fits(one: Job, other: Job) -> bool:
     return networks <= min(TOGETHER, TOGETHER_PARAMETERS // one.network.parameters)
 
 
-def _rows(result: Chunk | Shard, rows: slice, share: float) -> Chunk | Shard:
+def _rows(result: Brought, rows: slice, share: float) -> Brought:
     if share == 1:
         return result
-    if isinstance(result, Shard):
-        artefacts = {
-            name: _along(array, ARTEFACTS[name].dims, rows)
-            for name, array in result.artefacts.items()
-        }
-        return Shard(artefacts, result.seconds * share)
-    arrays = {
-        name: _along(array, VARIABLES[name].dims, rows) for name, array in result.arrays.items()
-    }
-    return Chunk(result.steps, result.epochs, arrays)
+    match result:
+        case Chunk(steps, epochs, arrays):
+            return Chunk(
+                steps,
+                epochs,
+                {name: _along(array, VARIABLES[name].dims, rows) for name, array in arrays.items()},
+            )
+        case Finished(artefacts, seconds):
+            return Finished(
+                {
+                    name: _along(array, ARTEFACTS[name].dims, rows)
+                    for name, array in artefacts.items()
+                },
+                seconds * share,
+            )
 
 
 def _along(array: np.ndarray, dims: tuple[str, ...], rows: slice) -> np.ndarray:

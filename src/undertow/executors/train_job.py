@@ -1,4 +1,4 @@
-"""How a task is trained: its networks as one batch, or large ones each by itself, a thread a core.
+"""How a job is trained: its networks as one batch, or large ones each by itself, a thread a core.
 
 A batch of networks shares the cost of every call, which is most of what a small network costs. A
 large one fills its calls alone: trained by itself, its numbers stay in the cache, and three divide
@@ -10,115 +10,127 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Generator
+from functools import partial
+from itertools import count
 from queue import SimpleQueue
 
-import numpy as np
-
 from undertow.data.dataset import Data
-from undertow.engine import choice
+from undertow.engine.choice import ENGINES, train_with
 from undertow.engine.common.memory import keep_freed_memory
+from undertow.engine.common.stretches import in_stretches
 from undertow.engine.common.threads import thread_count, torch_threads
+from undertow.engine.engine import NO_HOOKS, Artefacts, Epochs, Hooks, hand_over
 from undertow.executors.fair_threads import FairThreads, TurnsStopped
-from undertow.executors.jobs import Job, Shard, side_by_side
+from undertow.executors.jobs import Finished, Job, Result, join_artefacts, join_chunks
 from undertow.trace.record import Chunk
 
 LARGE = 1 << 21  # multiplications of a hidden layer and batch; below, threads wait for a lock
 A_TURN = 32  # steps; a network that takes its turn finds the cache full of another's numbers
 
+# From the threads: the place of a network, and its next chunk, its artefacts, or what ended it.
+Arrived = SimpleQueue[tuple[int, Chunk | Artefacts | BaseException]]
 
-def train_job(task: Job, data: Data, receive: Callable[[Chunk | Shard], None]) -> None:
-    """Train a task on the threads PyTorch has; hand over a chunk an epoch, at the end the shard.
+
+def train_job(job: Job, data: Data, hooks: Hooks | None = None) -> Generator[Result, None, None]:
+    """Train a job on the threads PyTorch has: yield a chunk an epoch, and at last the end.
 
     >>> from undertow.data.dataset import load
     >>> from undertow.executors.jobs import Part
     >>> from undertow.spec.network import NetworkSpec
     >>> from undertow.spec.training import TrainingSpec
     >>> spec = NetworkSpec(inputs=2, outputs=1, depth=3, width=10, activation="tanh")
-    >>> task, results = Job((Part(0, 0, spec, (0, 1)),), TrainingSpec(epochs=2)), []
-    >>> train_job(task, load("moons"), results.append)
-    >>> [type(result).__name__ for result in results]
-    ['Chunk', 'Chunk', 'Shard']
+    >>> job = Job((Part(0, 0, spec, (0, 1)),), TrainingSpec(epochs=2), "torch")
+    >>> [type(result).__name__ for result in train_job(job, load("moons"))]
+    ['Chunk', 'Chunk', 'Finished']
+
+    With hooks, which are to see all networks at once, these are one batch.
     """
     keep_freed_memory()
     began = time.perf_counter()
-    if each_by_itself(task, data):
-        artefacts = _by_turns(task, data, receive)
+    if hooks is None and each_by_itself(job, data):
+        in_turn = _by_turns(job, data, at_once=thread_count())
+        epochs = in_stretches(partial(torch_threads, 1), in_turn)  # threads begin with the number
     else:
-        artefacts = choice.train(
-            task.network,
-            task.training,
-            data,
-            task.seeds,
-            receive,
-            every=task.every,
-            drawn_from=task.drawn_from,
-            engine=task.engine,
-        )
-    receive(Shard(artefacts, time.perf_counter() - began))
+        epochs = _train(job, data, slice(None), hooks or NO_HOOKS)
+    artefacts = yield from epochs
+    yield Finished(artefacts, time.perf_counter() - began)
 
 
-def each_by_itself(task: Job, data: Data) -> bool:
+def each_by_itself(job: Job, data: Data) -> bool:
     """Tell whether there are cores to share, and networks large enough to. Lanes share blocks."""
-    if choice.choose_engine(task.network, len(task.seeds), task.engine) == "lanes":
+    if job.engine == "lanes":
         return False
-    batch = min(task.training.batch_size, len(data.train_targets))
-    large = task.network.depth > 1 and task.network.width**2 * batch >= LARGE
-    return large and len(task.seeds) > 1 and thread_count() > 1
+    batch = min(job.training.batch_size, len(data.train_targets))
+    large = job.network.depth > 1 and job.network.width**2 * batch >= LARGE
+    return large and len(job.seeds) > 1 and thread_count() > 1
 
 
-def _by_turns(task: Job, data: Data, receive: Callable[[Chunk], None]) -> dict[str, np.ndarray]:
+def _train(job: Job, data: Data, places: slice, hooks: Hooks) -> Epochs:
+    """Train the networks at these places of a job as one batch."""
+    return train_with(
+        ENGINES[job.engine],
+        job.network,
+        job.training,
+        data,
+        job.seeds[places],
+        every=job.every,
+        drawn_from=job.drawn_from[places],
+        hooks=hooks,
+    )
+
+
+def _by_turns(job: Job, data: Data, at_once: int) -> Epochs:
     """Train one network a thread, as many at a time as there are cores, at an even pace."""
-    turns, arrived = FairThreads(thread_count()), SimpleQueue()
+    turns, arrived = FairThreads(at_once), Arrived()
+    each = [
+        threading.Thread(target=_train_one, args=(job, data, place, turns, arrived), daemon=True)
+        for place in range(len(job.seeds))
+    ]
+    try:
+        for thread in each:
+            thread.start()
+        return (yield from _in_step(arrived, len(each)))
+    finally:
+        turns.stop()
+        for thread in each:
+            if thread.ident is not None:  # an interruption may leave some unstarted
+                thread.join()
 
-    def train_one(place: int) -> None:
-        steps = 0
 
-        def before_step() -> None:
-            nonlocal steps
-            turns.check()
-            steps += 1
-            if steps % A_TURN == 0:
-                turns.next()
+def _train_one(job: Job, data: Data, place: int, turns: FairThreads, arrived: Arrived) -> None:
+    """Train one network, a turn after the other, in a thread of its own."""
+    steps = count(1)
 
-        try:
-            with turns:
-                artefacts = choice.train(
-                    task.network,
-                    task.training,
-                    data,
-                    task.seeds[place : place + 1],
-                    lambda chunk: arrived.put((place, chunk)),
-                    every=task.every,
-                    drawn_from=task.drawn_from[place : place + 1],
-                    engine="torch",
-                    before_step=before_step,
-                )
-            arrived.put((place, Shard(artefacts, 0.0)))
-        except TurnsStopped:
-            pass
-        except BaseException as error:
-            arrived.put((place, error))
+    def before_step() -> None:
+        turns.check()
+        if next(steps) % A_TURN == 0:
+            turns.next()
 
-    networks = range(len(task.seeds))
-    each = [threading.Thread(target=train_one, args=(place,), daemon=True) for place in networks]
-    results: list[deque[Chunk | Shard]] = [deque() for _ in networks]
-    with torch_threads(1):  # each; threads that start take the number over
-        try:
-            for thread in each:
-                thread.start()
-            while True:
-                place, result = arrived.get()
-                if isinstance(result, BaseException):
-                    raise result
-                results[place].append(result)
-                if all(results):
-                    whole = side_by_side([waiting.popleft() for waiting in results])
-                    if isinstance(whole, Shard):
-                        return whole.artefacts
-                    receive(whole)
-        finally:
-            turns.stop()
-            for thread in each:
-                if thread.ident is not None:  # an interruption may leave some unstarted
-                    thread.join()
+    try:
+        with turns:
+            epochs = _train(job, data, slice(place, place + 1), Hooks(before_step))
+            artefacts = hand_over(epochs, lambda chunk: arrived.put((place, chunk)))
+        arrived.put((place, artefacts))
+    except TurnsStopped:
+        pass
+    except BaseException as error:
+        arrived.put((place, error))
+
+
+def _in_step(arrived: Arrived, networks: int) -> Epochs:
+    """Yield an epoch of all networks when the last of them is through with it."""
+    chunks: list[deque[Chunk]] = [deque() for _ in range(networks)]
+    artefacts: dict[int, Artefacts] = {}
+    while len(artefacts) < networks:
+        place, found = arrived.get()
+        match found:
+            case BaseException():
+                raise found
+            case Chunk():
+                chunks[place].append(found)
+            case _:
+                artefacts[place] = found
+        if all(chunks):
+            yield join_chunks([waiting.popleft() for waiting in chunks])
+    return join_artefacts([artefacts[place] for place in range(networks)])

@@ -2,4 +2,5 @@
 
 budget     which layer and which cause took how many decades
 sentence   a budget in one sentence
+document   its JSON document, key by key
 """

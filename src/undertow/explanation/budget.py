@@ -21,11 +21,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
 from undertow.errors import UndertowError
+from undertow.explanation.document import BudgetDocument
 from undertow.numerals import without_nan
 from undertow.trace.gradient_path import (
     Factor,
@@ -35,6 +36,10 @@ from undertow.trace.gradient_path import (
     is_whole,
     layers_on,
 )
+from undertow.trace.showing import show
+
+if TYPE_CHECKING:
+    import pandas
 
 TERMS: tuple[str, ...] = (
     "ceiling",
@@ -139,9 +144,9 @@ class Budget:
         """Return each term, summed over the layers."""
         return {term: sum(layer.terms[term] for layer in self.layers) for term in TERMS}
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> BudgetDocument:
         """Return what `undertow explain --json` prints; None stands for what is not a number."""
-        return {
+        found = {
             "total_dex": self.total_dex,
             "layers": [
                 {
@@ -163,6 +168,24 @@ class Budget:
             "replicates": self.replicates,
             "of": self.of,
         }
+        return cast(BudgetDocument, found)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return a row a layer, from the inputs on: each term and the total, in dex."""
+        import pandas
+
+        rows = [{"layer": each.name, **each.terms, "total": each.total} for each in self.layers]
+        return pandas.DataFrame(rows)
+
+    def plot(self) -> Any:
+        """Return an Altair chart: a waterfall of the decades, by cause and by layer."""
+        return show(self, "plot")
+
+    def __str__(self) -> str:
+        return show(self, "text")
+
+    def _repr_html_(self) -> str:
+        return show(self, "html")
 
 
 def budget(path: GradientPath) -> Budget:

@@ -18,7 +18,7 @@ class Chain(NamedTuple):
     activations, normalisations : of the L hidden layers
     weight_variances, bias_variances : fan_in Var W and Var b of the L + 1 layers
     skips, branch_scale : as in `undertow.NetworkSpec`
-    taken_off, readings : as in `theory.batch.gradients.batch_gradients`; no reading, no convolution
+    taken_off, readings : as in `theory.batch.gradients.RandomNetwork`; no reading, no convolution
     kinds : of the L + 1 layers, linear or conv; left out, all are linear
     """
 

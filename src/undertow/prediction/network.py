@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from undertow.errors import SpecError
 from undertow.prediction.chain import Chain
 from undertow.spec.network import NetworkSpec
-from undertow.theory.batch.gradients import BatchGradients, batch_gradients
+from undertow.theory.batch.gradients import BatchGradients, RandomNetwork, batch_gradients
 from undertow.theory.finite_width.output_scatter import error_scatter
 from undertow.theory.finite_width.scatter import finite_width
 from undertow.trace.record import Chunk, Header, Layer, Trace, build, provenance
@@ -87,19 +87,18 @@ def predict(
 
 def gradients_of(found: Chain, rows: Array, **options: Any) -> BatchGradients:
     """Hand a chain and a batch [B, features] to the theory; options as in `batch_gradients`."""
-    return batch_gradients(
+    network = RandomNetwork(
         found.activations,
-        rows @ rows.T / rows.shape[1],
         found.widths,
         found.weight_variances,
         found.bias_variances,
-        normalisation=found.normalisations,
-        skips=found.skips,
-        branch_scale=found.branch_scale,
-        taken_off=found.taken_off,
-        readings=found.readings,
-        **options,
+        found.normalisations,
+        found.skips,
+        found.branch_scale,
+        found.taken_off,
+        found.readings,
     )
+    return batch_gradients(network, rows @ rows.T / rows.shape[1], **options)
 
 
 def _chain(network: Any, shape: tuple[int, ...]) -> Chain:

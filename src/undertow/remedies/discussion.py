@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
+
+from typing_extensions import TypedDict
 
 from undertow.remedies import REMEDIES
 
@@ -11,7 +13,17 @@ from undertow.remedies import REMEDIES
 DISCUSSED = {name: remedy for name, remedy in REMEDIES.items() if remedy.strength}
 
 
-def discussion(arms: Sequence[Mapping[str, Any]], baseline: str) -> list[dict[str, str]]:
+class RemedyDiscussion(TypedDict):
+    """What is said of a remedy among the arms of a study."""
+
+    arm: Annotated[str, "the arm that is a remedy"]
+    numbers: Annotated[str, "what it did, in words"]
+    strength: Annotated[str, "what speaks for it"]
+    weakness: Annotated[str, "what speaks against it"]
+    applies: Annotated[str, "when to use it"]
+
+
+def discussion(arms: Sequence[Mapping[str, Any]], baseline: str) -> list[RemedyDiscussion]:
     """Discuss each remedy among the arms of a document, with its numbers.
 
     >>> accuracy = {"median": 0.98, "stuck": 1, "values": [0.98] * 20}

@@ -17,7 +17,7 @@ ALIKE = 0.5  # a proxy that reads at least this share of another's does not tell
 FAR = 2.0  # dex
 
 
-def paragraph(document: dict[str, Any]) -> str:
+def paragraph(document: Mapping[str, Any]) -> str:
     """Say in a few sentences what the run showed, and how well theory foresaw it.
 
     >>> accuracy = {"median": 0.54, "stuck": 20, "values": [0.54] * 20}
@@ -31,7 +31,7 @@ def paragraph(document: dict[str, Any]) -> str:
     return " ".join(filter(None, [what_happened(document), theory(document)]))
 
 
-def what_happened(document: dict[str, Any]) -> str:
+def what_happened(document: Mapping[str, Any]) -> str:
     """Say in two or three sentences what the run showed.
 
     >>> accuracy = {"median": 0.54, "stuck": 20, "values": [0.54] * 20}
@@ -96,13 +96,13 @@ def plan(
     return f"{experiment}: {whole} of {sizes} parameters; {to_do}{about}"
 
 
-def _badness(arm: dict[str, Any]) -> tuple[float, float]:
+def _badness(arm: Mapping[str, Any]) -> tuple[float, float]:
     accuracy = arm["test_accuracy"]
     median = accuracy["median"]
     return accuracy["stuck"] / len(accuracy["values"]), -(median if median is not None else 0.0)
 
 
-def _arrives(arm: dict[str, Any]) -> str:
+def _arrives(arm: Mapping[str, Any]) -> str:
     accuracy = arm["test_accuracy"]
     count = len(accuracy["values"])
     median = accuracy["median"]
@@ -114,7 +114,7 @@ def _arrives(arm: dict[str, Any]) -> str:
     )
 
 
-def _proxy(worst: dict[str, Any], best: dict[str, Any]) -> list[str]:
+def _proxy(worst: Mapping[str, Any], best: Mapping[str, Any]) -> list[str]:
     """Warn of the published stand-in for a gradient, where these runs show that it misleads."""
     changes = [arm["first_layer_weight_change"]["percent"] for arm in (worst, best)]
     if None in changes or best["total_dex"] - worst["total_dex"] < FAR:

@@ -11,15 +11,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from undertow.data.dataset import Data
 from undertow.engine import choice
+from undertow.engine.engine import EngineName
 from undertow.errors import SpecError, UnknownName
+from undertow.executors.executor import Executor
+from undertow.executors.here import Here
+from undertow.executors.jobs import Finished, Job, Part
 from undertow.spec.network import NetworkSpec
 from undertow.spec.training import TrainingSpec
 from undertow.theory.signal.critical import critical
@@ -27,6 +31,7 @@ from undertow.trace import readings
 from undertow.trace.record import Chunk, Trace
 from undertow.trace.schema import VERSION
 from undertow.trace.store.reader import Store
+from undertow.trace.store.writer import Writer
 
 EXPERIMENT, DATA = "atlas", "moons"
 # Bias variances at which each has a critical weight variance: the map is drawn around it.
@@ -49,27 +54,29 @@ class AtlasRow(NamedTuple):
     depth: int
     variances: tuple[float, ...]
     replicates: int
+    engine: EngineName
 
     @property
     def networks(self) -> list[NetworkSpec]:
-        """The networks, cell by cell."""
+        """The network of each cell."""
         return [
-            NetworkSpec(
-                inputs=2,
-                outputs=1,
-                depth=self.depth,
-                width=WIDTH,
-                activation=self.activation,
-                initialisation=f"scaled_normal({variance:.10g}, {self.bias_variance:g})",
-            )
+            _network(self.activation, self.depth, variance, self.bias_variance)
             for variance in self.variances
-            for _ in range(self.replicates)
         ]
 
     @property
     def seeds(self) -> list[int]:
         """The same seeds in every cell."""
         return list(range(self.replicates)) * len(self.variances)
+
+    def job(self, training: TrainingSpec) -> Job:
+        """Return the pass that trains the row, a part a cell."""
+        seeds = tuple(range(self.replicates))
+        parts = tuple(
+            Part(0, cell * self.replicates, network, seeds)
+            for cell, network in enumerate(self.networks)
+        )
+        return Job(parts, training, self.engine, SPARSE)
 
 
 class AtlasCell(NamedTuple):
@@ -99,14 +106,28 @@ def plan(activation: str, networks: int = NETWORKS) -> list[AtlasRow]:
         raise SpecError(f"networks = {networks}: 1 to {MOST:,}, for example --networks {NETWORKS}")
     bias = BIAS_VARIANCE[activation]
     middle = critical(activation, bias).weight_variance
-    variances = middle * np.geomspace(1 / REACH, REACH, VARIANCES)
+    variances = tuple(
+        float(f"{middle * factor:.6g}") for factor in np.geomspace(1 / REACH, REACH, VARIANCES)
+    )
     replicates = -(-networks // (len(DEPTHS) * VARIANCES))
-    return [
-        AtlasRow(
-            activation, bias, depth, tuple(float(f"{each:.6g}") for each in variances), replicates
-        )
-        for depth in DEPTHS
-    ]
+
+    def row(depth: int) -> AtlasRow:
+        first = _network(activation, depth, variances[0], bias)
+        engine = choice.choose_engine(first, replicates * VARIANCES)
+        return AtlasRow(activation, bias, depth, variances, replicates, engine)
+
+    return [row(depth) for depth in DEPTHS]
+
+
+def _network(activation: str, depth: int, variance: float, bias_variance: float) -> NetworkSpec:
+    return NetworkSpec(
+        inputs=2,
+        outputs=1,
+        depth=depth,
+        width=WIDTH,
+        activation=activation,
+        initialisation=f"scaled_normal({variance:.10g}, {bias_variance:g})",
+    )
 
 
 def run(
@@ -116,13 +137,16 @@ def run(
     *,
     fresh: bool = False,
     training: TrainingSpec = TRAINING,
+    executor: Executor | None = None,
     progress: Callable[[AtlasRow, int], None] = lambda _row, _networks: None,
 ) -> list[AtlasCell]:
     """Train what the store lacks, row by row, and return the map.
 
     `progress` is told of each row that is there, and how many of its networks were trained for it.
-    An interruption leaves whole rows in the store, and the one under way is begun again.
+    An interruption leaves whole rows in the store, and the one under way is begun again. Rows are
+    trained in this process, unless another executor is given: lanes use every core of it.
     """
+    executor = executor or Here()
     cells: list[AtlasCell] = []
     for row in rows:
         key = _key(row, training, data)
@@ -131,7 +155,9 @@ def run(
         if known and known.state == "finished":
             trace = store.trace(known.id)
         else:
-            trace = store.trace(_train(row, training, data, store, key, known and known.id))
+            writer = _begin(row, training, data, store, key, known and known.id)
+            _train(row.job(training), data, executor, writer)
+            trace = store.trace(writer.run)
             trained = len(row.seeds)
         cells += _cells(row, trace)
         progress(row, trained)
@@ -155,17 +181,16 @@ def _cells(row: AtlasRow, trace: Trace) -> list[AtlasCell]:
     ]
 
 
-def _train(
+def _begin(
     row: AtlasRow, training: TrainingSpec, data: Data, store: Store, key: str, known: str | None
-) -> str:
-    """Train a row into the store, and return its run."""
-    networks, began = row.networks, time.perf_counter()
-    name = f"{EXPERIMENT} {row.activation} depth {row.depth}"
+) -> Writer:
+    """Begin the run of a row, or begin it again."""
     header = choice.header(
-        networks[0],
+        row.networks[0],
         training,
         data,
         row.seeds,
+        engine=row.engine,
         every=SPARSE,
         experiment=EXPERIMENT,
         arm=f"{row.activation}-{row.depth}",
@@ -173,23 +198,23 @@ def _train(
         weight_variances=list(row.variances),
     )
     run = known or store.new_id(f"{EXPERIMENT}-{row.activation}-{row.depth}-{key[:6]}")
-    writer = store.begin(run, key, name, header)
+    return store.begin(run, key, f"{EXPERIMENT} {row.activation} depth {row.depth}", header)
+
+
+def _train(job: Job, data: Data, executor: Executor, writer: Writer) -> None:
+    """Train a row into the store."""
     try:
-        choice.train(
-            networks[0],
-            training,
-            data,
-            row.seeds,
-            lambda chunk: writer.append(0, _kept_part(chunk)),
-            every=SPARSE,
-            drawn_from=networks,
-        )
-        writer.finish_shard(0, len(row.seeds), time.perf_counter() - began, {})
+        with closing(executor.run([job], data)) as results:
+            for _, result in results:
+                match result:
+                    case Chunk():
+                        writer.append(0, _kept_part(result))
+                    case Finished(_, seconds):
+                        writer.finish_shard(0, len(job.seeds), seconds, {})
         writer.finish("finished")
     except BaseException:
         writer.abandon()
         raise
-    return run
 
 
 def _kept_part(chunk: Chunk) -> Chunk:
@@ -201,11 +226,11 @@ def _kept_part(chunk: Chunk) -> Chunk:
 def _key(row: AtlasRow, training: TrainingSpec, data: Data) -> str:
     """Hash of all that determines a row's numbers."""
     content: Mapping[str, Any] = {
-        "row": row._asdict(),
+        "row": {name: value for name, value in row._asdict().items() if name != "engine"},
         "width": WIDTH,
         "training": training.model_dump(mode="json"),
         "data": data.name,
         "schema": VERSION,
-        "engine": choice.VERSIONS[choice.choose_engine(row.networks[0], len(row.seeds))],
+        "engine": choice.VERSIONS[row.engine],
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -16,8 +16,8 @@ WORTH_TIMING = 20.0  # seconds of guessed work; below, nobody waits for an estim
 FEW, MORE = 11, 21  # steps, beyond the first ten, which are all recorded
 
 
-def seconds_left(tasks: Sequence[Job], data: Data, workers: int | None = None) -> float | None:
-    """Estimate the wall time of training `tasks`; None for what is done at once.
+def seconds_left(jobs: Sequence[Job], data: Data, workers: int | None = None) -> float | None:
+    """Estimate the wall time of training `jobs`; None for what is done at once.
 
     >>> from undertow.data.dataset import load
     >>> from undertow.executors.jobs import Part
@@ -31,40 +31,41 @@ def seconds_left(tasks: Sequence[Job], data: Data, workers: int | None = None) -
 
     One step of each kind is trained, on a few batches, and thrown away.
     """
-    if seconds_of(tasks, data) < WORTH_TIMING:
+    if seconds_of(jobs, data) < WORTH_TIMING:
         return None
-    used = workers_for(tasks, data, workers)
+    used = workers_for(jobs, data, workers)
     known: dict[tuple[object, ...], float] = {}
     total = 0.0
     with torch_threads(max(1, cores() // used)):
-        for task in tasks:
-            kind = _kind(task)
+        for job in jobs:
+            kind = _kind(job)
             if kind not in known:
-                known[kind] = step_seconds(task, data)
-            total += known[kind] * task.steps(data)
+                known[kind] = step_seconds(job, data)
+            total += known[kind] * job.steps(data)
     return total / used or None  # a step too short to be timed tells nothing
 
 
-def _kind(task: Job) -> tuple[object, ...]:
+def _kind(job: Job) -> tuple[object, ...]:
     """Tell what a step's time depends on."""
-    return (shape(task.network), task.training.optimizer, task.training.batch_size, len(task.seeds))
+    return (shape(job.network), job.training.optimizer, job.training.batch_size, len(job.seeds))
 
 
-def step_seconds(task: Job, data: Data) -> float:
+def step_seconds(job: Job, data: Data) -> float:
     """Time the steps by which one short training is longer than another."""
-    batch, samples = task.training.batch_size, len(data.train_targets)
+    batch, samples = job.training.batch_size, len(data.train_targets)
     few, more = (min(steps, -(-samples // batch)) for steps in (FEW, MORE))
     if more == few:
-        return _training_seconds(task, data, more) / more
-    _training_seconds(task, data, few)  # what is done once in a process
-    taken = [_training_seconds(task, data, steps) for steps in (few, more)]
+        return _training_seconds(job, data, more) / more
+    _training_seconds(job, data, few)  # what is done once in a process
+    taken = [_training_seconds(job, data, steps) for steps in (few, more)]
     return max(0.0, taken[1] - taken[0]) / (more - few)
 
 
-def _training_seconds(task: Job, data: Data, steps: int) -> float:
-    part = data.first(steps * task.training.batch_size)
+def _training_seconds(job: Job, data: Data, steps: int) -> float:
+    part = data.first(steps * job.training.batch_size)
     part = replace(part, test_inputs=part.test_inputs[:1], test_targets=part.test_targets[:1])
-    training = task.training.model_copy(update={"epochs": 1, "stages": ()})
+    training = job.training.model_copy(update={"epochs": 1, "stages": ()})
     began = time.perf_counter()
-    train_job(task._replace(training=training), part, lambda _: None)
+    for _ in train_job(job._replace(training=training), part):
+        pass
     return time.perf_counter() - began

@@ -17,13 +17,12 @@ TOO_FEW = "Too few replicates to decide, or some without a number: type --replic
 
 
 class Arm(NamedTuple):
-    """One configuration; `note` says what it changes and who chose it.
+    """One configuration of an experiment; `note` says what it changes and who chose it.
 
-    >>> net = NetworkSpec(inputs=2, outputs=1, depth=10, width=10, activation="sigmoid")
-    >>> deep = Arm("deep", net, TrainingSpec(), "as published")
-    >>> shallow = Arm("shallow", net.model_copy(update={"depth": 2}), TrainingSpec(), "2 layers")
-    >>> dict(set(shallow.network) - set(deep.network)), shallow.training == deep.training
-    ({'depth': 2}, True)
+    >>> import undertow as ut
+    >>> network = ut.NetworkSpec(inputs=2, outputs=1, depth=20, width=10, activation="tanh")
+    >>> Arm("deep", network, ut.TrainingSpec(epochs=5), "20 hidden layers").network.depth
+    20
 
     A placebo is trained from fresh seeds: what differs from the same arm is chance alone.
     """
@@ -61,14 +60,17 @@ class Claim(NamedTuple):
 
 
 class Experiment(NamedTuple):
-    """A study that `undertow run NAME` knows. `data` is the name of a data set.
+    """A study: arms that differ in one thing, on one data set, and the claims that they decide.
 
-    >>> net = NetworkSpec(inputs=2, outputs=1, depth=10, width=10, activation="sigmoid")
-    >>> arms = (Arm("sigmoid", net, TrainingSpec(), "as published"),)
-    >>> moons = Experiment("my-moons", "Ten layers", "moons", arms, baseline="sigmoid", claims=())
-    >>> moons.arm("sigmoid").network.parameters, moons.replicates
-    (1031, 20)
+    >>> import undertow as ut
+    >>> network = ut.NetworkSpec(inputs=2, outputs=1, depth=5, width=10, activation="tanh")
+    >>> arm = ut.Arm("tanh", network, ut.TrainingSpec(epochs=5), "5 hidden layers")
+    >>> own = Experiment("depth", "How deep?", "moons", (arm,), baseline="tanh", claims=())
+    >>> own.arm("tanh").note
+    '5 hidden layers'
 
+    `undertow run NAME` trains a built-in one, `undertow run FILE.py:NAME` the one that a file of
+    yours calls NAME, and sets its `origin` to that. `data` is the name of a data set.
     Of `train_samples`, where given, the rest is held out; every `every`-th step is recorded. Where
     it is `discussed`, `remedies/discussion.py` has a word on its arms.
     """
@@ -78,12 +80,13 @@ class Experiment(NamedTuple):
     data: str
     arms: tuple[Arm, ...]
     baseline: str
-    claims: tuple[Claim, ...]
+    claims: tuple[Claim, ...] = ()
     replicates: int = 20
     replicates_in_lanes: int | None = None
     every: int = 1
     train_samples: int | None = None
     discussed: bool = False
+    origin: str = ""
 
     def arm(self, name: str) -> Arm:
         """Return an arm by its name."""

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from undertow.data.dataset import Data
 from undertow.engine import choice as engines
 from undertow.engine.common.stages import stages
+from undertow.engine.engine import EngineName
 from undertow.engine.lanes.native_library import library
 from undertow.errors import SpecError
-from undertow.executors.jobs import TOGETHER, Job, Part, Shard, join_jobs
-from undertow.executors.processes import train_jobs
+from undertow.executors.executor import Executor
+from undertow.executors.jobs import TOGETHER, Finished, Job, Part, join_jobs
+from undertow.executors.processes import Processes
 from undertow.spec.checked import with_changes
+from undertow.studies.description import carried
 from undertow.studies.expected import predict_arm
 from undertow.studies.experiment import Arm, Experiment
 from undertow.trace.anomalies import anomalies
 from undertow.trace.record import Chunk, Trace
 from undertow.trace.schema import VERSION
-from undertow.trace.store.reader import Run, Store, Writer
+from undertow.trace.store.reader import Run, Store
+from undertow.trace.store.writer import Writer
 
 SHARD = TOGETHER  # replicates of an arm that are trained, and finished, together
 MOST = 1_000_000  # replicates of an arm
@@ -37,7 +42,8 @@ class Planned(NamedTuple):
     seeds: tuple[int, ...]
     key: str
     every: int
-    engine: str
+    engine: EngineName
+    study: Mapping[str, Any]  # what its header carries of the experiment
 
     @property
     def stem(self) -> str:
@@ -51,10 +57,10 @@ class Planned(NamedTuple):
             (first, self.seeds[first : first + SHARD]) for first in range(0, len(self.seeds), SHARD)
         ]
 
-    def task(self, number: int, first: int, seeds: tuple[int, ...]) -> Job:
+    def job(self, number: int, first: int, seeds: tuple[int, ...]) -> Job:
         """Return the pass that trains a shard; `number` is the run's place in the study."""
         part = Part(number, first, self.arm.network, seeds)
-        return Job((part,), self.arm.training, self.every, self.engine)
+        return Job((part,), self.arm.training, self.engine, self.every)
 
 
 class Progress(NamedTuple):
@@ -130,7 +136,9 @@ def plan(
         seeds = tuple(range(first, first + count))
         used = engines.choose_engine(arm.network, count, engine)
         key = _key(experiment, arm, data, seeds, used)
-        planned.append(Planned(experiment.name, arm, seeds, key, experiment.every, used))
+        planned.append(
+            Planned(experiment.name, arm, seeds, key, experiment.every, used, carried(experiment))
+        )
     return planned
 
 
@@ -141,35 +149,27 @@ def run(
     *,
     fresh: bool = False,
     workers: int | None = None,
+    executor: Executor | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> list[Outcome]:
     """Train what is not yet in the store, and return every run.
 
-    An interruption of any kind leaves what was trained in the store, listed as interrupted.
+    An interruption of any kind leaves what was trained in the store, listed as interrupted. By
+    default so many `workers` train, processes of this machine; another executor has its own.
     """
     under_way = _under_way(planned, store, fresh)
-    tasks, whole = _tasks(under_way), _passes((each, each.shards) for each in planned)
-
-    def receive(task: Job, result: Chunk | Shard) -> None:
-        shares = [(under_way[part.run], part, share) for part, share in task.shares(result)]
-        if isinstance(result, Chunk):
-            for each, part, chunk in shares:
-                each.take_epoch(part, chunk, data)
-                progress(Progress(each.planned.arm.name, each.epochs_done, each.epochs))
-        elif all(each.has_every_epoch(part) for each, part, _ in shares):  # else trained again
-            for each, _, _ in shares:
-                each.flush()  # by itself: what is rolled back below is not written again
-            with store.at_once():  # or an interruption between two would join the rest otherwise
-                for each, part, shard in shares:
-                    each.keep(part, shard)
-            for each, part, shard in shares:
-                each.count(part, shard)
-                each.close_if_whole(data)
-
+    jobs, whole = _jobs(under_way), _passes((each, each.shards) for each in planned)
+    executor = executor or Processes(workers, of=whole)
     try:
         for each in under_way:
             each.close_if_whole(data)
-        train_jobs(tasks, data, receive, workers, of=whole)
+        with closing(executor.run(jobs, data)) as results:
+            for job, result in results:
+                match result:
+                    case Chunk():
+                        _keep_epoch(under_way, job, result, data, progress)
+                    case Finished():
+                        _keep_end(under_way, job, result, data, store)
     except BaseException:
         for each in under_way:
             each.abandon()
@@ -177,9 +177,40 @@ def run(
     return [each.outcome() for each in under_way]
 
 
-def tasks_left(planned: Sequence[Planned], store: Store, *, fresh: bool = False) -> list[Job]:
+def _keep_epoch(
+    under_way: Sequence[_UnderWay],
+    job: Job,
+    chunk: Chunk,
+    data: Data,
+    progress: Callable[[Progress], None],
+) -> None:
+    """Give each run its share of an epoch."""
+    for part, share in job.shares(chunk):
+        each = under_way[part.run]
+        each.take_epoch(part, share, data)
+        progress(Progress(each.planned.arm.name, each.epochs_done, each.epochs))
+
+
+def _keep_end(
+    under_way: Sequence[_UnderWay], job: Job, end: Finished, data: Data, store: Store
+) -> None:
+    """Finish the shards of a job, all or none: one that lacks an epoch is trained again."""
+    shares = [(under_way[part.run], part, share) for part, share in job.shares(end)]
+    if not all(each.has_every_epoch(part) for each, part, _ in shares):
+        return
+    for each, _, _ in shares:
+        each.flush()  # by itself: what is rolled back below is not written again
+    with store.at_once():  # or an interruption between two would join the rest otherwise
+        for each, part, share in shares:
+            each.keep(part, share)
+    for each, part, share in shares:
+        each.count(part, share)
+        each.close_if_whole(data)
+
+
+def jobs_left(planned: Sequence[Planned], store: Store, *, fresh: bool = False) -> list[Job]:
     """Return the passes that `run` would train."""
-    return _tasks(_under_way(planned, store, fresh))
+    return _jobs(_under_way(planned, store, fresh))
 
 
 def _under_way(planned: Sequence[Planned], store: Store, fresh: bool) -> list[_UnderWay]:
@@ -187,14 +218,14 @@ def _under_way(planned: Sequence[Planned], store: Store, fresh: bool) -> list[_U
     return [_UnderWay(each, found, store) for each, found in zip(planned, known, strict=True)]
 
 
-def _tasks(under_way: Sequence[_UnderWay]) -> list[Job]:
+def _jobs(under_way: Sequence[_UnderWay]) -> list[Job]:
     return _passes((each.planned, each.shards_left) for each in under_way)
 
 
 def _passes(study: Iterable[tuple[Planned, list[tuple[int, tuple[int, ...]]]]]) -> list[Job]:
     """Return the passes that train these shards of each run."""
     return join_jobs(
-        run.task(number, first, seeds)
+        run.job(number, first, seeds)
         for number, (run, shards) in enumerate(study)
         for first, seeds in shards
     )
@@ -237,15 +268,15 @@ class _UnderWay:
         """Tell whether an interruption, between two writes, left no epoch of a shard out."""
         return self._taken.get(part.first) == self._a_shard
 
-    def keep(self, part: Part, shard: Shard) -> None:
+    def keep(self, part: Part, end: Finished) -> None:
         """Write a whole shard."""
         assert self._writer is not None
-        self._writer.finish_shard(part.first, len(part.seeds), shard.seconds, shard.artefacts)
+        self._writer.finish_shard(part.first, len(part.seeds), end.seconds, end.artefacts)
 
-    def count(self, part: Part, shard: Shard) -> None:
+    def count(self, part: Part, end: Finished) -> None:
         """Count a shard that the store holds for good."""
         self.trained += len(part.seeds)
-        self.seconds += shard.seconds
+        self.seconds += end.seconds
         self.shards_left = [left for left in self.shards_left if left[0] != part.first]
 
     def close_if_whole(self, data: Data) -> None:
@@ -282,6 +313,7 @@ class _UnderWay:
             experiment=planned.experiment,
             arm=arm.name,
             note=arm.note,
+            study=planned.study,
             # The header of a run that is taken up again is there already.
             predicted=predict_arm(arm.network, arm.training, data) if new else None,
         )
@@ -289,7 +321,9 @@ class _UnderWay:
         return self.store.begin(self.run, planned.key, name, header)
 
 
-def _key(experiment: Experiment, arm: Arm, data: Data, seeds: tuple[int, ...], engine: str) -> str:
+def _key(
+    experiment: Experiment, arm: Arm, data: Data, seeds: tuple[int, ...], engine: EngineName
+) -> str:
     """Hash of all that determines a run's numbers."""
     content = {
         "experiment": experiment.name,

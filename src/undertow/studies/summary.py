@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import ceil, log2
-from typing import Any
 
 import numpy as np
 
@@ -13,14 +12,24 @@ from undertow.statistics.comparison import SIGNIFICANT, Comparison, compare, hol
 from undertow.statistics.permutation import smallest_p
 from undertow.statistics.stuck import stuck_count
 from undertow.statistics.summary import summarise
+from undertow.studies.description import Description
 from undertow.studies.expected import disagreement
 from undertow.studies.experiment import Experiment, judge
+from undertow.studies.summary_document import (
+    ArmSummary,
+    ClaimSummary,
+    ComparisonSummary,
+    FirstAndLast,
+    LayerSummary,
+    StudySummary,
+    TheorySummary,
+)
 from undertow.trace import readings
 from undertow.trace.record import Trace
 from undertow.trace.schema import VARIABLES
 
 
-def document(experiment: Experiment, runs: dict[str, tuple[str, Trace]]) -> dict[str, Any]:
+def document(study: Experiment | Description, runs: dict[str, tuple[str, Trace]]) -> StudySummary:
     """Summarise the runs of an experiment, {arm: (run, trace)}, as one JSON-ready document.
 
     >>> from undertow.data.dataset import load
@@ -42,15 +51,16 @@ def document(experiment: Experiment, runs: dict[str, tuple[str, Trace]]) -> dict
     arms = [arm_summary(arm, run, trace) for arm, (run, trace) in runs.items()]
     return {
         "arms": arms,
-        "discussion": discussion(arms, experiment.baseline) if experiment.discussed else [],
-        "comparisons": comparisons(experiment.baseline, traces),
+        "discussion": discussion(arms, study.baseline) if study.discussed else [],
+        "comparisons": comparisons(study.baseline, traces),
         "claims": [
-            {"claim": claim.text, **judge(claim, traces)._asdict()} for claim in experiment.claims
+            ClaimSummary(claim=claim.text, **judge(claim, traces)._asdict())
+            for claim in study.claims
         ],
     }
 
 
-def arm_summary(arm: str, run: str, trace: Trace) -> dict[str, Any]:
+def arm_summary(arm: str, run: str, trace: Trace) -> ArmSummary:
     """Summarise one arm: statistics over its replicates, undefined ones null."""
     accuracy = readings.test_accuracy(trace)
     summary = summarise(accuracy)
@@ -61,11 +71,10 @@ def arm_summary(arm: str, run: str, trace: Trace) -> dict[str, Any]:
         "run": run,
         "parameters": parameters(trace),
         "test_accuracy": {
-            **{
-                name: value
-                for name, value in summary._asdict().items()
-                if name not in ("n", "ci95")
-            },
+            "mean": summary.mean,
+            "sd": summary.sd,
+            "median": summary.median,
+            "iqm": summary.iqm,
             "ci95": list(summary.ci95) if summary.ci95 else None,
             "stuck": count.stuck,
             "stuck_ci95": list(count.interval) if count.interval else None,
@@ -82,7 +91,7 @@ def arm_summary(arm: str, run: str, trace: Trace) -> dict[str, Any]:
     }
 
 
-def _theory(trace: Trace) -> dict[str, Any] | None:
+def _theory(trace: Trace) -> TheorySummary | None:
     """How far the gradients at step 1 lie from what theory expects of them."""
     off = disagreement(trace)
     if off is None:
@@ -96,7 +105,7 @@ def _theory(trace: Trace) -> dict[str, Any] | None:
     }
 
 
-def comparisons(baseline: str, traces: dict[str, Trace]) -> list[dict[str, Any]]:
+def comparisons(baseline: str, traces: dict[str, Trace]) -> list[ComparisonSummary]:
     """Compare each arm's test accuracy with the baseline's, seed by seed, p-values after Holm."""
     if baseline not in traces:
         return []
@@ -149,7 +158,7 @@ def parameters(trace: Trace) -> int:
     return NetworkSpec(**trace.attributes["network"]).parameters
 
 
-def _layers(trace: Trace) -> list[dict[str, Any]]:
+def _layers(trace: Trace) -> list[LayerSummary]:
     names = [
         name
         for name, variable in VARIABLES.items()
@@ -169,7 +178,7 @@ def _layers(trace: Trace) -> list[dict[str, Any]]:
     ]
 
 
-def _first_and_last(trace: Trace, name: str) -> dict[str, float | None]:
+def _first_and_last(trace: Trace, name: str) -> FirstAndLast:
     return {
         "first": _median(readings.first_step(trace, name)),
         "last": _median(readings.last_epoch(trace, name)),

@@ -6,10 +6,13 @@ What the pages and lessons do when a control moves or Train is pressed.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from contextlib import closing
 
 from undertow.data.dataset import Data
 from undertow.engine import choice
+from undertow.engine.engine import Artefacts, Hooks
+from undertow.executors.here import Here
+from undertow.executors.jobs import Finished, Job, Part
 from undertow.spec.checked import with_changes
 from undertow.spec.trial import Trial
 from undertow.studies.expected import predict_arm
@@ -67,27 +70,31 @@ def train_trial(
     Stopped
         It was told to.
     """
-    network, training = trial.network, trial.training
-    header = choice.header(
-        network, training, data, trial.seeds, predicted=predict_arm(network, training, data)
-    )
+    network, training, seeds = trial.network, trial.training, tuple(trial.seeds)
+    engine = choice.choose_engine(network, len(seeds))
+    predicted = predict_arm(network, training, data)
+    header = choice.header(network, training, data, seeds, engine=engine, predicted=predicted)
+    job = Job((Part(0, 0, network, seeds),), training, engine)
     chunks: list[Chunk] = []
+    left: Artefacts = {}
 
     def before_step() -> None:
         if stop():
             raise TrialStopped
 
-    def so_far(artefacts: dict[str, Any]) -> Trace:
+    def so_far(artefacts: Artefacts) -> Trace:
         trace = build(header, chunks, artefacts=artefacts)
         return Trace(trace.dataset, tuple(anomalies(trace)), trace.artefacts)
 
-    artefacts = choice.train(
-        network,
-        training,
-        data,
-        trial.seeds,
-        chunks.append,
-        before_step=before_step,
-        after_epoch=lambda plane: receive(len(chunks), lambda: so_far(plane())),
-    )
-    return so_far(artefacts)
+    def after_epoch(plane: Callable[[], Artefacts]) -> None:
+        receive(len(chunks), lambda: so_far(plane()))
+
+    here = Here(Hooks(before_step, after_epoch=after_epoch))
+    with closing(here.run([job], data)) as results:
+        for _, result in results:
+            match result:
+                case Chunk():
+                    chunks.append(result)
+                case Finished(artefacts):
+                    left = artefacts
+    return so_far(left)

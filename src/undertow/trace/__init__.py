@@ -10,5 +10,6 @@ gradient_path   what a gradient crosses from the last hidden layer to the first
 export          NetCDF and CSV
 sink            the contract: what takes a run while it is recorded
 sinks/          memory, a store, and others, one file each
+showing         how a value shows itself, registered by a room that it does not know
 store/          many runs in one SQLite file
 """

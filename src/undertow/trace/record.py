@@ -8,14 +8,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from undertow.errors import TraceError
 from undertow.trace.schema import LAYER_COORDINATES, SOURCES, VARIABLES, VERSION
+from undertow.trace.showing import show
 
 if TYPE_CHECKING:
+    import pandas  # pyright: ignore[reportMissingTypeStubs]
     import xarray
 
 
@@ -115,6 +118,25 @@ class Trace:
     def to_xarray(self) -> xarray.Dataset:
         """Return the arrays as an `xarray.Dataset` of the schema (docs/trace-schema.md)."""
         return self.dataset.copy()
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return a row a (replicate, step, layer), the variables as columns."""
+        # The annotation of pandas says Callable, not returning what.
+        return self.to_xarray().to_dataframe().reset_index()  # pyright: ignore[reportUnknownMemberType]
+
+    def plot(self, variable: str = "grad_norm") -> Any:
+        """Return an Altair chart of a norm by layer: `grad_norm` or `delta_norm`."""
+        return show(self, "plot", variable)
+
+    def report(self, path: str | Path) -> str:
+        """Write a report of this trace alone, one HTML file, and return its path."""
+        return show(self, "report", str(path))
+
+    def __str__(self) -> str:
+        return show(self, "text")
+
+    def _repr_html_(self) -> str:
+        return show(self, "html")
 
 
 def provenance(source: str, **attributes: Any) -> dict[str, Any]:

@@ -11,4 +11,8 @@ arms             the diagnosis and the budget of each arm of a study
 atlas            train a trainability map and write its page
 watch            follow a run that is being written
 target           what a verb is asked about: a run, or a factory in the user's file
+show_values      how values show themselves, registered
+documents        the JSON document of each, key by key
+json_reference   docs/json.md, made from them
+which_study      the same of studies: built in, in the user's file, or of runs in a store
 """

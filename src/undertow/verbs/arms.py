@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from typing import Any
 
+from undertow.diagnosis.document import DiagnoseDocument
 from undertow.errors import UndertowError
 from undertow.numerals import without_nan
 from undertow.trace.record import Trace
+from undertow.verbs.documents import ExplainDocument
 from undertow.verbs.explain import of_run, summed_up
 
 
-def diagnose_and_explain(traces: Mapping[str, Trace]) -> tuple[dict[str, Any], dict[str, Any]]:
+def diagnose_and_explain(
+    traces: Mapping[str, Trace],
+) -> tuple[dict[str, DiagnoseDocument], dict[str, ExplainDocument]]:
     """Return the diagnosis of each arm, and the budget of each that keeps a probe."""
     from undertow.diagnosis.diagnose import diagnose as diagnosed
 

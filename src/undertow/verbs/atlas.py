@@ -10,6 +10,7 @@ from typing import Any
 
 from undertow.errors import needs
 from undertow.trace.store.reader import open as open_store
+from undertow.verbs.documents import AtlasCellDocument, AtlasDocument
 
 
 def atlas(
@@ -20,7 +21,7 @@ def atlas(
     report: str | None,
     fresh: bool,
     command: str,
-) -> dict[str, Any]:
+) -> AtlasDocument:
     """Train the map of an activation; return its JSON document, with its sentence as `summary`."""
     needs("torch", "lab")
     needs("altair", "show")
@@ -44,11 +45,11 @@ def atlas(
         rows[0].bias_variance,
         [Square(cell.depth, cell.weight_variance, cell.trained_fraction) for cell in cells],
     )
-    document = {
+    document: AtlasDocument = {
         "activation": activation,
         "networks": trained,
         "seconds": time.perf_counter() - began,
-        "cells": [cell._asdict() for cell in cells],
+        "cells": [AtlasCellDocument(**cell._asdict()) for cell in cells],
         "summary": f"{figure.title}.",
         "store": store,
         "report": report,

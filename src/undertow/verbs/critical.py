@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from undertow.errors import NoCriticalPoint
+from undertow.verbs.documents import CriticalDocument, CriticalPointDocument
 
 
-def critical_document(activation: str, bias_variance: float) -> tuple[dict[str, Any], bool]:
+def critical_document(activation: str, bias_variance: float) -> tuple[CriticalDocument, bool]:
     """Find the critical point; return the JSON document, and whether there is one."""
     from undertow.theory.signal.critical import critical as found
 
@@ -15,10 +14,10 @@ def critical_document(activation: str, bias_variance: float) -> tuple[dict[str, 
         point = found(activation, bias_variance)
     except NoCriticalPoint as error:
         return {"critical": None, "reason": str(error)}, False
-    return {"activation": activation, **point._asdict()}, True
+    return CriticalPointDocument(activation=activation, **point._asdict()), True
 
 
-def critical_words(document: dict[str, Any]) -> str:
+def critical_words(document: CriticalDocument) -> str:
     """Say a critical point to people."""
     if "reason" in document:
         return document["reason"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from undertow.diagnosis.document import DiagnoseDocument
 from undertow.errors import SpecError, needs
 from undertow.numerals import without_nan
 from undertow.trace.record import Trace
@@ -12,7 +11,7 @@ from undertow.verbs import target
 STATUS = {"healthy": 0, "sick": 1, "undecided": 3}
 
 
-def diagnose_named(name: str, store: str, *, theory: bool) -> tuple[dict[str, Any], int]:
+def diagnose_named(name: str, store: str, *, theory: bool) -> tuple[DiagnoseDocument, int]:
     """Return the diagnosis of a run, or of one pass of a model, and the exit status."""
     from undertow.diagnosis.diagnose import diagnose as diagnosed
 

@@ -9,6 +9,7 @@ from undertow.errors import SpecError, needs
 from undertow.explanation.budget import Budget, budget
 from undertow.trace.record import Trace
 from undertow.verbs import target
+from undertow.verbs.documents import ExplainDocument
 
 
 def explain(model: Any, loss_fn: Any, batch: Any) -> Budget:
@@ -53,7 +54,7 @@ def explain(model: Any, loss_fn: Any, batch: Any) -> Budget:
     return budget(gradient_path(model, loss_fn, batch))
 
 
-def explain_named(name: str, store: str, picture: str | None = None) -> dict[str, Any]:
+def explain_named(name: str, store: str, picture: str | None = None) -> ExplainDocument:
     """Return the budget of a run's probe, or of a model now, as a JSON document; draw it."""
     if picture:
         _check_picture(picture)
@@ -86,12 +87,12 @@ def of_run(name: str, trace: Trace) -> Budget:
     return budget(path)
 
 
-def summed_up(budget: Any) -> dict[str, Any]:
+def summed_up(budget: Budget) -> ExplainDocument:
     """Return a budget as a JSON document, with the sentence that sums it up."""
     from undertow.explanation.sentence import sentence
     from undertow.numerals import without_nan
 
-    return {**without_nan(budget.document()), "summary": sentence(budget)}
+    return ExplainDocument(**without_nan(budget.document()), summary=sentence(budget))
 
 
 def _check_picture(path: str) -> None:

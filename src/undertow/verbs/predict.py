@@ -9,11 +9,12 @@ import numpy as np
 from undertow.errors import SpecError
 from undertow.numerals import finite
 from undertow.spec.network import NetworkSpec
+from undertow.verbs.documents import PredictDocument, PredictedLayer
 
 
 def predict_document(
     spec: dict[str, Any], inputs: int | None, data: str | None, batch: int
-) -> dict[str, Any]:
+) -> PredictDocument:
     """Predict a network's gradients on a batch; return the JSON document."""
     from undertow.prediction.network import predict as predicted
 
@@ -38,7 +39,7 @@ def predict_document(
         grad, delta = np.log10([dataset[name].values[0, 0] for name in ("grad_norm", "delta_norm")])
         total = delta[0] - delta[-2]
     sd = dataset["sd_dex"].values[0, 0] if "sd_dex" in dataset else np.full(grad.shape, np.nan)
-    layers = [
+    layers: list[PredictedLayer] = [
         {
             "depth": place + 1,
             "log10_grad_norm": finite(grad[place]),

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from undertow.errors import SpecError, StoreError, needs
+from undertow.studies.description import Description
 from undertow.trace.record import Trace
 from undertow.trace.store.reader import Run, Store
 from undertow.trace.store.reader import open as open_store
 from undertow.verbs import report_watched
+from undertow.verbs.documents import RunDocument
+from undertow.verbs.which_study import known_study
 
 
 def check_report(path: str | None) -> None:
@@ -51,8 +53,9 @@ def report(names: Sequence[str], output: str, *, png: bool, store: str, command:
             f"runs of several experiments ({', '.join(sorted(map(str, experiments)))}): name runs "
             "of one"
         )
+    known = known_study(str(experiments.pop()), runs)
     document = study_document(
-        str(experiments.pop()),
+        known,
         runs,
         networks=0,
         seconds=sum(each.seconds for each in found),
@@ -65,30 +68,29 @@ def report(names: Sequence[str], output: str, *, png: bool, store: str, command:
         from undertow.verbs.arms import diagnose_and_explain
 
         traces = {label: trace for label, (_, trace) in runs.items()}
-        known = page.Insight(*diagnose_and_explain(traces))
-        pictures.write(output, [*page.falls(known), *page.figures(document, traces)])
+        insight = page.Insight(*diagnose_and_explain(traces))
+        pictures.write(output, [*page.falls(insight), *page.figures(document, traces)])
         return output
-    write_report(output, document, runs, command)
+    write_report(output, document, known, runs, command)
     return output
 
 
 def study_document(
-    name: str,
+    known: Description,
     runs: dict[str, tuple[str, Trace]],
     *,
     networks: int,
     seconds: float,
     store: str,
     report: str | None,
-) -> dict[str, Any]:
+) -> RunDocument:
     """Return what a study's runs show, as a JSON document."""
-    from undertow.experiments import experiment
     from undertow.studies import summary
 
     first = next(iter(runs.values()))[1]
     seeds = first.dataset["seed"].values
     return {
-        "experiment": name,
+        "experiment": known.name,
         "seed": int(seeds[0]),
         "replicates": len(seeds),
         "epochs": first.attributes["training"]["epochs"],
@@ -96,50 +98,56 @@ def study_document(
         "seconds": seconds,
         "store": store,
         "report": report,
-        **summary.document(experiment(name), runs),
+        **summary.document(known, runs),
     }
 
 
 def write_report(
-    path: str, document: dict[str, Any], runs: dict[str, tuple[str, Trace]], command: str
+    path: str,
+    document: RunDocument,
+    known: Description,
+    runs: dict[str, tuple[str, Trace]],
+    command: str,
 ) -> None:
     """Write the HTML report of a study's runs."""
-    from undertow.experiments import experiment
     from undertow.show import summary_text as words
     from undertow.show.report import page
     from undertow.verbs.arms import diagnose_and_explain
 
+    traces = {label: trace for label, (_, trace) in runs.items()}
     page.write(
         path,
         document,
-        {label: trace for label, (_, trace) in runs.items()},
-        title=experiment(document["experiment"]).title,
+        traces,
+        title=known.title,
         command=command,
         words=words.what_happened(document),
-        insight=page.Insight(
-            *diagnose_and_explain({arm: trace for arm, (_, trace) in runs.items()})
-        ),
-        again=again(document, {label: trace for label, (_, trace) in runs.items()}),
+        insight=page.Insight(*diagnose_and_explain(traces)),
+        again=again(document, known, traces),
     )
 
 
-def again(document: Mapping[str, Any], traces: Mapping[str, Trace]) -> str:
+def again(document: RunDocument, known: Description, traces: Mapping[str, Trace]) -> str:
     """Return the command that trains a study's networks anew, with every value written out."""
     from shlex import join
 
-    from undertow.experiments import experiment
     from undertow.studies.study import FRESH
 
-    name = document["experiment"]
     arms = list(dict.fromkeys(str(trace.attributes["arm"]) for trace in traces.values()))
-    words = ["undertow", "run", name, "--replicates", str(document["replicates"])]
+    words = [
+        "undertow",
+        "run",
+        known.origin or known.name,
+        "--replicates",
+        str(document["replicates"]),
+    ]
     words += ["--seed", str(document["seed"] % FRESH)]
     epochs = {trace.attributes["training"]["epochs"] for trace in traces.values()}
     if len(epochs) == 1:
         words += ["--epochs", str(*epochs)]
-    if set(arms) != {arm.name for arm in experiment(name).arms}:
+    if set(arms) != set(known.arms):
         words += [word for arm in arms for word in ("--arm", arm)]
-    return join([*words, "--fresh", "--report", f"{name}.html"])
+    return join([*words, "--fresh", "--report", f"{known.name}.html"])
 
 
 def _resolve(store: Store, names: Sequence[str]) -> list[Run]:

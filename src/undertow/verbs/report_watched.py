@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from undertow.diagnosis.document import DiagnoseDocument
 from undertow.trace.record import Trace
 from undertow.verbs.arms import diagnose_and_explain
 
@@ -45,7 +46,7 @@ def report(
     return output
 
 
-def words(diagnoses: Mapping[str, Mapping[str, Any]]) -> str:
+def words(diagnoses: Mapping[str, DiagnoseDocument]) -> str:
     """Say in a sentence or two what each run showed, with its numbers.
 
     >>> words({"net": {"outcome": "healthy", "reason": "", "root_cause": None, "rules": [

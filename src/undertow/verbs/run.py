@@ -10,7 +10,9 @@ from typing import Any
 
 from undertow.errors import needs
 from undertow.trace.store.reader import open as open_store
+from undertow.verbs.documents import RunDocument
 from undertow.verbs.report import study_document, write_report
+from undertow.verbs.which_study import find_experiment
 
 
 def run(
@@ -27,18 +29,18 @@ def run(
     workers: int | None,
     engine: str,
     command: str,
-) -> dict[str, Any]:
+) -> RunDocument:
     """Plan, train, summarise and report an experiment; return its JSON document."""
-    from undertow.experiments import experiment as find
-
-    experiment = find(name)
+    experiment = find_experiment(name)
     needs("torch", "lab")
     from undertow.data.dataset import load
     from undertow.executors.processes import check_workers as check_workers
-    from undertow.studies import study
+    from undertow.studies import description, study
+    from undertow.studies.own_experiment import check_fit
 
     check_workers(workers)
     data_set = load(experiment.data, data).first(experiment.train_samples)
+    check_fit(experiment, data_set)
     planned = study.plan(
         experiment,
         data_set,
@@ -50,15 +52,19 @@ def run(
     )
     began = time.perf_counter()
     with open_store(store, create=True) as opened:
-        _say_plan(planned, study.tasks_left(planned, opened, fresh=fresh), data_set, workers)
+        _say_plan(planned, study.jobs_left(planned, opened, fresh=fresh), data_set, workers)
         with _progress(planned) as progress:
             outcomes = study.run(
                 planned, data_set, opened, fresh=fresh, workers=workers, progress=progress
             )
-    seconds = time.perf_counter() - began
-    runs = {outcome.arm: (outcome.run, outcome.trace) for outcome in outcomes}
+        seconds = time.perf_counter() - began
+        runs = {outcome.arm: (outcome.run, outcome.trace) for outcome in outcomes}
+        known = description.describe(experiment)
+        if known.origin:  # whoever reports them may not have the code that judges
+            for each, kept in description.verdicts(known, runs).items():
+                opened.annotate(each, **{description.JUDGED: kept})
     document = study_document(
-        experiment.name,
+        known,
         runs,
         networks=sum(outcome.trained for outcome in outcomes),
         seconds=seconds,
@@ -66,7 +72,7 @@ def run(
         report=report,
     )
     if report:
-        write_report(report, document, runs, command)
+        write_report(report, document, known, runs, command)
     return document
 
 
@@ -82,7 +88,7 @@ def _say_plan(planned: Sequence[Any], left: Sequence[Any], data: Any, workers: i
         arms=len(planned),
         replicates=len(planned[0].seeds),
         parameters=(min(sizes), max(sizes)),
-        left=sum(len(task.seeds) for task in left),
+        left=sum(len(job.seeds) for job in left),
         seconds=seconds_left(left, data, workers),
     )
     print(line, file=sys.stderr)
@@ -90,7 +96,7 @@ def _say_plan(planned: Sequence[Any], left: Sequence[Any], data: Any, workers: i
         print(f"the slower engine trains, PyTorch: of lanes, {absence()}", file=sys.stderr)
 
 
-def print_document(document: dict[str, Any]) -> None:
+def print_document(document: RunDocument) -> None:
     """Print what an experiment showed, for people."""
     from rich.console import Console
 

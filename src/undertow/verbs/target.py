@@ -42,23 +42,39 @@ def make_model(target: str) -> Model:
     SpecError
         The module or the function is not there, fails, or returns something else.
     """
-    place, _, name = target.rpartition(":")
-    if not place or not name:
-        raise SpecError(f"{target}: as in my_net.py:make, {FORM}")
     # What the user's file prints must not mix with a JSON document.
     with contextlib.redirect_stdout(sys.stderr):
-        module = _module(place)
-        factory = getattr(module, name, None)
+        factory = named(target, FORM)
         if not callable(factory):
+            place, _, name = target.rpartition(":")
             raise SpecError(f"{place} has no function '{name}': name {FORM}")
-        try:
-            found = factory()
-        except (Exception, SystemExit) as error:
-            raise SpecError(f"{target} failed: {_error_words(error)}") from None
+        found = call_factory(target, factory)
     if not isinstance(found, tuple | list) or len(found) != 3:
         what = f"{len(found)} values" if isinstance(found, tuple | list) else type(found).__name__
         raise SpecError(f"{target} returned {what}: it must be {FORM}")
     return Model(*found)
+
+
+def named(target: str, form: str) -> Any:
+    """Return what `MODULE:NAME` names, None where the module has no such name.
+
+    Raises
+    ------
+    SpecError
+        Not of that form, or a module that is not there or fails.
+    """
+    place, _, name = target.rpartition(":")
+    if not place or not name:
+        raise SpecError(f"{target}: as in my_net.py:make, {form}")
+    return getattr(_module(place), name, None)
+
+
+def call_factory(target: str, factory: Callable[[], Any]) -> Any:
+    """Call what the user's file defines; what goes wrong in it is one line."""
+    try:
+        return factory()
+    except (Exception, SystemExit) as error:
+        raise SpecError(f"{target} failed: {_error_words(error)}") from None
 
 
 def read_run(target: str, store: str) -> Trace:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from undertow.errors import SpecError
 from undertow.numerals import without_nan
+from undertow.show.terminal.live_document import WatchDocument
 from undertow.trace.store import tail
 from undertow.trace.store.reader import Run, Store
 from undertow.trace.store.reader import open as open_store
@@ -23,7 +24,7 @@ SHARE = 0.1  # of one core, at most: the training beside it needs them
 class Snapshot(NamedTuple):
     """A run at one moment."""
 
-    document: dict[str, Any]
+    document: WatchDocument
     losses: list[float]
 
 
@@ -34,7 +35,7 @@ def which_store(path: str | None, option: str | None, default: str) -> str:
     return path or option or default
 
 
-def document(path: str, run: str | None) -> dict[str, Any]:
+def document(path: str, run: str | None) -> WatchDocument:
     """Return the newest step of a run as a JSON document."""
     with open_store(path) as store:
         return without_nan(snapshot(store, _choose_run(store, run)).document)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,9 @@ from undertow.app.cli.options import (
     say,
 )
 
+if TYPE_CHECKING:  # at run time the command starts without them
+    from undertow.verbs.documents import ListDocument
+
 
 def list_(as_json: JsonOption = False) -> None:
     """List the built-in experiments and their arms."""
@@ -22,16 +25,15 @@ def list_(as_json: JsonOption = False) -> None:
 
     found = [experiment(name) for name in names()]
     if as_json:
-        print_json(
-            [
-                {
-                    "experiment": each.name,
-                    "title": each.title,
-                    "arms": [{"name": arm.name, "note": arm.note} for arm in each.arms],
-                }
-                for each in found
-            ]
-        )
+        document: ListDocument = [
+            {
+                "experiment": each.name,
+                "title": each.title,
+                "arms": [{"name": arm.name, "note": arm.note} for arm in each.arms],
+            }
+            for each in found
+        ]
+        print_json(document)
         return
     for each in found:
         typer.echo(f"{each.name}: {each.title}")
@@ -40,7 +42,12 @@ def list_(as_json: JsonOption = False) -> None:
 
 
 def run(
-    experiment: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="See undertow list.")],
+    experiment: Annotated[
+        str,
+        typer.Argument(
+            metavar="EXPERIMENT|FILE.py:NAME", help="See undertow list; or one of your own."
+        ),
+    ],
     replicates: Annotated[
         int | None, typer.Option(help="Networks an arm, each with a seed of its own.")
     ] = None,
@@ -72,6 +79,8 @@ def run(
     """Train an experiment's networks, measure every gradient, judge the published claims.
 
     What the store holds already is not trained again: the same command goes on where it stopped.
+    NAME is an undertow.Experiment in a file of yours, or a function that returns one; its runs are
+    reported without the file.
     """
     from undertow.verbs import run as verb
     from undertow.verbs.report import check_report

@@ -27,7 +27,9 @@ def runs(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> Non
         found = opened.runs()
         steps = {each.id: last_step(opened, each.id) for each in found}
     if as_json:
-        print_json([each._asdict() | {"step": steps[each.id]} for each in found])
+        from undertow.verbs.documents import ListedRun
+
+        print_json([ListedRun(**each._asdict(), step=steps[each.id]) for each in found])
         return
     from rich.console import Console
 

@@ -17,4 +17,5 @@ sampling          which steps are recorded
 artefacts         what a training leaves beside its records
 memory            freed memory kept for the next step
 threads           how many threads PyTorch computes on
+stretches         generators whose threads and gradients are their own
 """

@@ -1,4 +1,4 @@
-"""Trains replicates in lanes, some epochs a call: torch_engine's arguments, torch_engine's results.
+"""Trains replicates in lanes, some epochs a call; as engine/torch/train in all that is seen of it.
 
 First weights, the order of the samples and the artefacts come from the same functions, so both
 engines start from the same numbers and see the same batches.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -22,17 +23,17 @@ from undertow.engine.common.artefacts import (
     stack_histograms,
     whole_artefacts,
 )
-from undertow.engine.common.batches import batch, samples
-from undertow.engine.common.path_factors import gradient_path
+from undertow.engine.common.batches import Batch, batch, samples
+from undertow.engine.common.networks import Networks
 from undertow.engine.common.scoring import score_answers
-from undertow.engine.common.stages import make_stage, stages
-from undertow.engine.common.threads import torch_threads
+from undertow.engine.common.stages import Stage, make_stage, stages
+from undertow.engine.common.stretches import in_stretches, no_gradients
+from undertow.engine.engine import NO_HOOKS, Artefacts, Epochs, Hooks
 from undertow.engine.lanes.native_library import LAYER_VARIABLES, STEP_VARIABLES
 from undertow.engine.lanes.networks import LaneAnswers, LaneInputs, LaneRecord, Lanes
 from undertow.engine.lanes.sample_orders import Orders
 from undertow.spec.network import NetworkSpec
 from undertow.spec.training import TrainingSpec
-from undertow.trace.gradient_path import as_artefacts
 from undertow.trace.record import Chunk
 
 VERSION = 1  # goes up when the same seed no longer gives the same numbers, to round-off
@@ -46,81 +47,115 @@ def train(
     training: TrainingSpec,
     data: Data,
     seeds: Sequence[int],
-    receive: Callable[[Chunk], None],
     *,
     every: int = 1,
     drawn_from: Sequence[NetworkSpec] | None = None,
-    before_step: Callable[[], None] = lambda: None,
-    after_epoch: Callable[[Callable[[], dict[str, np.ndarray]]], None] | None = None,
-) -> dict[str, np.ndarray]:
-    """Train one network a seed; hand over a chunk an epoch; return the artefacts.
+    hooks: Hooks = NO_HOOKS,
+) -> Epochs:
+    """Train one network a seed, as `Engine` promises; `before_step` is called before some steps.
 
-    The arguments are those of `undertow.engine.choice.train`; `before_step` is called before some
-    steps only, ten times a second or so. As many epochs as fit into such a time are one call, and
-    are handed over after it, unless `after_epoch` is to see the networks as they are.
+    That is ten times a second or so. As many epochs as fit into such a time are one call, and are
+    handed over after it, unless `after_epoch` is to see the networks as they are.
     """
-    seeds, planned, threads = list(seeds), stages(spec, training), torch.get_num_threads()
-    drawn_from = list(drawn_from or [spec] * len(seeds))
-    with torch_threads(1), torch.no_grad():
-        whole = samples(data.train_inputs, data.train_targets, torch.float32)
-        count = len(data.train_targets)
-        given = LaneInputs(data, whole.squares.numpy(), max(2, spec.outputs))
-        test_inputs = np.ascontiguousarray(data.test_inputs, np.float32)
-        test_targets = torch.from_numpy(data.test_targets)
-        points = plane_points(data, torch.float32)
-        orders = Orders(seeds)
-        an_epoch = math.ceil(count / training.batch_size)
-        last = len(planned) * training.epochs * an_epoch
-        first_layer, histograms = [], []
-        crossed: dict[str, np.ndarray] = {}
-        networks, done = None, 0  # epochs
-        for number, stage in enumerate(planned):
-            networks = make_stage(stage.network, drawn_from, seeds, torch.float32, number, networks)
-            lanes = Lanes(networks, training, stage.frozen, threads)
-            a_call, together = _steps_a_call(lanes), _epochs_together(lanes, data)
-            distinct_at_birth = lanes.distinct_units()
-            first_layer = first_layer or [lanes.first_weights()]
+    seeds, drawn_from = list(seeds), list(drawn_from or [spec] * len(seeds))
+    given = _Given(training, data, max(2, spec.outputs), every, torch.get_num_threads())
+    epochs = _epochs(spec, given, stages(spec, training), seeds, drawn_from, hooks)
+    return in_stretches(partial(no_gradients, 1), epochs)
 
-            def plane_now(lanes: Lanes = lanes) -> dict[str, np.ndarray]:
-                return {} if points is None else plane_artefacts(data, lanes.logits(points.numpy()))
 
-            ends = done + training.epochs
-            while done < ends:
-                epochs = 1 if after_epoch or done == 0 else min(together, ends - done)
-                order = orders.epochs(count, epochs, threads)
-                steps = range(done * an_epoch + 1, (done + epochs) * an_epoch + 1)
-                record = LaneRecord(lanes, steps, an_epoch, last, every)
-                test = LaneAnswers(lanes, test_inputs, epochs)
-                for start in range(0, len(steps), a_call):
-                    before_step()
-                    here = min(a_call, len(steps) - start)
-                    lanes.train(given, order, record, test, start, here)
-                chunks = record.chunks(done + 1)
-                _set_tested(chunks, training, test, test_targets)
-                histograms += record.histograms()
-                if done == 0:
-                    set_column(chunks[0], 0, {"distinct_units": distinct_at_birth})
-                    first_layer.append(lanes.first_weights())
-                    if 1 < spec.depth == stage.network.depth:
-                        places = torch.from_numpy(order[0, : len(seeds), : training.batch_size])
-                        chosen = batch(whole, places.long())
-                        drawn = networks.parameters  # which change at the end of a stage only
-                        crossed = as_artefacts(
-                            gradient_path(spec, training, drawn, chosen.inputs, chosen.targets)
-                        )
-                done += epochs
-                for chunk in chunks:
-                    receive(whole_artefacts(chunk, stage.network.depth, spec.depth))
-                if after_epoch:
-                    after_epoch(plane_now)
-            lanes.keep()
-        first_layer.append(lanes.first_weights())
-        return {
-            **first_layer_artefacts(torch.stack(first_layer)),
-            "preactivation_histogram": stack_histograms(histograms),
-            **crossed,
-            **plane_now(),
-        }
+def _epochs(
+    spec: NetworkSpec,
+    given: _Given,
+    planned: list[Stage],
+    seeds: list[int],
+    drawn_from: list[NetworkSpec],
+    hooks: Hooks,
+) -> Epochs:
+    training, orders, threads = given.training, Orders(seeds), given.threads
+    last = len(planned) * training.epochs * given.an_epoch
+    first_layer: list[Tensor] = []
+    histograms: list[Tensor] = []
+    at_first_batch: Artefacts = {}
+    networks, lanes, done = None, None, 0  # epochs
+    for number, (network, frozen) in enumerate(planned):
+        networks = make_stage(network, drawn_from, seeds, torch.float32, number, networks)
+        lanes = Lanes(networks, training, frozen, threads)
+        together = 1 if hooks.after_epoch else _epochs_together(lanes, given.data)
+        distinct_at_birth = lanes.distinct_units()
+        first_layer = first_layer or [lanes.first_weights()]
+        ends = done + training.epochs
+        while done < ends:
+            epochs = min(together, ends - done) if done else 1
+            order = orders.epochs(given.count, epochs, threads)
+            if not done:  # what was drawn changes at the end of a stage only
+                at_first_batch = hooks.at_first_batch(networks, given.first_batch(order, networks))
+            steps = range(done * given.an_epoch + 1, (done + epochs) * given.an_epoch + 1)
+            record = LaneRecord(lanes, steps, given.an_epoch, last, given.every)
+            chunks = given.call(lanes, order, record, done, hooks.before_step)
+            histograms += record.histograms()
+            if not done:
+                set_column(chunks[0], 0, {"distinct_units": distinct_at_birth})
+                first_layer.append(lanes.first_weights())
+            done += epochs
+            for chunk in chunks:
+                yield whole_artefacts(chunk, network.depth, spec.depth)
+            if hooks.after_epoch:
+                hooks.after_epoch(partial(given.plane, lanes))
+        lanes.keep()
+    assert lanes is not None
+    return {
+        **first_layer_artefacts(torch.stack([*first_layer, lanes.first_weights()])),
+        "preactivation_histogram": stack_histograms(histograms),
+        **at_first_batch,
+        **given.plane(lanes),
+    }
+
+
+class _Given:
+    """What all stages of a training read: its samples, and how they are met and recorded."""
+
+    def __init__(
+        self, training: TrainingSpec, data: Data, classes: int, every: int, threads: int
+    ) -> None:
+        self.training, self.data, self.every, self.threads = training, data, every, threads
+        self.count = len(data.train_targets)
+        self.an_epoch = math.ceil(self.count / training.batch_size)
+        self._samples = samples(data.train_inputs, data.train_targets, torch.float32)
+        self._in_lanes = LaneInputs(data, self._samples.squares.numpy(), classes)
+        self._test_inputs = np.ascontiguousarray(data.test_inputs, np.float32)
+        self._test_targets = torch.from_numpy(data.test_targets)
+        self._plane = plane_points(data, torch.float32)
+
+    def first_batch(self, order: np.ndarray, networks: Networks) -> Batch:
+        """Return the batch of the first step of every network."""
+        places = order[0, : networks.replicates, : self.training.batch_size]
+        return batch(self._samples, torch.from_numpy(places).long())
+
+    def call(
+        self,
+        lanes: Lanes,
+        order: np.ndarray,
+        record: LaneRecord,
+        done: int,
+        before_step: Callable[[], None],
+    ) -> list[Chunk]:
+        """Train the epochs of `order`, those after `done`, in one call or more."""
+        epochs, a_call = len(order), _steps_a_call(lanes)
+        test = LaneAnswers(lanes, self._test_inputs, epochs)
+        steps = epochs * self.an_epoch
+        for start in range(0, steps, a_call):
+            before_step()
+            lanes.train(self._in_lanes, order, record, test, start, min(a_call, steps - start))
+        chunks = record.chunks(done + 1)
+        _set_tested(chunks, self.training, test, self._test_targets)
+        return chunks
+
+    def plane(self, lanes: Lanes) -> Artefacts:
+        """Return what the networks answer over the plane; nothing of other data."""
+        points = self._plane
+        if points is None:
+            return {}
+        return plane_artefacts(self.data, lanes.logits(points.numpy()))
 
 
 def _set_tested(

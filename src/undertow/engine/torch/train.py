@@ -27,20 +27,19 @@ from undertow.engine.common.batches import Batch, Samples, batch, samples
 from undertow.engine.common.gradient_rules import clip_gradient
 from undertow.engine.common.losses import derivative
 from undertow.engine.common.networks import Networks
-from undertow.engine.common.path_factors import gradient_path
 from undertow.engine.common.random_streams import batch_orders, generator
-from undertow.engine.common.sampling import Measurements, is_recorded
+from undertow.engine.common.sampling import is_recorded
 from undertow.engine.common.scoring import score_answers
 from undertow.engine.common.stages import freeze, make_stage, stages
-from undertow.engine.common.threads import torch_threads
+from undertow.engine.common.stretches import in_stretches, no_gradients
+from undertow.engine.engine import NO_HOOKS, Artefacts, Epochs, Hooks
 from undertow.engine.torch.buffers import Pass, StepBuffers, step_buffers
 from undertow.engine.torch.forward_backward import backward, forward
 from undertow.engine.torch.measurements import distinct_units, histogram, steps_together
-from undertow.engine.torch.optimizers import Change, optimizer
+from undertow.engine.torch.optimizers import optimizer
 from undertow.engine.torch.step_recorder import StepRecorder
 from undertow.spec.network import NetworkSpec
 from undertow.spec.training import TrainingSpec
-from undertow.trace.gradient_path import as_artefacts
 from undertow.trace.record import Chunk
 
 TENSOR_SAMPLES = 512  # answered together where answers depend on one another
@@ -55,70 +54,123 @@ def train(
     training: TrainingSpec,
     data: Data,
     seeds: Sequence[int],
-    receive: Callable[[Chunk], None],
     *,
     every: int = 1,
     drawn_from: Sequence[NetworkSpec] | None = None,
+    hooks: Hooks = NO_HOOKS,
     dtype: torch.dtype = torch.float32,
-    before_step: Callable[[], None] = lambda: None,
-    after_epoch: Callable[[Callable[[], dict[str, np.ndarray]]], None] | None = None,
-) -> dict[str, np.ndarray]:
-    """Train one network a seed; hand over a chunk an epoch; return the artefacts.
-
-    The arguments are those of `undertow.engine.choice.train`.
-    """
-    seeds, planned = list(seeds), stages(spec, training)
+) -> Epochs:
+    """Train one network a seed, as `Engine` promises; `before_step` is called before every step."""
     drawn_from = list(drawn_from or [spec] * len(seeds))
-    with torch_threads(_threads(spec, training)), torch.no_grad():
-        orders = [generator(seed, "order") for seed in seeds]
-        train_set = samples(data.train_inputs, data.train_targets, dtype)
-        test_set = samples(data.test_inputs, data.test_targets, dtype)
-        steps_an_epoch = math.ceil(len(data.train_targets) / training.batch_size)
-        last = len(planned) * training.epochs * steps_an_epoch
-        step, epoch, networks = 0, 0, None
-        first_layer: list[Tensor] = []
-        histograms: list[Tensor] = []
-        crossed: dict[str, np.ndarray] = {}
-        for number, stage in enumerate(planned):
-            networks = make_stage(stage.network, drawn_from, seeds, dtype, number, networks)
-            parameters = networks.parameters
-            change = optimizer(training, parameters.flat)
-            recorder = StepRecorder(networks, training, _rooms(networks, training))
-            testing = _rooms(networks, None)
-            distinct_at_birth = distinct_units(networks)
-            first_layer = first_layer or [parameters.weights[0].mT.clone()]
-            for _ in range(training.epochs):
-                epoch += 1
-                order = torch.from_numpy(batch_orders(orders, len(data.train_targets)))
-                for places in order.split(training.batch_size, dim=1):
-                    before_step()
-                    step += 1
-                    wanted = is_recorded(step, every, steps_an_epoch)
-                    chosen = batch(train_set, places)
-                    at = recorder.room(chosen, step if wanted else None)
-                    if step == 1 and 1 < spec.depth == stage.network.depth:
-                        crossed = as_artefacts(
-                            gradient_path(spec, training, parameters, chosen.inputs, chosen.targets)
-                        )
-                    _step(networks, training, change, chosen, at, stage.frozen, record=wanted)
-                    if step in (1, last):
-                        histograms.append(histogram(at.preactivations))
-                chunk = _chunk(*recorder.taken(), epoch)
-                set_column(chunk, -1, _evaluate(networks, training, test_set, testing))
-                if epoch == 1:
-                    set_column(chunk, 0, {"distinct_units": distinct_at_birth})
-                    first_layer.append(parameters.weights[0].mT.clone())
-                receive(whole_artefacts(chunk, stage.network.depth, spec.depth))
-                if after_epoch:
-                    after_epoch(partial(_plane_artefacts, networks, data, testing))
-        assert networks is not None
-        first_layer.append(networks.parameters.weights[0].mT.clone())
-        return {
-            **first_layer_artefacts(torch.stack(first_layer)),
-            "preactivation_histogram": stack_histograms(histograms),
-            **crossed,
-            **_plane_artefacts(networks, data, testing),
-        }
+    epochs = _epochs(spec, training, data, list(seeds), every, drawn_from, hooks, dtype)
+    return in_stretches(partial(no_gradients, _threads(spec, training)), epochs)
+
+
+def _epochs(
+    spec: NetworkSpec,
+    training: TrainingSpec,
+    data: Data,
+    seeds: list[int],
+    every: int,
+    drawn_from: Sequence[NetworkSpec],
+    hooks: Hooks,
+    dtype: torch.dtype,
+) -> Epochs:
+    planned, orders = stages(spec, training), [generator(seed, "order") for seed in seeds]
+    train_set = samples(data.train_inputs, data.train_targets, dtype)
+    test_set = samples(data.test_inputs, data.test_targets, dtype)
+    steps_an_epoch = math.ceil(len(data.train_targets) / training.batch_size)
+    last = len(planned) * training.epochs * steps_an_epoch
+    step, epoch, stage = 0, 0, None
+    first_layer: list[Tensor] = []
+    histograms: list[Tensor] = []
+    at_first_batch: Artefacts = {}
+    for number, (network, frozen) in enumerate(planned):
+        before = stage and stage.networks
+        networks = make_stage(network, drawn_from, seeds, dtype, number, before)
+        stage = _Stage(networks, training, frozen)
+        distinct_at_birth = distinct_units(networks)
+        first_layer = first_layer or [first_weights(networks)]
+        for _ in range(training.epochs):
+            epoch += 1
+            order = torch.from_numpy(batch_orders(orders, len(data.train_targets)))
+            for places in order.split(training.batch_size, dim=1):
+                hooks.before_step()
+                step += 1
+                chosen = batch(train_set, places)
+                if step == 1:
+                    at_first_batch = hooks.at_first_batch(networks, chosen)
+                recorded = is_recorded(step, every, steps_an_epoch)
+                at = stage.step(chosen, step if recorded else None)
+                if step in (1, last):
+                    histograms.append(histogram(at.preactivations))
+            chunk = stage.chunk(epoch, test_set)
+            if epoch == 1:
+                set_column(chunk, 0, {"distinct_units": distinct_at_birth})
+                first_layer.append(first_weights(networks))
+            yield whole_artefacts(chunk, network.depth, spec.depth)
+            if hooks.after_epoch:
+                hooks.after_epoch(partial(stage.plane, data))
+    assert stage is not None
+    return {
+        **first_layer_artefacts(torch.stack([*first_layer, first_weights(stage.networks)])),
+        "preactivation_histogram": stack_histograms(histograms),
+        **at_first_batch,
+        **stage.plane(data),
+    }
+
+
+class _Stage:
+    """The networks of one stage, and what trains, records and tests them."""
+
+    def __init__(self, networks: Networks, training: TrainingSpec, frozen: int) -> None:
+        self.networks, self._training, self._frozen = networks, training, frozen
+        self._change = optimizer(training, networks.parameters.flat)
+        self._recorder = StepRecorder(networks, training, _rooms(networks, training))
+        self._testing = _rooms(networks, None)
+
+    def step(self, batch: Batch, step: int | None) -> Pass:
+        """Take a step of every network, recorded if it has a number; return what it was made of."""
+        networks, training = self.networks, self._training
+        spec, parameters = networks.spec, networks.parameters
+        at = self._recorder.room(batch, step)
+        forward(spec, parameters, networks.running, batch.inputs, at, training=True)
+        derivative(training.loss, at.logits, batch.targets, at.last_delta)
+        backward(spec, parameters, batch.inputs, at)
+        gradient = at.gradient.flat
+        if training.clip is not None:
+            gradient = clip_gradient(at.gradient, training.clip, spec, networks.replicates)
+        if step is not None:
+            at.weights.copy_(parameters.flat)
+        self._change(gradient, at.update.flat)
+        freeze(at.update, self._frozen)
+        parameters.flat.add_(at.update.flat)
+        return at
+
+    def chunk(self, epoch: int, test_set: Samples) -> Chunk:
+        """Return what an epoch's steps recorded, and at the last how the test set is answered.
+
+        What was measured moves to the host here, once an epoch, and nowhere else.
+        """
+        measured, steps = self._recorder.taken()
+        arrays = {name: part.movedim(-1, 0).numpy() for name, part in measured.items()}
+        chunk = Chunk(np.asarray(steps), np.full(len(steps), epoch), arrays)
+        tested = score_answers(self._training, self._answers(test_set.inputs), test_set.targets)
+        set_column(chunk, -1, {"distinct_units": distinct_units(self.networks), **tested})
+        return chunk
+
+    def plane(self, data: Data) -> Artefacts:
+        """Return what the networks answer over the plane; nothing of other data."""
+        points = plane_points(data, self.networks.parameters.flat.dtype)
+        return {} if points is None else plane_artefacts(data, self._answers(points))
+
+    def _answers(self, inputs: Tensor) -> Tensor:
+        return torch.cat(list(_logits(self.networks, inputs, self._testing)), 2)
+
+
+def first_weights(networks: Networks) -> Tensor:
+    """Return a copy of layer 1's weights, [R, in, out]."""
+    return networks.parameters.weights[0].mT.clone()
 
 
 def _rooms(networks: Networks, training: TrainingSpec | None) -> Callable[[int], StepBuffers]:
@@ -128,43 +180,6 @@ def _rooms(networks: Networks, training: TrainingSpec | None) -> Callable[[int],
     return cache(
         lambda batch: step_buffers(spec, replicates, batch, dtype, steps, scratch=training is None)
     )
-
-
-def _step(
-    networks: Networks,
-    training: TrainingSpec,
-    change: Change,
-    batch: Batch,
-    at: Pass,
-    frozen: int,
-    *,
-    record: bool,
-) -> None:
-    """Take one step of every network, and leave in `at` what it was made of."""
-    spec, parameters = networks.spec, networks.parameters
-    forward(spec, parameters, networks.running, batch.inputs, at, training=True)
-    derivative(training.loss, at.logits, batch.targets, at.last_delta)
-    backward(spec, parameters, batch.inputs, at)
-    gradient = at.gradient.flat
-    if training.clip is not None:
-        gradient = clip_gradient(at.gradient, training.clip, spec, networks.replicates)
-    if record:
-        at.weights.copy_(parameters.flat)
-    change(gradient, at.update.flat)
-    freeze(at.update, frozen)
-    parameters.flat.add_(at.update.flat)
-
-
-def _evaluate(
-    networks: Networks,
-    training: TrainingSpec,
-    test_set: Samples,
-    rooms: Callable[[int], StepBuffers],
-) -> dict[str, Tensor]:
-    """Measure what is measured once an epoch: the test set, [R], and equal units, [layers, R]."""
-    logits = torch.cat(list(_logits(networks, test_set.inputs, rooms)), 2)
-    tested = score_answers(training, logits, test_set.targets)
-    return {"distinct_units": distinct_units(networks), **tested}
 
 
 def _logits(
@@ -184,21 +199,6 @@ def _logits(
         shared, at = part.T.expand(replicates, -1, -1), rooms(len(part)).each[0]
         parameters, running = networks.parameters, networks.running
         yield forward(spec, parameters, running, shared, at, training=False).clone()
-
-
-def _chunk(measured: Measurements, steps: list[int], epoch: int) -> Chunk:
-    """Move an epoch's measurements to the host: here, once an epoch, and nowhere else."""
-    arrays = {name: part.movedim(-1, 0).numpy() for name, part in measured.items()}
-    return Chunk(np.asarray(steps), np.full(len(steps), epoch), arrays)
-
-
-def _plane_artefacts(
-    networks: Networks, data: Data, rooms: Callable[[int], StepBuffers]
-) -> dict[str, np.ndarray]:
-    points = plane_points(data, networks.parameters.flat.dtype)
-    if points is None:
-        return {}
-    return plane_artefacts(data, torch.cat(list(_logits(networks, points, rooms)), 2))
 
 
 def _threads(spec: NetworkSpec, training: TrainingSpec) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from undertow.numerals import NOT_DEFINED, number, short
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
-def arms(document: dict[str, Any]) -> Table:
+def arms(document: Mapping[str, Any]) -> Table:
     """Return the table of an experiment's arms, from its JSON document.
 
     >>> from rich.console import Console
@@ -60,7 +61,7 @@ def arms(document: dict[str, Any]) -> Table:
     return table
 
 
-def claims(document: dict[str, Any]) -> Table | str:
+def claims(document: Mapping[str, Any]) -> Table | str:
     """Return the table of verdicts; claims whose arms were not run share one line.
 
     >>> from rich.console import Console

@@ -6,13 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from undertow import numerals
 from undertow.show.terminal import live_table
 from undertow.show.terminal.cells import printable
+from undertow.show.terminal.live_document import WatchDocument, WatchedLayer
 from undertow.trace.readings import values
 from undertow.trace.record import Event, Trace
 
@@ -31,7 +32,7 @@ AROUND = 6  # lines of the table's heading and rule, of blanks, and of notes
 PER_STEP = ("loss", "learning_rate")
 
 
-def document(run: Run, trace: Trace, events: Sequence[Event]) -> dict[str, Any]:
+def document(run: Run, trace: Trace, events: Sequence[Event]) -> WatchDocument:
     """Return the newest step of a run's last steps, in numbers; NaN is what was not measured.
 
     >>> from undertow.trace.record import Chunk, Header, Layer, build
@@ -56,7 +57,7 @@ def document(run: Run, trace: Trace, events: Sequence[Event]) -> dict[str, Any]:
     per_layer = {name: array for name, array in arrays.items() if array.ndim == 2}
     interval = int(steps[-1] - steps[-2]) if len(steps) > 1 else None
     places = np.flatnonzero(sum((~np.isnan(array)).any(1) for array in per_layer.values()))
-    return {
+    found = {
         "run": run.id,
         "name": run.name,
         "source": run.source,
@@ -72,6 +73,7 @@ def document(run: Run, trace: Trace, events: Sequence[Event]) -> dict[str, Any]:
         "layers": _rows(trace, {name: array[places[-1]] for name, array in per_layer.items()}),
         "events": [event._asdict() for event in events],
     }
+    return cast(WatchDocument, found)
 
 
 def view(
@@ -202,7 +204,7 @@ def flow_phrases(phrases: Sequence[str], width: int, style: str = "") -> list[Te
     return [Text(line, style=style, no_wrap=True, overflow="ellipsis") for line in lines]
 
 
-def _rows(trace: Trace, numbers: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+def _rows(trace: Trace, numbers: Mapping[str, np.ndarray]) -> list[WatchedLayer]:
     """Return a row a layer: its name, kind and depth, and its numbers."""
     data = trace.dataset
     columns = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from undertow.numerals import number
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 BAR = 30  # characters of the longest bar
 
 
-def prediction(document: dict[str, Any]) -> Table:
+def prediction(document: Mapping[str, Any]) -> Table:
     """Return the table of a prediction, with a bar a layer.
 
     >>> from rich.console import Console

@@ -25,10 +25,50 @@ from undertow.theory.gaussian.kernels import TOLERANCE, covariance, kernel_maps
 Array = NDArray[np.float64]
 
 
+class RandomNetwork(NamedTuple):
+    """A network by the distribution of its weights, which need not be drawn.
+
+    >>> RandomNetwork("tanh", widths=(2, 50, 50, 1), weight_variance=1.0).normalisation
+    'none'
+
+    Fields
+    ------
+    activation : str, Activation, or one for each hidden layer
+    widths : sequence of L + 2 int
+        n_0 inputs, n_1 ... n_L hidden units, outputs; of a convolution, channels.
+    weight_variance, bias_variance : float, or array [L + 1]
+        fan_in Var W_ij and Var b of each layer, the output layer last.
+    normalisation : str, or one for each hidden layer
+        `none`, `batch`, `layer` or `tensor`, between each hidden layer and its activation. z is
+        what goes into the norm. See `normalised_kernels`.
+    skips : sequence of (int, int)
+        (a, b): what the layer above hidden layer a reads is added to what hidden layer b puts out,
+        both of one width, counted from 1. See `skips`.
+    branch_scale : float
+        A hidden layer at which skips end has its own activation multiplied by it.
+    taken_off : float
+        phi is an activation less this number, which the biases above take off again: the weights
+        there still multiply the activation itself. 1/2 for a mean-centred sigmoid.
+    readings : sequence of Taps or None, L + 1, optional
+        How each layer reads the positions below, of convolutions and what follows them.
+    """
+
+    activation: str | Activation | Sequence[str | Activation]
+    widths: Sequence[int]
+    weight_variance: ArrayLike
+    bias_variance: ArrayLike = 0.0
+    normalisation: str | Sequence[str] = "none"
+    skips: Sequence[tuple[int, int]] = ()
+    branch_scale: float = 1.0
+    taken_off: float = 0.0
+    readings: Sequence[Taps | None] | None = None
+
+
 class BatchGradients(NamedTuple):
     """What `batch_gradients` predicts: root mean squares over initialisations, layers 1 to L + 1.
 
-    >>> found = batch_gradients("sigmoid", [[1.0]], (2, 10, 10, 10, 2), weight_variance=1.0)
+    >>> net = RandomNetwork("sigmoid", (2, 10, 10, 10, 2), weight_variance=1.0)
+    >>> found = batch_gradients(net, [[1.0]])
     >>> (found.delta_norm[:-2] / found.delta_norm[1:-1]).round(2)  # what a layer leaves of delta
     array([0.21, 0.23])
 
@@ -63,42 +103,30 @@ class BatchGradients(NamedTuple):
 
 
 def batch_gradients(
-    activation: str | Activation | Sequence[str | Activation],
+    network: RandomNetwork,
     input_kernel: ArrayLike,
-    widths: Sequence[int],
-    weight_variance: ArrayLike,
-    bias_variance: ArrayLike = 0.0,
     *,
     targets: ArrayLike | None = None,
     loss: str = "cross_entropy",
     error_kernel: ArrayLike | None = None,
-    normalisation: str | Sequence[str] = "none",
-    skips: Sequence[tuple[int, int]] = (),
-    branch_scale: float = 1.0,
-    taken_off: float = 0.0,
-    readings: Sequence[Taps | None] | None = None,
     samples: int = 1000,
     tolerance: float = TOLERANCE,
 ) -> BatchGradients:
     """Predict the gradient norms of one batch from its kernel, with no free parameter.
 
     >>> x = np.array([[1.0, 0.0], [0.6, 0.8], [-1.0, 0.5]])
+    >>> network = RandomNetwork("tanh", widths=(2, 50, 50, 1), weight_variance=1.0)
     >>> found = batch_gradients(
-    ...     "tanh", x @ x.T / 2, widths=(2, 50, 50, 1), weight_variance=1.0,
-    ...     targets=[0, 1, 1], loss="binary_cross_entropy")
+    ...     network, x @ x.T / 2, targets=[0, 1, 1], loss="binary_cross_entropy")
     >>> found.weight_norm.round(3)
     array([0.209, 0.994, 0.971])
 
     Parameters
     ----------
-    activation : str, Activation, or one for each hidden layer
+    network : RandomNetwork
     input_kernel : array [B, B]
         K0_ab = x_a . x_b / n_0. Where the first layer is a convolution, B counts samples times
         positions, the positions of a sample side by side, and n_0 the channels.
-    widths : sequence of L + 2 int
-        n_0 inputs, n_1 ... n_L hidden units, outputs; of a convolution, channels.
-    weight_variance, bias_variance : float, or array [L + 1]
-        fan_in Var W_ij and Var b of each layer, the output layer last.
     targets : array [B] or [B, outputs], optional
         Class numbers (cross_entropy), 0 and 1 (binary_cross_entropy), or numbers
         (mean_squared_error). Left out, labels are taken as drawn evenly at random.
@@ -106,19 +134,6 @@ def batch_gradients(
         `cross_entropy`, `binary_cross_entropy` or `mean_squared_error`.
     error_kernel : array [B, B], optional
         E[e_a . e_b] for e = d(loss of one sample)/d(outputs); then targets and loss are not used.
-    normalisation : str, or one for each hidden layer
-        `none`, `batch`, `layer` or `tensor`, between each hidden layer and its activation. z is
-        what goes into the norm. See `normalised_kernels`.
-    skips : sequence of (int, int)
-        (a, b): what the layer above hidden layer a reads is added to what hidden layer b puts out,
-        both of one width, counted from 1. See `skips`.
-    branch_scale : float
-        A hidden layer at which skips end has its own activation multiplied by it.
-    taken_off : float
-        phi is an activation less this number, which the biases above take off again: the weights
-        there still multiply the activation itself. 1/2 for a mean-centred sigmoid.
-    readings : sequence of Taps or None, L + 1, optional
-        How each layer reads the positions below, of convolutions and what follows them.
     samples : int
         Draws of the outputs for cross_entropy; the other losses need none.
     tolerance : float
@@ -147,9 +162,7 @@ def batch_gradients(
     Schoenholz et al. (2017), doi:10.48550/arXiv.1611.01232; Yang: Tensor programs III (2020),
     doi:10.48550/arXiv.2009.10685.
     """
-    net = _checked(
-        activation, widths, weight_variance, bias_variance, normalisation, skips, readings
-    )._replace(branch_scale=branch_scale, taken_off=taken_off)
+    net = _checked(network)
     forward = _forward(net, covariance(input_kernel), tolerance)
     if error_kernel is None:
         outputs = int(net.widths[-1])
@@ -173,7 +186,7 @@ def batch_gradients(
 
 
 class _Network(NamedTuple):
-    """What `batch_gradients` is asked about, checked, an entry a layer; counted as there."""
+    """A `RandomNetwork`, checked, with an entry a layer."""
 
     widths: NDArray[np.int64]
     activations: list[Activation]
@@ -182,8 +195,8 @@ class _Network(NamedTuple):
     norms: list[str]
     skips: dict[int, list[int]]  # where they end -> where they start
     readings: list[Taps | None]
-    branch_scale: float = 1.0
-    taken_off: float = 0.0
+    branch_scale: float
+    taken_off: float
 
     @property
     def depth(self) -> int:
@@ -274,25 +287,19 @@ def _forms(net: _Network, forward: _Forward) -> tuple[Array, ...]:
     return tuple(reversed(forms))
 
 
-def _checked(
-    activation: str | Activation | Sequence[str | Activation],
-    widths: Sequence[int],
-    weight_variance: ArrayLike,
-    bias_variance: ArrayLike,
-    normalisation: str | Sequence[str],
-    skips: Sequence[tuple[int, int]],
-    readings: Sequence[Taps | None] | None,
-) -> _Network:
-    sizes = _widths(widths)
-    depth = len(sizes) - 2
+def _checked(network: RandomNetwork) -> _Network:
+    widths = _widths(network.widths)
+    depth = len(widths) - 2
     return _Network(
-        sizes,
-        _activations(activation, depth),
-        _each_layer("weight_variance", weight_variance, depth + 1),
-        _each_layer("bias_variance", bias_variance, depth + 1),
-        _normalisations(normalisation, depth),
-        _ends(skips, sizes, depth),
-        list(readings or [None] * (depth + 1)),
+        widths,
+        _activations(network.activation, depth),
+        _each_layer("weight_variance", network.weight_variance, depth + 1),
+        _each_layer("bias_variance", network.bias_variance, depth + 1),
+        _normalisations(network.normalisation, depth),
+        _ends(network.skips, widths, depth),
+        list(network.readings or [None] * (depth + 1)),
+        network.branch_scale,
+        network.taken_off,
     )
 
 

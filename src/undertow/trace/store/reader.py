@@ -120,7 +120,7 @@ class Store(OpenFile):
         `chunks`, whoever wrote the run and still has them spares their reading.
         """
         run = self.run(run).id
-        starts, thinned = (None, 1) if most is None else self._spaced(run, most)
+        starts, thinned = (None, 1) if most is None else evenly_spaced(self._flushes(run), most)
         header = self.header(run)
         artefacts: dict[str, dict[int, np.ndarray]] = {}
         kept: list[tuple[int, str, str, str, bytes]] = self.select(
@@ -203,6 +203,13 @@ class Store(OpenFile):
                 )
         return Writer(self, run)
 
+    def annotate(self, run: str, **attributes: object) -> None:
+        """Add attributes to a run, by its whole id, that were not known before its first step."""
+        with self.writing() as connection:
+            header = self.header(run)
+            text = header_json(replace(header, attributes={**header.attributes, **attributes}))
+            connection.execute("UPDATE runs SET header = ? WHERE id = ?", (text, run))
+
     def finished_shards(self, run: str) -> list[int]:
         """Return the first replicate of each shard that is whole."""
         return [
@@ -221,18 +228,12 @@ class Store(OpenFile):
             candidate = f"{stem}-{number}"
         return candidate
 
-    def _spaced(self, run: str, most: int) -> tuple[list[int] | None, int]:
-        """Return the first steps of the flushes to read, and that it is one in so many."""
-        rows = self.select(
+    def _flushes(self, run: str) -> list[tuple[int, int]]:
+        """Return the first step of each flush, and its bytes."""
+        return self.select(
             "SELECT step, sum(length(data)) FROM chunks WHERE run = ? GROUP BY step ORDER BY step",
             run,
         )
-        every = math.ceil(sum(size for _, size in rows) / most)
-        if every <= 1:
-            return None, 1
-        ends = range(len(rows))
-        chosen = sorted({*ends[::every], *ends[:2], *ends[-2:]})
-        return [rows[place][0] for place in chosen], every
 
     def decoded(self, rows: list[tuple[Any, ...]]) -> list[Chunk]:
         """Put rows (shard, step, variable, type, shape, data) back together, a chunk a flush."""
@@ -249,6 +250,20 @@ class Store(OpenFile):
                 tuple(content["seeds"]),
                 content["attributes"],
             )
+
+
+def evenly_spaced(flushes: Sequence[tuple[int, int]], most: int) -> tuple[list[int] | None, int]:
+    """Return the first steps of the flushes to read, None for all, and that it is one in so many.
+
+    >>> evenly_spaced([(step, 100) for step in range(1, 11)], most=400)
+    ([1, 2, 4, 7, 9, 10], 3)
+    """
+    every = math.ceil(sum(size for _, size in flushes) / most)
+    if every <= 1:
+        return None, 1
+    ends = range(len(flushes))
+    chosen = sorted({*ends[::every], *ends[:2], *ends[-2:]})
+    return [flushes[place][0] for place in chosen], every
 
 
 def open(path: str | Path, *, create: bool = False) -> Store:

@@ -9,6 +9,11 @@ from undertow.trace.record import Header, provenance
 from undertow.watching.core.meter import Meter
 from undertow.watching.core.schedule import FIRST, Schedule
 
+# What stands first in a header; the rest follows as it comes.
+ORDER = ("device", "dtype", "batch_size", "loss_reduction", "amp_scale", "clipping", "accumulation")
+ORDER += ("optimizers", "sampling", "overhead", "recorded_steps", "steps", "last_losses")
+ORDER += ("shared_weights", "not_seen", "processes", "of_the_first_process")
+
 
 def header(
     meter: Meter,
@@ -17,18 +22,19 @@ def header(
     last_losses: Sequence[Sequence[float]],
 ) -> Header:
     """Return the header of a run, as far as it is known by now."""
-    attributes = provenance(
-        "watched",
+    known = {
         **meter.facts(),
-        loss_reduction="as in the user's loop",
-        clipping="recorded before any",
-        sampling=sampling(schedule),
-        overhead=schedule.share,
-        recorded_steps=schedule.recorded,
-        steps=schedule.steps,
-        last_losses=last_losses,
-        not_seen=dict(unseen or {}),
-    )
+        "loss_reduction": "as in the user's loop",
+        "clipping": "recorded before any",
+        "sampling": sampling(schedule),
+        "overhead": schedule.share,
+        "recorded_steps": schedule.recorded,
+        "steps": schedule.steps,
+        "last_losses": last_losses,
+        "not_seen": dict(unseen or {}),
+    }
+    in_order = sorted(known, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+    attributes = provenance("watched", **{name: known[name] for name in in_order})
     return Header(meter.layers(), (0,), attributes)
 
 

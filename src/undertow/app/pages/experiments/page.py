@@ -16,6 +16,7 @@ from undertow.app.pages.kit.request import PageContext, page_context, query_word
 from undertow.errors import UndertowError
 from undertow.experiments import experiment, names
 from undertow.trace.store.reader import open as open_store
+from undertow.verbs.which_study import known_study
 
 POLL = 0.5  # seconds between two looks at the store
 MOST_NETWORKS, MOST_EPOCHS_FROM_A_PAGE, MOST_SEED = 1_000, 1_000, 10**6  # from a page
@@ -168,4 +169,4 @@ def _document(store: str, name: str, whole: tuple[tuple[str, str], ...]) -> Mapp
 
     with open_store(store) as opened:
         runs = {arm: (run, opened.trace(run)) for arm, run in whole}
-    return summary.document(experiment(name), runs)
+    return summary.document(known_study(name, runs), runs)

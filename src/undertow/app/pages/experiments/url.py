@@ -105,7 +105,7 @@ def plan(request: StudyRequest, context: PageContext) -> PlannedStudy:
     runs = study.plan(
         found, data, replicates=request.replicates, epochs=request.epochs, seed=request.seed
     )
-    return PlannedStudy(found, runs, [run.task(0, *run.shards[0]).steps(data) for run in runs])
+    return PlannedStudy(found, runs, [run.job(0, *run.shards[0]).steps(data) for run in runs])
 
 
 @lru_cache(maxsize=2)

@@ -40,7 +40,7 @@ def study_view(
             mo.Html(
                 f'<p><a class="ut-link" href="{escape(link)}" target="_blank">Open the report</a> '
                 f"of {len(whole)} of {len(arms)} arms: one page, offline, with every figure.</p>"
-                f"<p>{escape(summary_text.paragraph(dict(shown)))}</p>"
+                f"<p>{escape(summary_text.paragraph(shown))}</p>"
             )
         )
         below += _claims(mo, shown["claims"])

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-LEFT_OUT = ("predicted", "versions", "schema", "created", "thinned")  # no settings, or shown else
+# No settings, or shown elsewhere.
+LEFT_OUT = ("predicted", "versions", "schema", "created", "thinned", "study", "judged")
 
 
 class Setting(NamedTuple):
