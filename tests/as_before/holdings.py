@@ -20,7 +20,7 @@ NAMED_BEFORE = {now: before for before, now in OLD_NAMES.items()} | {"factor": "
 # What is of the day a run was made on, and not of the run: not compared with a new training.
 OF_THE_DAY = ("created", "seconds", "versions", "overhead")
 # What runs carry since the fixtures were made: new beside what was there, which is compared.
-SINCE = ("study",)
+SINCE = ("study", "edges", "notes")
 
 
 def store(path: Path) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import undertow as ut
-from tests.diagnosis.traces import at, chain, finding, made, outcome, row, verdict
+from tests.diagnosis.traces import FLAT, at, chain, finding, made, outcome, row, verdict
 
 
 def test_a_gradient_of_exactly_0_is_found():
@@ -22,10 +22,12 @@ def test_a_detached_layer_has_no_gradient_at_all():
     assert "detached from the loss, or not used" in found.evidence
 
 
-def test_a_frozen_layer_is_said_to_be_frozen():
-    layers = at(chain(), hidden_1={"trainable": False})
-    found = finding(made(layers, grad_norm=row(7, 0.1, at_1=np.nan)), "UT108")
-    assert found.layers == ("hidden_1",)
+def test_a_frozen_body_that_does_not_learn_is_said_to_be_frozen():
+    names = [f"hidden_{place}" for place in range(1, 6)]
+    layers = at(chain(), **{name: {"trainable": False} for name in names})
+    gone = row(7, 0.1, **{f"at_{place}": np.nan for place in range(1, 6)})
+    found = finding(made(layers, grad_norm=gone, delta_norm=gone, loss=FLAT), "UT108")
+    assert found.layers == tuple(names)
     assert "frozen" in found.evidence
 
 

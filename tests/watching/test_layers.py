@@ -113,7 +113,7 @@ def test_what_cannot_be_seen_is_said_once_in_one_line(caplog: pytest.LogCaptureF
         trace = train(model, optimizer, data)
     assert [record.message for record in caplog.records] == [
         "undertow: 2 of 4 layers cannot be seen whole: attn.out_proj (its parent uses its weight "
-        "without calling it), unused (no gradient came to it)"
+        "without calling it), unused (it was not called)"
     ]
     assert set(trace.attributes["not_seen"]) == {"attn.out_proj", "unused"}
     found = trace.to_xarray()

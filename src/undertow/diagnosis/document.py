@@ -52,3 +52,4 @@ class DiagnoseDocument(TypedDict):
     root_cause: Annotated[RootCauseDocument | None, "what the rest follows from"]
     findings: Annotated[list[FindingDocument], "all that was found, the root first"]
     rules: Annotated[list[RuleDocument], "every rule once"]
+    notes: Annotated[list[str], "layers that take no part in the training, which is no fault"]

@@ -12,7 +12,7 @@ from undertow.watching.core.schedule import FIRST, Schedule
 # What stands first in a header; the rest follows as it comes.
 ORDER = ("device", "dtype", "batch_size", "loss_reduction", "amp_scale", "clipping", "accumulation")
 ORDER += ("optimizers", "sampling", "overhead", "recorded_steps", "steps", "last_losses")
-ORDER += ("shared_weights", "not_seen", "processes", "of_the_first_process")
+ORDER += ("shared_weights", "not_seen", "processes", "of_the_first_process", "edges")
 
 
 def header(

@@ -36,6 +36,10 @@ class ScalarReader(Protocol):
         """Tell whether a value was made before the last step ended; None where it does not say."""
         ...
 
+    def has_begun(self) -> bool | None:
+        """Tell whether anything was computed since the last step ended; None if unknown."""
+        ...
+
     def step_ended(self) -> None:
         """Remember that a step ends now."""
         ...
@@ -63,6 +67,9 @@ class Scalars:
     def is_of_last(self, value: Any) -> bool | None:
         return None
 
+    def has_begun(self) -> bool | None:
+        return None
+
     def step_ended(self) -> None:
         """A plain number does not say when it was made."""
 
@@ -72,7 +79,8 @@ class LoggedValues:
 
     A framework's value may tell whether it was made before or after the last step ended. A bare
     number does not: it goes to the step being made if that has had its backward pass, or if numbers
-    came so before; else to the step before, if that has none of its name yet.
+    came so before; else to the step before, if that has none of its name yet. Where nothing was
+    computed since that ended, it goes there in any case.
 
     >>> logged = LoggedValues()
     >>> logged.log({"loss": 0.7}, passed=True)
@@ -171,6 +179,9 @@ class LoggedValues:
         known = self._reader.is_of_last(value)
         if known is not None:
             return known
+        is_open = self.last is not None and name not in self.last
+        if is_open and self._reader.has_begun() is False:
+            return True
         if passed or (passed is None and self._early):
             return False
-        return self.last is not None and name not in self.last
+        return is_open

@@ -19,7 +19,6 @@ import torch
 from torch import Tensor, nn
 
 from undertow.trace.dataflow import Edge
-from undertow.trace.schema import NOT_CALLED
 from undertow.watching.core.guard import Guard
 from undertow.watching.torch.activation_nodes import CURVES, ActivationSlopes, Node, slopes
 from undertow.watching.torch.dataflow import edges
@@ -257,8 +256,11 @@ class LayerCalls:
         parents = [module for module in self._model.modules() if isinstance(module, _UNCALLED)]
         if any(parent.out_proj is self._modules[layer].module for parent in parents):
             return "its parent uses its weight without calling it"
-        reason = "no gradient came back through it" if layer in self.called else NOT_CALLED
-        return self.unseen.get(layer, reason)
+        if layer in self.called:
+            return self.unseen.get(layer, "no gradient came back through it")
+        return self.unseen.get(
+            layer, "no call was seen: compiled, or its weight is used without one"
+        )
 
     def begin_step(self) -> None:
         """Forget the step before; without hooks there is nothing to forget."""

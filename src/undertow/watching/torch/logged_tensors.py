@@ -62,8 +62,16 @@ class LoggedTensors:
 
         That it did may show later, when another has begun.
         """
-        autograd: Any = torch._C._autograd  # pyright: ignore
-        self._nodes_then = autograd._get_sequence_nr()
+        self._nodes_then = _nodes()
+
+    def has_begun(self) -> bool | None:
+        return None if self._nodes_at_end == 0 else _nodes() > self._nodes_at_end
 
     def step_ended(self) -> None:
         self._nodes_at_end = self._nodes_then
+
+
+def _nodes() -> int:
+    """Count the nodes that autograd has made in this thread."""
+    autograd: Any = torch._C._autograd  # pyright: ignore
+    return autograd._get_sequence_nr()

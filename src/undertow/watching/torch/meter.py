@@ -111,7 +111,7 @@ class TorchMeter:
     def before_update(self, owner: int) -> float | None:
         """Keep the weights of an optimizer; return by what it finds its gradients clipped."""
         places = self.weights.owned.get(owner, [])
-        if self._whole:
+        if self._whole and places:
             self._norms[places] = self.updates.weight_norms(places)
             self._weighed += places
             self.updates.keep(places)
@@ -167,7 +167,8 @@ class TorchMeter:
         called = {call.layer for call in self.kept}
         asked = range(len(self.modules)) if self._whole else ()
         missed = {layer: self.calls.why_unseen(layer) for layer in asked if layer not in called}
-        return unseen(self.modules, self.gradients.nonfinite, self.weights.place, missed)
+        ran = self.calls.called
+        return unseen(self.modules, self.gradients.nonfinite, self.weights.place, missed, ran)
 
     def facts(self) -> dict[str, Any]:
         places = self._layout.places if self._layout else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -17,6 +17,7 @@ def unseen(
     nonfinite: np.ndarray,
     places: Mapping[int, int],
     missed: Mapping[int, str],
+    called: Collection[int],
 ) -> dict[str, str]:
     """Return the layers of which something could not be seen in a step, each with the reason.
 
@@ -29,7 +30,7 @@ def unseen(
         frozen = not any(weight.parameter.requires_grad for weight in module.weights)
         name = module.path or type(module.module).__name__
         if np.isnan(nonfinite[arrived]).all() and not frozen:
-            found[name] = missed[layer] if missed.get(layer) == NOT_CALLED else NO_GRADIENT
+            found[name] = NOT_CALLED if called and layer not in called else NO_GRADIENT
         elif layer in missed:
             found[name] = missed[layer]
     return found
