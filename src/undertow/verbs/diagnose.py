@@ -17,9 +17,9 @@ def diagnose_named(name: str, store: str, *, theory: bool) -> tuple[DiagnoseDocu
     >>> import tempfile
     >>> from undertow.data.dataset import load
     >>> from undertow.experiments import experiment
+    >>> from undertow.studies.study import plan, run
     >>> from undertow.trace.store.reader import open as open_store
     >>> moons = load("moons")
-    >>> from undertow.studies.study import plan, run
     >>> asked = {"arms": ["relu"], "replicates": 1, "epochs": 1, "engine": "torch"}
     >>> planned = plan(experiment("moons"), moons, **asked)
     >>> with tempfile.TemporaryDirectory() as folder:

@@ -60,9 +60,9 @@ def explain_named(name: str, store: str, picture: str | None = None) -> ExplainD
     >>> import tempfile
     >>> from undertow.data.dataset import load
     >>> from undertow.experiments import experiment
+    >>> from undertow.studies.study import plan, run
     >>> from undertow.trace.store.reader import open as open_store
     >>> moons = load("moons")
-    >>> from undertow.studies.study import plan, run
     >>> asked = {"arms": ["relu"], "replicates": 1, "epochs": 1, "engine": "torch"}
     >>> planned = plan(experiment("moons"), moons, **asked)
     >>> with tempfile.TemporaryDirectory() as folder:
