@@ -14,6 +14,18 @@ Results = Generator[tuple[Job, Result], None, None]
 class Executor(Protocol):
     """Where jobs are trained.
 
+    >>> from contextlib import closing
+    >>> from undertow.data.dataset import load
+    >>> from undertow.executors.here import Here
+    >>> from undertow.executors.jobs import Part
+    >>> from undertow.spec.network import NetworkSpec
+    >>> from undertow.spec.training import TrainingSpec
+    >>> spec = NetworkSpec(inputs=2, outputs=1, depth=3, width=10, activation="tanh")
+    >>> job, executor = Job((Part(0, 0, spec, (0,)),), TrainingSpec(epochs=1), "torch"), Here()
+    >>> with closing(executor.run([job], load("moons"))) as results:
+    ...     [type(result).__name__ for _, result in results]
+    ['Chunk', 'Finished']
+
     It promises:
 
     - Of each job come its chunks, an epoch each and in order, and after them, once, `Finished`.

@@ -23,7 +23,12 @@ TOGETHER_PARAMETERS = 5_000_000  # of arms in one pass, so that every core gets 
 
 
 class Part(NamedTuple):
-    """One shard of one run; `run` and `first` say where it belongs."""
+    """One shard of one run; `run` and `first` say where it belongs.
+
+    >>> spec = NetworkSpec(inputs=2, outputs=1, depth=3, width=10, activation="tanh")
+    >>> Part(run=4, first=128, network=spec, seeds=(128, 129)).seeds
+    (128, 129)
+    """
 
     run: int
     first: int
@@ -32,7 +37,11 @@ class Part(NamedTuple):
 
 
 class Finished(NamedTuple):
-    """The end of a job: what it leaves beside its chunks, and how long it took."""
+    """The end of a job: what it leaves beside its chunks, and how long it took.
+
+    >>> Finished({"decision_grid": np.ones((1, 60, 60))}, seconds=0.5).seconds
+    0.5
+    """
 
     artefacts: dict[str, np.ndarray]
     seconds: float
@@ -43,7 +52,13 @@ Brought = TypeVar("Brought", Chunk, Finished)
 
 
 class Job(NamedTuple):
-    """Shards to train in one pass, and the engine that was chosen for them."""
+    """Shards to train in one pass, and the engine that was chosen for them.
+
+    >>> spec = NetworkSpec(inputs=2, outputs=1, depth=3, width=10, activation="tanh")
+    >>> parts = Part(0, 0, spec, (0, 1)), Part(1, 0, spec, (0,))
+    >>> Job(parts, TrainingSpec(epochs=1), engine="torch").seeds
+    (0, 1, 0)
+    """
 
     parts: tuple[Part, ...]
     training: TrainingSpec
@@ -92,6 +107,11 @@ def shape(network: NetworkSpec) -> NetworkSpec:
 
 def join_jobs(jobs: Iterable[Job]) -> list[Job]:
     """Let jobs of one shape and one training share a pass, as far as there is room.
+
+    >>> spec = NetworkSpec(inputs=2, outputs=1, depth=3, width=10, activation="tanh")
+    >>> jobs = [Job((Part(run, 0, spec, (0,)),), TrainingSpec(), "torch") for run in (0, 1)]
+    >>> [[part.run for part in job.parts] for job in join_jobs(jobs)]
+    [[0, 1]]
 
     Only shards that begin at the same replicate are joined: they finish together, so that what an
     interruption leaves is joined in the same way again.

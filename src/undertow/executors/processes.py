@@ -75,14 +75,28 @@ def check_workers(workers: int | None) -> None:
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """How many cores this process may use.
+
+    >>> cores() >= 1
+    True
+    """
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def workers_for(jobs: Sequence[Job], data: Data, workers: int | None) -> int:
-    """Return how many processes train: by default one a core, and one where the work is short."""
+    """Return how many processes train: by default one a core, and one where the work is short.
+
+    >>> from undertow.data.dataset import load
+    >>> from undertow.executors.jobs import Part
+    >>> from undertow.spec.network import NetworkSpec
+    >>> from undertow.spec.training import TrainingSpec
+    >>> spec = NetworkSpec(inputs=2, outputs=1, depth=3, width=10, activation="tanh")
+    >>> job = Job((Part(0, 0, spec, (0,)),), TrainingSpec(epochs=1), "torch")
+    >>> workers_for([job], load("moons"), None), workers_for([job] * 2, load("moons"), 8)
+    (1, 2)
+    """
     check_workers(workers)
     if workers is None and all(job.engine == "lanes" for job in jobs):
         return 1  # which has a thread a core of its own
@@ -93,6 +107,16 @@ def workers_for(jobs: Sequence[Job], data: Data, workers: int | None) -> int:
 
 def seconds_of(jobs: Sequence[Job], data: Data) -> float:
     """Guess how long the training takes on one core: a millisecond of calls a step, and numbers.
+
+    >>> from undertow.data.dataset import load
+    >>> from undertow.executors.jobs import Part
+    >>> from undertow.spec.network import NetworkSpec
+    >>> from undertow.spec.training import TrainingSpec
+    >>> spec = NetworkSpec(inputs=2, outputs=1, depth=3, width=10, activation="tanh")
+    >>> moons, part = load("moons"), Part(0, 0, spec, (0,))
+    >>> jobs = [Job((part,), TrainingSpec(epochs=epochs), "torch") for epochs in (1, 10)]
+    >>> round(seconds_of(jobs[1:], moons) / seconds_of(jobs[:1], moons), 6)
+    10.0
 
     Lanes have no calls to wait for.
     """

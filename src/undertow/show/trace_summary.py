@@ -27,7 +27,15 @@ class LayerRow(NamedTuple):
 
 
 def name_of(trace: Trace) -> str:
-    """Return what a trace is called among others: its arm, its run's name, or `this run`."""
+    """Return what a trace is called among others: its arm, its run's name, or `this run`.
+
+    >>> from undertow.trace.record import Header, Layer, build
+    >>> layer = Layer("output", 1, "linear", "linear", 2, 1)
+    >>> header = Header((layer,), (0,), {"source": "trained"})
+    >>> arm = Header((layer,), (0,), {"source": "trained", "arm": "relu"})
+    >>> name_of(build(header, [])), name_of(build(arm, []))
+    ('this run', 'relu')
+    """
     known = trace.attributes
     return str(known.get("arm") or known.get("name") or "this run")
 

@@ -142,6 +142,17 @@ def run(
 ) -> list[AtlasCell]:
     """Train what the store lacks, row by row, and return the map.
 
+    >>> import tempfile
+    >>> from undertow.data.dataset import load
+    >>> from undertow.trace.store.reader import open as open_store
+    >>> row = AtlasRow("tanh", 0.05, depth=2, variances=(1.0, 2.0), replicates=1, engine="torch")
+    >>> once = TRAINING.model_copy(update={"epochs": 1})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with open_store(f"{folder}/runs.db", create=True) as store:
+    ...         cells = run([row], load("moons"), store, training=once)
+    >>> [(cell.depth, cell.weight_variance, cell.replicates) for cell in cells]
+    [(2, 1.0, 1), (2, 2.0, 1)]
+
     `progress` is told of each row that is there, and how many of its networks were trained for it.
     An interruption leaves whole rows in the store, and the one under way is begun again. Rows are
     trained in this process, unless another executor is given: lanes use every core of it.

@@ -22,6 +22,10 @@ Runs = Mapping[str, tuple[str, Trace]]  # {arm: (run, trace)}
 class Description(NamedTuple):
     """A study in words; `arms` has each arm's note, `claims` what decides them.
 
+    >>> found = Description("depth", "How deep?", "shallow", {"shallow": "2 hidden layers"}, ())
+    >>> found.baseline, found.origin
+    ('shallow', '')
+
     `origin` is how `undertow run` was told of it, FILE.py:NAME; empty for a built-in experiment.
     """
 
@@ -66,6 +70,13 @@ def carried(experiment: Experiment) -> dict[str, Any]:
 def read_description(runs: Runs) -> Description | None:
     """Return what the newest of a study's runs carries of it; None of runs that carry nothing.
 
+    >>> from undertow.experiments import experiment
+    >>> from undertow.trace.record import Header, Layer, build
+    >>> known = {"source": "trained", "created": "2026-01-01", STUDY: carried(experiment("moons"))}
+    >>> header = Header((Layer("output", 1, "linear", "linear", 2, 1),), (0,), known)
+    >>> read_description({"relu": ("moons-relu", build(header, []))}).baseline
+    'sigmoid'
+
     Its claims are judged as they were when the study was trained.
     """
     known = [trace.attributes for _, trace in runs.values() if STUDY in trace.attributes]
@@ -81,6 +92,15 @@ def read_description(runs: Runs) -> Description | None:
 
 def verdicts(description: Description, runs: Runs) -> dict[str, list[dict[str, Any]]]:
     """Judge every claim; return what each run is to keep of it, by the run's id.
+
+    >>> from undertow.trace.record import Header, Layer, build
+    >>> claim = Claim(1, "It trains.", ("relu",), lambda arms: ClaimVerdict("supported", "it did"))
+    >>> found = Description("depth", "How deep?", "relu", {"relu": "3 hidden layers"}, (claim,))
+    >>> layer = Layer("output", 1, "linear", "linear", 2, 1)
+    >>> trace = build(Header((layer,), (0,), {"source": "trained"}), [])
+    >>> (kept,) = verdicts(found, {"relu": ("depth-relu", trace)})["depth-relu"]
+    >>> kept["verdict"], kept["runs"]
+    ('supported', ['depth-relu'])
 
     A verdict is kept with the runs that it was judged by.
     """

@@ -55,6 +55,14 @@ def check_experiment(experiment: Experiment) -> None:
 def check_fit(experiment: Experiment, data: Data) -> None:
     """Refuse arms whose networks do not fit the data.
 
+    >>> from undertow.data.dataset import load
+    >>> spec = NetworkSpec(inputs=3, outputs=1, depth=2, width=10, activation="tanh")
+    >>> arm = Arm("deep", spec, TrainingSpec(), "2 hidden layers")
+    >>> check_fit(Experiment("depth", "How deep?", "moons", (arm,), "deep", ()), load("moons"))
+    Traceback (most recent call last):
+    ...
+    undertow.errors.SpecError: depth: arm deep: inputs = 3: moons has 2
+
     Raises
     ------
     SpecError

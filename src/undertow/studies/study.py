@@ -35,7 +35,16 @@ LARGEST_SEED = 2**31 - 1  # what NetCDF's integers hold
 
 
 class Planned(NamedTuple):
-    """A run to be: one arm, its seeds, and the key under which the store would know it."""
+    """A run to be: one arm, its seeds, and the key under which the store would know it.
+
+    >>> from undertow.data.dataset import load
+    >>> from undertow.experiments import experiment
+    >>> moons = load("moons")
+    >>> asked = {"arms": ["relu"], "replicates": 1, "epochs": 1, "engine": "torch"}
+    >>> planned = plan(experiment("moons"), moons, **asked)
+    >>> planned[0].shards, planned[0].engine
+    ([(0, (0,))], 'torch')
+    """
 
     experiment: str
     arm: Arm
@@ -154,6 +163,20 @@ def run(
 ) -> list[Outcome]:
     """Train what is not yet in the store, and return every run.
 
+    >>> import tempfile
+    >>> from undertow.data.dataset import load
+    >>> from undertow.experiments import experiment
+    >>> from undertow.trace.store.reader import open as open_store
+    >>> moons = load("moons")
+    >>> asked = {"arms": ["relu"], "replicates": 1, "epochs": 1, "engine": "torch"}
+    >>> planned = plan(experiment("moons"), moons, **asked)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with open_store(f"{folder}/runs.db", create=True) as store:
+    ...         first = run(planned, moons, store, workers=1)
+    ...         again = run(planned, moons, store, workers=1)
+    >>> [(each.arm, each.trained) for each in (*first, *again)]
+    [('relu', 1), ('relu', 0)]
+
     An interruption of any kind leaves what was trained in the store, listed as interrupted. By
     default so many `workers` train, processes of this machine; another executor has its own.
     """
@@ -209,7 +232,21 @@ def _keep_end(
 
 
 def jobs_left(planned: Sequence[Planned], store: Store, *, fresh: bool = False) -> list[Job]:
-    """Return the passes that `run` would train."""
+    """Return the passes that `run` would train.
+
+    >>> import tempfile
+    >>> from undertow.data.dataset import load
+    >>> from undertow.experiments import experiment
+    >>> from undertow.trace.store.reader import open as open_store
+    >>> moons = load("moons")
+    >>> asked = {"arms": ["relu"], "replicates": 1, "epochs": 1, "engine": "torch"}
+    >>> planned = plan(experiment("moons"), moons, **asked)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with open_store(f"{folder}/runs.db", create=True) as store:
+    ...         jobs = jobs_left(planned, store)
+    >>> [job.seeds for job in jobs]
+    [(0,)]
+    """
     return _jobs(_under_way(planned, store, fresh))
 
 

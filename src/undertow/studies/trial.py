@@ -21,7 +21,17 @@ from undertow.trace.record import Chunk, Trace, build
 
 
 class TrialStopped(Exception):
-    """A trial that was told to stop; it never reaches a user."""
+    """A trial that was told to stop; it never reaches a user.
+
+    >>> from undertow.data.toy import make_samples
+    >>> from undertow.spec.network import NetworkSpec
+    >>> trial = Trial(network=NetworkSpec(inputs=2, outputs=1, depth=2, width=5, activation="tanh"))
+    >>> try:
+    ...     train_trial(trial, make_samples(trial.data), stop=lambda: True)
+    ... except TrialStopped:
+    ...     print("stopped")
+    stopped
+    """
 
 
 def first_step(trial: Trial, data: Data) -> Trace:
@@ -56,6 +66,14 @@ def train_trial(
 ) -> Trace:
     """Train a trial and return its trace.
 
+    >>> from undertow.data.toy import make_samples
+    >>> from undertow.spec.network import NetworkSpec
+    >>> net = NetworkSpec(inputs=2, outputs=1, depth=2, width=5, activation="tanh")
+    >>> trial = Trial(network=net)
+    >>> once = trial.model_copy(update={"training": with_changes(trial.training, epochs=1)})
+    >>> train_trial(once, make_samples(once.data)).dataset["epoch"].values.max().item()
+    1
+
     Parameters
     ----------
     trial, data : Trial, Data
@@ -67,7 +85,7 @@ def train_trial(
 
     Raises
     ------
-    Stopped
+    TrialStopped
         It was told to.
     """
     network, training, seeds = trial.network, trial.training, tuple(trial.seeds)

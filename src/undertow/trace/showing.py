@@ -19,7 +19,16 @@ _fills: list[Callable[[], object]] = []
 
 
 def fill_with(fill: Callable[[], object]) -> None:
-    """Name what registers, called once something is shown of which nothing is known."""
+    """Name what registers, called once something is shown of which nothing is known.
+
+    >>> from importlib import import_module
+    >>> fill_with(lambda: import_module("undertow.verbs.show_values"))  # as the package does
+    >>> from undertow.trace.record import Header, Layer, build
+    >>> layer = Layer("output", 1, "linear", "linear", 2, 1)
+    >>> header = Header((layer,), (0,), {"source": "trained"})
+    >>> show(build(header, []), "html")[:27]
+    '<p><strong>Trace, trained: '
+    """
     _fills[:] = [fill]
 
 
@@ -36,6 +45,11 @@ def register(kind: type, ways: Mapping[str, Way]) -> None:
 
 def show(value: object, way: str, *arguments: object) -> Any:
     """Show a value in one of the ways of its kind.
+
+    >>> class Speed(float): ...
+    >>> register(Speed, {"text": lambda speed, unit: f"{speed:.0f} {unit}"})
+    >>> show(Speed(3), "text", "m/s")
+    '3 m/s'
 
     Raises
     ------

@@ -16,7 +16,18 @@ from undertow.verbs.explain import of_run, summed_up
 def diagnose_and_explain(
     traces: Mapping[str, Trace],
 ) -> tuple[dict[str, DiagnoseDocument], dict[str, ExplainDocument]]:
-    """Return the diagnosis of each arm, and the budget of each that keeps a probe."""
+    """Return the diagnosis of each arm, and the budget of each that keeps a probe.
+
+    >>> import numpy as np
+    >>> from undertow.trace.record import Chunk, Header, Layer, build
+    >>> layer = Layer("output", 1, "linear", "linear", 2, 1)
+    >>> header = Header((layer,), (0,), {"source": "trained"})
+    >>> ones = np.ones((1, 1, 1))
+    >>> chunk = Chunk(np.array([1]), np.array([1]), {"grad_norm": ones, "delta_norm": ones})
+    >>> diagnoses, budgets = diagnose_and_explain({"relu": build(header, [chunk])})
+    >>> diagnoses["relu"]["outcome"], budgets
+    ('healthy', {})
+    """
     from undertow.diagnosis.diagnose import diagnose as diagnosed
 
     diagnoses = {arm: without_nan(diagnosed(trace).document()) for arm, trace in traces.items()}

@@ -22,7 +22,14 @@ def atlas(
     fresh: bool,
     command: str,
 ) -> AtlasDocument:
-    """Train the map of an activation; return its JSON document, with its sentence as `summary`."""
+    """Train the map of an activation; return its JSON document, with its sentence as `summary`.
+
+    >>> asked = {"store": "", "report": None, "fresh": False, "command": ""}
+    >>> atlas("softplus", networks=1, **asked)
+    Traceback (most recent call last):
+    ...
+    undertow.errors.UnknownName: unknown activation with a map 'softplus': Allowed: tanh, ...
+    """
     needs("torch", "lab")
     needs("altair", "show")
     from undertow.data.dataset import load

@@ -7,7 +7,12 @@ from undertow.verbs.documents import CriticalDocument, CriticalPointDocument
 
 
 def critical_document(activation: str, bias_variance: float) -> tuple[CriticalDocument, bool]:
-    """Find the critical point; return the JSON document, and whether there is one."""
+    """Find the critical point; return the JSON document, and whether there is one.
+
+    >>> document, found = critical_document("relu", 0.0)
+    >>> document["weight_variance"], found
+    (2.0, True)
+    """
     from undertow.theory.signal.critical import critical as found
 
     try:
@@ -18,7 +23,11 @@ def critical_document(activation: str, bias_variance: float) -> tuple[CriticalDo
 
 
 def critical_words(document: CriticalDocument) -> str:
-    """Say a critical point to people."""
+    """Say a critical point to people.
+
+    >>> critical_words(critical_document("relu", 0.0)[0]).splitlines()[-1]
+    "In a NetworkSpec: initialisation='scaled_normal(2, 0)'"
+    """
     if "reason" in document:
         return document["reason"]
     settles = document["fixed_point"]

@@ -12,7 +12,24 @@ STATUS = {"healthy": 0, "sick": 1, "undecided": 3}
 
 
 def diagnose_named(name: str, store: str, *, theory: bool) -> tuple[DiagnoseDocument, int]:
-    """Return the diagnosis of a run, or of one pass of a model, and the exit status."""
+    """Return the diagnosis of a run, or of one pass of a model, and the exit status.
+
+    >>> import tempfile
+    >>> from undertow.data.dataset import load
+    >>> from undertow.experiments import experiment
+    >>> from undertow.studies.study import plan, run
+    >>> from undertow.trace.store.reader import open as open_store
+    >>> moons = load("moons")
+    >>> asked = {"arms": ["relu"], "replicates": 1, "epochs": 1, "engine": "torch"}
+    >>> planned = plan(experiment("moons"), moons, **asked)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     store = f"{folder}/runs.db"
+    ...     with open_store(store, create=True) as opened:
+    ...         (arm,) = run(planned, moons, opened, workers=1)
+    ...     document, status = diagnose_named(arm.run, store, theory=False)
+    >>> document["outcome"], status
+    ('healthy', 0)
+    """
     from undertow.diagnosis.diagnose import diagnose as diagnosed
 
     predicted = None

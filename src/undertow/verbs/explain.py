@@ -55,7 +55,24 @@ def explain(model: Any, loss_fn: Any, batch: Any) -> Budget:
 
 
 def explain_named(name: str, store: str, picture: str | None = None) -> ExplainDocument:
-    """Return the budget of a run's probe, or of a model now, as a JSON document; draw it."""
+    """Return the budget of a run's probe, or of a model now, as a JSON document; draw it.
+
+    >>> import tempfile
+    >>> from undertow.data.dataset import load
+    >>> from undertow.experiments import experiment
+    >>> from undertow.studies.study import plan, run
+    >>> from undertow.trace.store.reader import open as open_store
+    >>> moons = load("moons")
+    >>> asked = {"arms": ["relu"], "replicates": 1, "epochs": 1, "engine": "torch"}
+    >>> planned = plan(experiment("moons"), moons, **asked)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     store = f"{folder}/runs.db"
+    ...     with open_store(store, create=True) as opened:
+    ...         (arm,) = run(planned, moons, opened, workers=1)
+    ...     document = explain_named(arm.run, store)
+    >>> round(document["total_dex"], 1), document["first"]
+    (-1.4, 'hidden_1')
+    """
     if picture:
         _check_picture(picture)
     if target.is_factory(name):

@@ -17,7 +17,13 @@ from undertow.verbs.which_study import known_study
 
 
 def check_report(path: str | None) -> None:
-    """Refuse a report that could not be written before hours of training, not after."""
+    """Refuse a report that could not be written before hours of training, not after.
+
+    >>> check_report("report.pdf")
+    Traceback (most recent call last):
+    ...
+    undertow.errors.SpecError: --report report.pdf: a file that ends in .html
+    """
     if path is None:
         return
     needs("altair", "show")
@@ -33,7 +39,17 @@ def check_report(path: str | None) -> None:
 
 
 def report(names: Sequence[str], output: str, *, png: bool, store: str, command: str) -> str:
-    """Write the report of runs as HTML, or their figures as PNG; return what was written."""
+    """Write the report of runs as HTML, or their figures as PNG; return what was written.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with open_store(f"{folder}/runs.db", create=True) as opened:
+    ...         pass
+    ...     report(["moons"], "a.html", png=False, store=f"{folder}/runs.db", command="")
+    Traceback (most recent call last):
+    ...
+    undertow.errors.RunMissing: run 'moons' is not in the store ...
+    """
     needs("altair", "show")
     with open_store(store) as opened:
         found = _resolve(opened, names)

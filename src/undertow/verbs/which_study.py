@@ -50,6 +50,9 @@ def find_experiment(name: str) -> Experiment:
 def known_study(name: str, runs: Runs) -> Description:
     """Return what is known of the study that runs {arm: (run, trace)} belong to.
 
+    >>> known_study("moons", {}).baseline
+    'sigmoid'
+
     Runs carry it. Those of older stores do not: they are runs of the built-in experiment of that
     name. Claims are judged by their code where it is built in, else as they were in training.
 

@@ -42,7 +42,18 @@ DELTAS = Kind("delta-by-layer", ("delta_norm",), (), deltas)
 
 
 def profile(traces: Traces, variable: str = "grad_norm") -> Any:
-    """Draw a norm against the layer: median and band over replicates, at step 1 and at the end."""
+    """Draw a norm against the layer: median and band over replicates, at step 1 and at the end.
+
+    >>> import numpy as np
+    >>> from undertow.trace.record import Chunk, Header, Layer, build
+    >>> layer = Layer("output", 1, "linear", "linear", 2, 1)
+    >>> header = Header((layer,), (0,), {"source": "trained"})
+    >>> ones = np.ones((1, 1, 1))
+    >>> chunk = Chunk(np.array([1]), np.array([1]), {"grad_norm": ones, "delta_norm": ones})
+    >>> chart = profile({"plain": build(header, [chunk])}, "delta_norm")
+    >>> chart.to_dict()["title"]["text"]
+    ['The delta, layer by layer']
+    """
     rows = {
         arm: [*_rows(arm, trace, variable), *_theory(arm, trace, variable)]
         for arm, trace in traces.items()

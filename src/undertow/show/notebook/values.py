@@ -19,7 +19,17 @@ from undertow.trace.record import Trace
 
 
 def trace(found: Trace) -> str:
-    """Return what a trace holds, and a row a layer."""
+    """Return what a trace holds, and a row a layer.
+
+    >>> import numpy as np
+    >>> from undertow.trace.record import Chunk, Header, Layer, build
+    >>> layer = Layer("output", 1, "linear", "linear", 2, 1)
+    >>> header = Header((layer,), (0,), {"source": "trained"})
+    >>> ones = np.ones((1, 1, 1))
+    >>> chunk = Chunk(np.array([1]), np.array([1]), {"grad_norm": ones, "delta_norm": ones})
+    >>> trace(build(header, [chunk]))[:74]
+    '<p><strong>Trace, trained: 1 replicate, 1 recorded step, 1 layer</strong><'
+    """
     rows = (
         (row.name, row.kind, *(_number(norm, ".1e") for norm in row[2:]))
         for row in trace_summary.rows(found)
@@ -53,7 +63,15 @@ def diagnosis(document: Mapping[str, Any]) -> str:
 
 
 def budget(document: Mapping[str, Any]) -> str:
-    """Return a budget's sentence, and its table: a row a layer, a column a cause that counts."""
+    """Return a budget's sentence, and its table: a row a layer, a column a cause that counts.
+
+    >>> terms = {term: 0.0 for term in TERMS} | {"ceiling": -0.6}
+    >>> layer = {"name": "hidden 1", "terms": terms, "total": -0.6}
+    >>> found = {"layers": [layer], "terms": terms, "total_dex": -0.6}
+    >>> found["summary"] = "Lost to the ceiling."
+    >>> budget(found).count("<td>-0.60</td>")
+    4
+    """
     terms = [term for term in TERMS if any(each["terms"][term] for each in document["layers"])]
     rows = [
         (each["name"], *(_number(each["terms"][term]) for term in terms), _number(each["total"]))
