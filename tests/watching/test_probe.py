@@ -138,3 +138,12 @@ def test_bad_use_is_one_line(loss: object, batch: object, message: str):
         ut.probe(restless(), loss, batch)  # pyright: ignore
     assert str(error.value).startswith(message)
     assert "\n" not in str(error.value)
+
+
+def test_the_size_of_the_inputs_and_the_spread_of_the_output_are_measured():
+    torch.manual_seed(0)
+    model, x = nn.Linear(3, 2), torch.randn(50, 3) * 40
+    found = ut.probe(model, lambda out, _: out.square().mean(), (x, x)).to_xarray()
+    assert found.input_rms.item() == pytest.approx(x.square().mean().sqrt().item(), rel=1e-6)
+    expected = model(x).std(0, correction=0).mean().item()
+    assert found.output_spread.item() == pytest.approx(expected, rel=1e-5)

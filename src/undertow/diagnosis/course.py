@@ -126,10 +126,30 @@ class Course:
         if "nonfinite" in self.trace.dataset:
             with np.errstate(invalid="ignore"):
                 found |= (self.array("nonfinite") > 0).any(2)
+            left_out = self._left_out()
+            if 2 * left_out.sum() < len(self.steps):  # a scale that overflows now and then
+                found[:, left_out] = False
         if "loss" in self.trace.dataset:
             loss = self.array("loss")
             found |= np.isinf(loss) | _loss_ended(np.isnan(loss))
         return found
+
+    def _left_out(self) -> Array:
+        """Tell the steps whose updates were left out, [S]: their NaN reached no weight."""
+        skipped = [event.step for event in self.trace.events if event.kind == "skipped"]
+        return np.isin(self.steps, skipped)
+
+    @property
+    def fell_before_it_broke(self) -> Array:
+        """Tell where the loss had fallen to half before the first NaN or Inf, [R]."""
+        if "loss" not in self.trace.dataset:
+            return np.zeros(self.replicates, bool)
+        loss = self._until_it_broke("loss").astype(float)
+        if not loss.shape[1]:
+            return np.zeros(self.replicates, bool)
+        with np.errstate(invalid="ignore"):
+            lowest = np.fmin.reduce(loss, 1)
+            return (self.broke_at > 0) & (loss[:, 0] - lowest > 0.5 * np.abs(loss[:, 0]))
 
     def _until_it_broke(self, name: str) -> Array:
         """Return a variable without what came with or after the first NaN or Inf."""

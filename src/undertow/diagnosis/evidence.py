@@ -165,9 +165,16 @@ class Evidence(Course):
         """Return the median ratio over the first steps, [R, L]."""
         return median(self.update_ratio[:, : 2 * FIRST], 1)
 
-    def largest_update(self) -> Array:
-        """Return, over the first steps, the largest of the median ratios over layers, [R]."""
-        first = self.update_ratio[:, :FIRST][:, :, self.matrix]
+    def largest_update(self, first: int | None = FIRST) -> Array:
+        """Return the largest of the median ratios over layers, [R]: of the first steps, or all."""
+        ratio = self.update_ratio
+        if first is None and (self.broke_at > 0).any():
+            broken = (self.broke_at > 0)[:, None] & (self.steps >= self.broke_at[:, None])
+            ratio = np.where(broken[:, :, None], np.nan, ratio)
+        return self._largest_of(ratio[:, :first])
+
+    def _largest_of(self, ratio: Array) -> Array:
+        first = ratio[:, :, self.matrix]
         first = np.where(np.isfinite(first), first, np.nan)
         if self.has("weight_norm"):  # a weight that began at 0 is its first updates
             first = np.where(self.birth("weight_norm")[:, None, self.matrix] > 0, first, np.nan)

@@ -55,6 +55,14 @@ LARGE_UPDATE = Threshold(
     gt=0,
     place=12,
 )
+WHOLE_UPDATE = Threshold(
+    "whole_update",
+    1.0,
+    "of the weight's norm, a step",
+    "In one step most weights become others: whatever the loss does, the start is lost.",
+    gt=0,
+    place=13,
+)
 FALLEN = Threshold(
     "fallen",
     0.1,

@@ -57,11 +57,16 @@ def _left_out(reading: Evidence) -> np.ndarray:
     """Mark weights that get a gradient and are never changed, while others are, [R, L]."""
     change, grad = reading.array("update_norm"), reading.array("grad_norm")
     with np.errstate(invalid="ignore"):
-        moves = (change > 0).any(1)
+        moves = ((change > 0) | _is_nan(reading, change)).any(1)
         gets = (grad > 0).any(1)
     may = reading.matrix & reading.trainable
     left = ~moves & gets & may
     return left & (moves & may).any(1)[:, None]
+
+
+def _is_nan(reading: Evidence, change: np.ndarray) -> np.ndarray:
+    """Tell the changes that are missing because they are NaN, and not because nobody looked."""
+    return np.isnan(change) & (reading.array_or_zero("nonfinite") > 0).any(-1, keepdims=True)
 
 
 def _largest(ratio: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ def check(reading: Evidence) -> Outcome:
     with np.errstate(invalid="ignore"):
         # At the flat ends of a tanh a slope of 0 is round-off, and saturation the cause.
         curved = np.array([not saturates(each) for each in reading.activations])
-        whole = (dead >= 1.0) & reading.matrix_or_norm & ~reading.is_output & curved
+        whole = (dead >= 1.0) & reading.matrix_or_norm & curved
         nothing = reading.birth("grad_norm") == 0
     layers = nowhere(reading)
     first = int(np.flatnonzero(reading.matrix)[0]) if reading.matrix.any() else 0

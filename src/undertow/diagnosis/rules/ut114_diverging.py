@@ -33,7 +33,8 @@ def check(reading: Evidence) -> Outcome:
         worst = finite.max(1) / np.abs(first)
         late = median(loss[:, -max(2, loss.shape[1] // 5) :], 1) / np.abs(first)
         grows = (late > reading.limit(GROWN)) & (first != 0)
-    broken = (reading.broke_at > 0) & (_grew(reading) | (worst > reading.limit(GROWN)))
+    grew = _grew(reading) & ~reading.fell_before_it_broke
+    broken = (reading.broke_at > 0) & (grew | (worst > reading.limit(GROWN)))
     where = (grows | broken) & np.isfinite(first)
     if not where.any():
         return Passed("the loss does not grow")

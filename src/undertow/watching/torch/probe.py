@@ -64,6 +64,7 @@ def probe(model: nn.Module, loss_fn: Callable[..., Tensor], batch: tuple[Any, An
             # Not loss.backward(): that would fill .grad and run the hooks of an optimizer.
             grads = torch.autograd.grad(loss, parameters, allow_unused=True)
             passed = calls.take()
+            spread, given = calls.output_spread, (calls.input_norm, calls.input_size)
         finally:
             calls.detach()
     if guarded.failure:
@@ -80,11 +81,10 @@ def probe(model: nn.Module, loss_fn: Callable[..., Tensor], batch: tuple[Any, An
         arrays[name] = np.append(values, np.nan)[at]
     cells = {name: np.asarray(array)[None, None] for name, array in arrays.items()}
     cells["loss"] = np.array([[loss.item()]])
-    if calls.output_spread is not None:
-        cells["output_spread"] = numbers([calls.output_spread])[None]
-    if calls.input_norm is not None:
-        size = numbers([calls.input_norm]) / math.sqrt(max(calls.input_size, 1))
-        cells["input_rms"] = size[None]
+    if spread is not None:
+        cells["output_spread"] = numbers([spread])[None]
+    if given[0] is not None:
+        cells["input_rms"] = (numbers([given[0]]) / math.sqrt(max(given[1], 1)))[None]
     attributes = provenance(
         "watched",
         device=str(held[0].device),
