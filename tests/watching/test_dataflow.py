@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -169,3 +170,30 @@ def test_a_watch_records_edges_and_what_is_reached_later():
     assert watched(model, [optimizer], step) == {("a", "b"): "reads"}
     found = watched(model, [optimizer], step, steps=4)
     assert found == {("a", "b"): "reads", ("b", "late"): "reads"}
+
+
+@pytest.mark.parametrize("generator_first", [False, True])
+def test_what_counts_in_different_passes_has_no_edge(generator_first: bool):
+    """A generator's pass goes through the critic, whose own pass comes before or after it."""
+    torch.manual_seed(0)
+    model = nn.ModuleDict({"generator": linear(), "critic": nn.Sequential(linear(), linear(6, 1))})
+    optimizers = [torch.optim.SGD(each.parameters(), 0.01) for each in model.values()]
+
+    def generate() -> None:
+        optimizers[0].zero_grad()
+        (-model["critic"](model["generator"](torch.randn(4, 6))).mean()).backward()
+        optimizers[0].step()
+
+    def judge() -> None:
+        optimizers[1].zero_grad()
+        made = model["generator"](torch.randn(4, 6)).detach()
+        (model["critic"](made).mean() - model["critic"](torch.randn(4, 6)).mean()).backward()
+        optimizers[1].step()
+
+    def step() -> None:
+        for each in (generate, judge) if generator_first else (judge, generate):
+            each()
+
+    found = watched(model, optimizers, step)
+    assert ("critic.0", "critic.1") in found
+    assert not any(source == "generator" for source, _ in found)

@@ -299,3 +299,40 @@ def test_a_saved_model_opens_where_undertow_is_missing(tmp_path):
         [sys.executable, "-c", SAVED, str(tmp_path / "model.pt")], capture_output=True, text=True
     )
     assert (done.stdout, done.stderr) == ("torch.Size([1, 1])\n", "")
+
+
+def test_a_layer_that_is_first_reached_in_the_third_step_is_reached(
+    caplog: pytest.LogCaptureFixture,
+):
+    torch.manual_seed(0)
+    model = nn.ModuleDict(
+        {"body": nn.Linear(4, 4), "late": nn.Linear(4, 4), "never": nn.Linear(4, 4)}
+    )
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    with caplog.at_level(logging.WARNING, "undertow"), ut.watch(model, optimizer, every=1) as w:
+        for step in range(1, 13):
+            x = model["body"](torch.ones(2, 4))
+            x = model["late"](x) if step >= 3 else x
+            optimizer.zero_grad()
+            x.square().mean().backward()
+            optimizer.step()
+            assert len(caplog.records) == (step >= 10)
+    (record,) = caplog.records
+    words = "undertow: 1 of 3 layers cannot be seen whole: never (it was not called)"
+    assert record.getMessage() == words
+    assert w.trace().attributes["not_seen"] == {"never": "it was not called"}
+
+
+def test_what_was_said_to_be_unseen_is_taken_back():
+    torch.manual_seed(0)
+    model = nn.ModuleDict({"body": nn.Linear(4, 4), "late": nn.Linear(4, 4)})
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    with ut.watch(model, optimizer, every=1) as w:
+        for step in range(1, 20):
+            x = model["body"](torch.ones(2, 4))
+            x = model["late"](x) if step >= 15 else x
+            optimizer.zero_grad()
+            x.square().mean().backward()
+            optimizer.step()
+    assert w.trace().attributes["not_seen"] == {}
+    assert "cannot be seen" not in w.summary()

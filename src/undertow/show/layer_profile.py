@@ -59,13 +59,12 @@ def headline(traces: Traces, view: View = RELATIVE) -> str:
         norms = values(trace, view.variable)[:, 0]
         if norms.shape[1] < 3:
             continue
-        one, last = float(band(norms[:, 0]).median), float(band(norms[:, -2]).median)
+        place = readings.last_hidden(trace, view.variable)
+        one, last = float(band(norms[:, 0]).median), float(band(norms[:, place]).median)
         share = one / last if last > 0 else float("nan")
         what = "delta" if view.variable == "delta_norm" else "weight gradient"
         name = f"{arm}, " if len(traces) > 1 else ""
-        said.append(
-            f"{name}layer 1 gets {share_of(share)} the {what} of layer {norms.shape[1] - 1}"
-        )
+        said.append(f"{name}layer 1 gets {share_of(share)} the {what} of layer {place + 1}")
     first = "; ".join(said) or "One hidden layer: nothing to compare it with"
     return f"At step 1{':' if len(said) > 1 else ''} {first}" if said else first
 
@@ -76,7 +75,8 @@ def _norms(trace: Trace, view: View) -> np.ndarray:
     if not view.relative or norms.shape[2] < 2:
         return norms
     with np.errstate(divide="ignore", invalid="ignore"):
-        return norms / norms[:, :, -2:-1]
+        place = readings.last_hidden(trace, view.variable)
+        return norms / norms[:, :, place : place + 1]
 
 
 def _dex(value: float) -> float:

@@ -34,8 +34,19 @@ def transitions(trace: Trace) -> int:
     return last_hidden(trace)
 
 
-def last_hidden(trace: Trace) -> int:
-    """Place of the last hidden layer; the output layer comes after it."""
+def last_hidden(trace: Trace, name: str = "delta_norm") -> int:
+    """Place of the last hidden layer of which a variable is known; the output comes after it.
+
+    >>> import xarray
+    >>> delta = [[[0.1, 0.2, 0.3, np.nan]]]  # the last row is of a layer that nothing reached
+    >>> data = xarray.Dataset({"delta_norm": (("replicate", "step", "layer"), delta)})
+    >>> last_hidden(Trace(data))
+    1
+    """
+    if name in trace.dataset:
+        known = np.flatnonzero(~np.isnan(values(trace, name)).all((0, 1)))
+        if len(known) > 1:
+            return int(known[-2])
     return trace.dataset.sizes["layer"] - 2
 
 

@@ -12,7 +12,7 @@ from undertow.show.figure import Kind, Traces
 from undertow.show.special_values import GLYPHS, is_diverged, legend, underflowed_layers, value_kind
 from undertow.show.theme import MEASURED, PANEL, REMEDY, THEORY, alt, columns, finish_chart, inline
 from undertow.statistics.bands import band, last_epoch, lost_decades
-from undertow.trace.readings import values
+from undertow.trace.readings import last_hidden, values
 from undertow.trace.record import Trace
 
 START, END, THEORY_SAYS = "step 1", "last epoch", "theory, step 1"
@@ -84,8 +84,11 @@ def profile(traces: Traces, variable: str = "grad_norm") -> Any:
 def title(traces: Traces, variable: str) -> str:
     """Say which arm loses most and which least between the last hidden layer and the first."""
     lost = {
-        arm: lost_decades(norms[:, 0], norms[:, -2])
-        for arm, norms in ((arm, values(trace, variable)[:, 0]) for arm, trace in traces.items())
+        arm: lost_decades(norms[:, 0], norms[:, place])
+        for arm, norms, place in (
+            (arm, values(trace, variable)[:, 0], last_hidden(trace, variable))
+            for arm, trace in traces.items()
+        )
         if norms.shape[1] > 2
     }
     lost = {arm: dex for arm, dex in lost.items() if dex < np.inf}

@@ -7,6 +7,7 @@ step_choice    the schedule's choice, and an alarm's
 alarms         the first NaN or Inf, and sudden jumps
 origin         the place at which a NaN or Inf arose, and the words that say it
 logged_values  what the user logs, and the step it belongs to
+unseen         layers that cannot be seen whole: said once, and taken back
 clock          how long a step takes, and how much of that is ours
 guard          measuring that never ends a training
 rows           a recorded step, and steps joined to a chunk

@@ -18,7 +18,7 @@ ORDER += ("shared_weights", "not_seen", "processes", "of_the_first_process", "ed
 def header(
     meter: Meter,
     schedule: Schedule,
-    unseen: Mapping[str, str] | None,
+    unseen: Mapping[str, str],
     last_losses: Sequence[Sequence[float]],
 ) -> Header:
     """Return the header of a run, as far as it is known by now."""
@@ -31,7 +31,7 @@ def header(
         "recorded_steps": schedule.recorded,
         "steps": schedule.steps,
         "last_losses": last_losses,
-        "not_seen": dict(unseen or {}),
+        "not_seen": dict(unseen),
     }
     in_order = sorted(known, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
     attributes = provenance("watched", **{name: known[name] for name in in_order})

@@ -16,17 +16,16 @@ import numpy as np
 from undertow.errors import SpecError
 from undertow.trace.record import Event, Header, Trace
 from undertow.trace.sink import Keeper, Sink
-from undertow.watching.core import words
 from undertow.watching.core.clock import Clock
 from undertow.watching.core.guard import Guard
 from undertow.watching.core.header import header
-from undertow.watching.core.log import LOG
 from undertow.watching.core.logged_values import LoggedValues
 from undertow.watching.core.meter import Meter
 from undertow.watching.core.recorder import Recorder
 from undertow.watching.core.rows import StepRow
 from undertow.watching.core.schedule import TIMED, Schedule
 from undertow.watching.core.step_choice import StepChoice
+from undertow.watching.core.unseen import Unseen
 
 
 class Session:
@@ -69,7 +68,7 @@ class Session:
         self.quiet = 0  # steps that may pass before there is anything to do
         self.recording = self.closed = False
         self.row: StepRow | None = None  # of the last step, if it was recorded
-        self.unseen: Mapping[str, str] | None = None
+        self._unseen = Unseen()
         self.schedule = schedule
         self.choice = StepChoice(schedule, whole=whole, is_shared=meter.is_shared)
         self._meter, self._is_plain = meter, is_plain
@@ -149,6 +148,11 @@ class Session:
         """Tell whether no step was recorded."""
         return not self.recorder.count and not self.row
 
+    @property
+    def unseen(self) -> Mapping[str, str]:
+        """Return the layers that could not be seen whole so far, and why."""
+        return self._unseen.reasons
+
     def close(self, error: type[BaseException] | None = None) -> None:
         """End the run, as interrupted by an `error`."""
         if self.closed:
@@ -160,6 +164,7 @@ class Session:
         if self.row:
             self.recorder.put(self._with_log(self.row))
             self.row = None
+        self._unseen.say()
         for event in self.choice.last_words():
             self.recorder.note(event)
         if error is not None:
@@ -198,10 +203,8 @@ class Session:
         origin, norm = meter.origin(self._logged.loss()), meter.total_norm()
         for event in choice.judge(step, origin, norm, scaled=meter.is_scaled):
             self.recorder.note(event)
-        if self.unseen is None:
-            self.unseen = meter.unseen()
-            if self.unseen:
-                LOG.warning(words.unseen_line(self.unseen, meter.count))
+        if self._unseen.is_open and choice.is_full:
+            self._unseen.look(step, meter.unseen(), meter.count)
         return StepRow(step, self._logged.epoch, values)
 
     def _with_log(self, row: StepRow) -> StepRow:

@@ -29,7 +29,7 @@ class StepChoice:
         self.is_first = True  # no step was recorded yet
         self._schedule, self._whole, self._is_shared = schedule, whole, is_shared
         self._alarms = Alarms()
-        self._full = True  # what passes through layers is read too
+        self.is_full = True  # what passes through layers is read too
 
     def wants(self, step: int) -> bool:
         """Tell whether a step is to be recorded."""
@@ -39,8 +39,8 @@ class StepChoice:
         """Say how closely the step that is to be recorded now is read."""
         whole = self._whole or self.forced
         # The first recorded step shows in which order the layers are called.
-        self._full = whole or self.is_first
-        return Look(self._full, whole, is_rare(self._schedule.recorded + 1))
+        self.is_full = whole or self.is_first
+        return Look(self.is_full, whole, is_rare(self._schedule.recorded + 1))
 
     def recorded(self, step: int) -> None:
         """Choose the next step, when one was recorded and its cost is known."""
@@ -56,7 +56,7 @@ class StepChoice:
         self, step: int, origin: Origin | None, norm: float, *, scaled: bool
     ) -> tuple[Event, ...]:
         """Judge a recorded step by its gradient's norm and where a NaN or Inf arose in it."""
-        found = self._alarms.look(step, origin, norm, full=self._full, scaled=scaled)
+        found = self._alarms.look(step, origin, norm, full=self.is_full, scaled=scaled)
         self.forced = found.full and not self._is_shared
         if found.dense:
             self.alarm(step, severe=found.severe)

@@ -14,6 +14,8 @@ layer_calls          outputs on the way forward, deltas on the way back
 dataflow             how layers follow each other, read off autograd's graph
 activation_nodes     slopes of activations, read off autograd's nodes
 weight_gradients     gradients as a backward pass leaves them, before clipping
+known_edges          the edges between calls, gathered over a training
+weight_changes       weights before an update, and what it changed
 updates              what an optimizer changes
 units                units alike, and how far outputs spread
 norms                Frobenius norms that hold at the ends of a type

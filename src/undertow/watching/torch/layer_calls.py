@@ -101,7 +101,7 @@ class LayerCalls:
         self.called: set[int] = set()  # layers that ran at all, whatever came back to them
         self.unseen: dict[int, str] = {}
         self.traces = always  # whether edges are looked for
-        self.edges: dict[Edge[Key], None] = {}  # between calls, since they are looked for
+        self.edges: list[Edge[Key]] = []  # of the pass that was taken last
         self._nodes: dict[Node, LayerCall] = {}
         self._links: list[Edge[LayerCall]] = []
         self.input_norm: Number | None = None
@@ -142,9 +142,11 @@ class LayerCalls:
         numbers: dict[int, int] = {}
         for call in sorted(passed, key=lambda each: each.order):
             call.number = numbers[call.layer] = numbers.get(call.layer, 0) + 1
-        for source, target, *rest in self._links:
-            if source in passed and target in passed:
-                self.edges[Edge(source.key, target.key, *rest)] = None
+        self.edges = [
+            Edge(source.key, target.key, *rest)
+            for source, target, *rest in self._links
+            if source in passed and target in passed
+        ]
         self._links.clear()
         return [call.come_back(delta) for call, (_, delta) in passed.items()]
 

@@ -15,18 +15,19 @@ from undertow.watching.core.log import LOG
 from undertow.watching.core.meter import Look
 from undertow.watching.core.origin import Origin
 from undertow.watching.torch import layers as layers_module
-from undertow.watching.torch import rows, units
+from undertow.watching.torch import rows
 from undertow.watching.torch.distributed import reshard, several_processes, shares
 from undertow.watching.torch.distributed_sync import DistributedSync
 from undertow.watching.torch.facts import facts
 from undertow.watching.torch.grad_scaler import LossScale
+from undertow.watching.torch.known_edges import KnownEdges
 from undertow.watching.torch.layer_calls import LayerCall, LayerCalls
 from undertow.watching.torch.layer_weights import NOBODY, LayerWeights
 from undertow.watching.torch.nonfinite_origin import origin
 from undertow.watching.torch.optimizer_hooks import OptimizerHooks
 from undertow.watching.torch.step_arrays import RowLayout
 from undertow.watching.torch.unseen import unseen
-from undertow.watching.torch.updates import Updates
+from undertow.watching.torch.weight_changes import WeightChanges
 from undertow.watching.torch.weight_gradients import WeightGradients
 
 MOST = 1000  # backward passes of a step
@@ -66,20 +67,15 @@ class TorchMeter:
         )
         self._layout: RowLayout | None = None
         self._layers: tuple[Layer, ...] = ()
-        self._known: set[rows.Key] = set()  # calls whose edges were looked for
-        self._traced = False  # there is nothing new to look for
+        self._edges = KnownEdges()
         self._accumulation, self._batch_size = 1, 0
         self._optimizers, self._scale, self._around = optimizers, scale, around
-        self._whole, self._began = whole, began
-        self._rare = False
+        self._whole, self._rare, self._began = whole, False, began
         self.gradients = WeightGradients(
             self.parameters, guard, self._ended, shared=several_processes(), whole=whole
         )
-        # One column more than there are parameters, always NaN: weights, changes, their errors.
-        self._table = np.full((3, len(self.parameters) + 1), np.nan)
-        self._norms, self._updates = self._table[0], self._table[1:]
         self.calls = LayerCalls(model, self.modules, guard, self.gradients.queue)
-        self.updates = Updates(self.parameters)
+        self._around_update = WeightChanges(self.modules, self.parameters)
         self._forget()
 
     @property
@@ -97,7 +93,7 @@ class TorchMeter:
     def begin_step(self, look: Look) -> None:
         self._forget()
         self._around.attach()
-        self.calls.traces = not self._traced
+        self.calls.traces = not self._edges.is_complete
         self._whole = self.gradients.whole = look.whole
         self._rare = self.calls.spreads = look.rare and look.whole
         self.gradients.attach()
@@ -111,32 +107,28 @@ class TorchMeter:
     def before_update(self, owner: int) -> float | None:
         """Keep the weights of an optimizer; return by what it finds its gradients clipped."""
         places = self.weights.owned.get(owner, [])
-        if self._whole and places:
-            self._norms[places] = self.updates.weight_norms(places)
-            self._weighed += places
-            self.updates.keep(places)
-            if self._rare and not self._distinct:
-                self._distinct = units.distinct_by_parameter(self.modules)
+        if self._whole:
+            self._around_update.before(places, units_too=self._rare)
+        self._unread = self.passes == 0  # a closure makes the pass while the optimizer steps
         return self.gradients.clipped(places)
 
-    def clipped(self, owner: int) -> float | None:
-        """Return by what an optimizer's gradients were multiplied since they were read."""
-        return self.gradients.clipped(self.weights.owned.get(owner, []))
+    def after_update(self, owner: int) -> float | None:
+        """Note that an optimizer has stepped; return by what a closure of it has clipped."""
+        self.done.add(owner)
+        late, self._unread = self._unread and self.passes > 0, False
+        return self.gradients.clipped(self.weights.owned.get(owner, [])) if late else None
 
     def changes(self) -> dict[str, np.ndarray]:
         """Return the arrays of what has changed since the last call of `before_update`."""
         assert self._layout
-        found = np.full((2, len(self.parameters) + 1), np.nan)
-        self.updates.changes(found)
-        return self._layout.changes(found)
+        return self._layout.changes(self._around_update.since())
 
     def values(self, step: int, due: int | None) -> tuple[dict[str, Any], int | None]:
         self._layout = self._layout or self._learn_layers()
-        called = {call.key for call in self.kept}
-        self._known |= called if self.calls.traces else set()
-        self._traced = called <= self._known
+        known = self._edges
+        (known.looked_for if self.calls.traces else known.see)({call.key for call in self.kept})
         if self._optimizers and self._whole:
-            self.updates.changes(self._updates)
+            self._around_update.after()
         if self.sync and due is not None:
             table = self._sums()
             table, deltas, due = self.sync.total(step, table, self._passes, due)
@@ -154,7 +146,7 @@ class TorchMeter:
         if calls_finite and self.gradients.all_finite and (loss is None or math.isfinite(loss)):
             return None
         nonfinite = np.nan_to_num(self.gradients.nonfinite)
-        bad = {place for place in self._weighed if not math.isfinite(self._norms[place])}
+        bad = self._around_update.not_finite()
         return origin(self.kept, self.modules, bad, nonfinite, self.weights.place, loss)
 
     def total_norm(self) -> float:
@@ -167,8 +159,8 @@ class TorchMeter:
         called = {call.layer for call in self.kept}
         asked = range(len(self.modules)) if self._whole else ()
         missed = {layer: self.calls.why_unseen(layer) for layer in asked if layer not in called}
-        ran = self.calls.called
-        return unseen(self.modules, self.gradients.nonfinite, self.weights.place, missed, ran)
+        came = self.gradients.nonfinite
+        return unseen(self.modules, came, self.weights.place, missed, self.calls.called)
 
     def facts(self) -> dict[str, Any]:
         places = self._layout.places if self._layout else []
@@ -180,7 +172,7 @@ class TorchMeter:
             accumulation=self._accumulation,
             scale=self._scale.now(),
             processes=self.shares.world if self.shares else None,
-            edges=rows.edges(self.calls.edges, places, self._layers),
+            edges=self._edges.named(places, self._layers),
         )
 
     def _forget(self) -> None:
@@ -188,10 +180,9 @@ class TorchMeter:
         self.kept: list[LayerCall] = []
         self.passes = 0  # backward passes
         self.done: set[int] = set()  # optimizers that have stepped
-        self._weighed: list[int] = []
-        self._distinct: dict[int, float] = {}
+        self._unread = False
         self._passes: rows.Passes | None = None
-        self._table.fill(np.nan)
+        self._around_update.begin_step()
         self.gradients.begin_step()
         self.calls.begin_step()
 
@@ -205,7 +196,7 @@ class TorchMeter:
     def _sums(self) -> np.ndarray:
         """Return the table of what was read of each weight, with a row for each of `TABLE`."""
         self._passes = rows.passes(self.kept) if self.kept else None
-        return np.concatenate([self.gradients.table, self._table])
+        return np.concatenate([self.gradients.table, self._around_update.table])
 
     def _values(self, table: np.ndarray, deltas: np.ndarray | None = None) -> dict[str, Any]:
         assert self._layout
@@ -213,7 +204,8 @@ class TorchMeter:
             return self._layout.gradients(table)
         if deltas is None and self._passes:
             deltas = self._passes.delta_norm
-        return self._layout.whole(table, self._passes, deltas, self.calls, self._distinct)
+        distinct = self._around_update.distinct
+        return self._layout.whole(table, self._passes, deltas, self.calls, distinct)
 
     def _ended(self) -> None:
         calls, reached = self.calls.take(), self.gradients.reached
@@ -221,9 +213,8 @@ class TorchMeter:
         # torch.autograd.grad reaches no weight; nor does, yet, a pass whose gradients `fully_shard`
         # is told to leave unsummed.
         owners = self.weights.owners(reached)
-        if (not reached and not sharded) or not self._began(
-            again=bool(owners) and owners <= self.done
-        ):
+        again = bool(owners) and owners <= self.done
+        if (not reached and not sharded) or not self._began(again=again):
             return
         if self.passes == MOST:
             self.detach()
@@ -235,12 +226,14 @@ class TorchMeter:
             reached = [place for place in reached if self.weights.owner[place] in counted]
         self.gradients.reached = reached  # a step that has ended just now forgot it
         scale = self._scale.now()
-        if self.gradients.read(scale):
-            self.kept = [
-                call for call in self.kept if self.weights.layer_owner[call.layer] not in counted
-            ]
+        count = {layer for layer, owner in enumerate(self.weights.layer_owner) if owner in counted}
+        if self.gradients.read(scale):  # they were set to zero since the last pass
+            self.kept = [call for call in self.kept if call.layer not in count]
+            if self.calls.traces:
+                self._edges.forget(count)
+        calls = [call for call in calls if call.layer in count]
         for call in calls:
-            if self.weights.layer_owner[call.layer] in counted:
-                call.scale = scale
-                self.kept.append(call)
+            call.scale = scale
+        self.kept += calls
+        self._edges.take(self.calls.edges, {call.key for call in calls})
         self.passes += 1

@@ -53,7 +53,6 @@ class Watch:
         self._guard, self._scale, self._tensors = guard(), LossScale(scaler), LoggedTensors()
         self._model, self._optimizers = model, optimizers
         self._stepped: set[int] = set()  # optimizers, in this step
-        self._unread = False  # an optimizer steps before any backward pass was seen
         self._hooks = OptimizerHooks(optimizers, self._guard, self._before_update)
         given = (model, optimizers, self._guard, self._scale, self._hooks)
         self._meter = TorchMeter(*given, whole=whole, began=self._pass_ended)
@@ -95,10 +94,7 @@ class Watch:
         return self._session.recorder.size
 
     def log(self, **values: Any) -> None:
-        """Log the loss of a step, and if you like `accuracy` and `epoch`: numbers or tensors.
-
-        Before or after the optimizer's step.
-        """
+        """Log a step's loss, and if you like `accuracy` and `epoch`, before or after its update."""
         self._session.log(values)
 
     def step(self, loss: Any = None) -> None:
@@ -137,7 +133,7 @@ class Watch:
             type(self._model).__name__,
             session.schedule,
             session.recorder,
-            unseen=session.unseen or {},
+            unseen=session.unseen,
             count=self._meter.count,
             trouble=self._why_empty() if session.is_empty or self.failure else None,
         )
@@ -149,13 +145,7 @@ class Watch:
             self._close_step()
         if not self._session.recording:
             return
-        self._unread = self._meter.passes == 0  # the optimizer calls a closure that makes the pass
         self._note_clipping(self._meter.before_update(number))
-
-    def _look_for_late_clipping(self, number: int) -> None:
-        if self._unread and self._session.recording and self._meter.passes:
-            self._note_clipping(self._meter.clipped(number))
-        self._unread = False
 
     def _note_clipping(self, factor: float | None) -> None:
         if factor is not None and factor < 1 - 1e-6:
@@ -177,8 +167,7 @@ class Watch:
         if self._scale.used and not self._session.recording:
             self._count_skipped()
         self._tensors.mark()
-        self._look_for_late_clipping(number)
-        self._meter.done.add(number)
+        self._note_clipping(self._meter.after_update(number))
         self._stepped.add(number)
         if len(self._stepped) == len(self._optimizers):
             self._close_step()
