@@ -38,6 +38,19 @@ def test_a_start_as_usual_does_not_outrank_one_giant_step_on_the_way():
     assert without.root_cause.code == "UT101"
 
 
+def test_a_large_step_after_which_units_are_dead_is_their_end():
+    dead = np.full((STEPS, 7), 0.05)
+    dead[30:, 3] = 1.0
+    start = slide(6, -1.8)
+    large = {"delta_norm": start, "update_norm": updates(at=30, times=0.4), "loss": FLAT}
+    root = ut.diagnose(made(**large, dead_fraction=dead)).root_cause
+    assert root is not None
+    assert root.code == "UT106"
+    root = ut.diagnose(made(**large)).root_cause  # with all units alive
+    assert root is not None
+    assert root.code == "UT101"
+
+
 def test_a_giant_step_of_a_network_that_learns_is_no_fault():
     assert outcome(made(update_norm=updates(at=30, times=4.0), loss=FALLING), "UT106") == "passed"
 

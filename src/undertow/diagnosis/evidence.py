@@ -12,11 +12,12 @@ import numpy as np
 
 from undertow.diagnosis.course import FIRST, Array, Course, log10, median
 from undertow.diagnosis.flat_ends import saturates
-from undertow.diagnosis.shared_thresholds import FALLEN, STEPS
+from undertow.diagnosis.shared_thresholds import FALLEN, LARGE_UPDATE, STEPS, WHOLE_UPDATE
 from undertow.diagnosis.threshold import Threshold
 from undertow.trace.dataflow import Dataflow, Edge, edges_of
 from undertow.trace.record import Trace
 
+DIED = 0.5  # of a layer's units, more at the end than at birth
 NORMS = ("batch_norm", "layer_norm", "group_norm")
 
 
@@ -172,6 +173,20 @@ class Evidence(Course):
             broken = (self.broke_at > 0)[:, None] & (self.steps >= self.broke_at[:, None])
             ratio = np.where(broken[:, :, None], np.nan, ratio)
         return self._largest_of(ratio[:, :first])
+
+    @cached_property
+    def overshot(self) -> Array:
+        """Where one step on the way made most weights others, and nothing is learnt since, [R].
+
+        A smaller one counts where units have died on the way.
+        """
+        ever, died = self.largest_update(None), np.zeros(self.replicates, bool)
+        if self.has("dead_fraction"):
+            more = self.end("dead_fraction") - self.birth("dead_fraction")
+            died = (np.nan_to_num(more) > DIED).any(1)
+        with np.errstate(invalid="ignore"):
+            whole = ever >= self.limit(WHOLE_UPDATE)
+            return self.idle & (whole | (died & (ever >= self.limit(LARGE_UPDATE))))
 
     def _largest_of(self, ratio: Array) -> Array:
         first = ratio[:, :, self.matrix]

@@ -23,7 +23,6 @@ from undertow.diagnosis.shared_thresholds import (
     LARGE_UPDATE,
     STEPS,
     VANISHING_IDLE,
-    WHOLE_UPDATE,
 )
 from undertow.diagnosis.threshold import Threshold
 from undertow.diagnosis.towers import judge_towers
@@ -94,7 +93,7 @@ def _last_moves(reading: Evidence) -> np.ndarray:
     places = np.flatnonzero(reading.matrix)
     last = reading.update_at_start()[:, places[-1]]
     right = (last > MOVES) & ~(last > reading.limit(LARGE_UPDATE))
-    right &= ~(reading.largest_update(None) >= reading.limit(WHOLE_UPDATE))
+    right &= ~reading.overshot
     return (np.isnan(last) | right) & (reading.broke_at == 0)
 
 

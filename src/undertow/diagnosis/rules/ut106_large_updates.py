@@ -23,7 +23,7 @@ def check(reading: Evidence) -> Outcome:
         where = ((typical >= limit) | at_start) & suffers
         where |= (begins >= reading.limit(WHOLE_UPDATE)) & ~reading.fell_before_it_broke
         # One such step on the way, and all that was learnt is lost: units may never come back.
-        later = (ever >= reading.limit(WHOLE_UPDATE)) & reading.idle & ~where
+        later = reading.overshot & ~where
         where |= later
         layers = (by_layer >= limit) & reading.matrix
     if not where.any():
