@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from threading import Event as Event_
 from typing import Any
 
 import numpy as np
@@ -229,3 +230,26 @@ def test_what_a_keeper_cannot_take_is_offered_again(caplog: pytest.LogCaptureFix
     assert [each.getMessage() for each in caplog.records] == [
         "undertow: training goes on, but the trace will lack steps (the disk is full)"
     ]
+
+
+def test_a_slow_sink_costs_no_row():
+    """Twice as many rows as may wait for a failing store come while another sink is busy."""
+    begun, done = Event_(), Event_()
+
+    class Slow(Told):
+        def rows(self, chunk: Chunk) -> None:
+            super().rows(chunk)
+            begun.set()
+            assert done.wait(60)
+
+    keeper, slow = KEEPERS["memory"](Path()), Slow()
+    recorder = Recorder(sink_promises.FIRST, keeper, [slow], dtype=np.dtype(float))
+    recorder.put(StepRow(1, 1, {"loss": 1.0}))
+    assert begun.wait(60)
+    for step in range(2, 2002):
+        recorder.put(StepRow(step, 1, {"loss": 1.0}))
+    done.set()
+    recorder.finish("finished", sink_promises.FIRST)
+    steps = list(range(1, 2002))
+    assert [int(step) for chunk in keeper.chunks() for step in chunk.steps] == steps
+    assert [step for what, value in slow.words if what == "rows" for step in value] == steps

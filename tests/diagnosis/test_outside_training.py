@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
+from rich.console import Console
 
 import undertow as ut
 from tests.diagnosis.traces import FALLING, FLAT, at, chain, made, outcome, row
+from undertow.show.terminal.verdict import diagnosis
 
 UNUSED = {"not_seen": {"hidden_3": "it was not called"}}
 GONE = row(7, 0.1, at_3=np.nan)
@@ -28,6 +32,17 @@ def test_an_unused_layer_is_a_note():
     found = ut.diagnose(trace)
     assert (found.outcome, found.notes) == ("healthy", (NOTE,))
     assert found.document()["notes"] == [NOTE]
+
+
+def test_a_note_is_printed_with_what_is_in_it_made_harmless():
+    seen = {"not_seen": {"a\x1b[31m": "it was not called"}}
+    layers = at(chain(), hidden_3={"name": "a\x1b[31m"})
+    found = ut.diagnose(made(layers, grad_norm=GONE, delta_norm=GONE, attributes=seen))
+    out = io.StringIO()
+    Console(file=out, width=120, color_system=None).print(diagnosis(found.document(), "net"))
+    (line,) = [line for line in out.getvalue().splitlines() if "Note:" in line]
+    assert line.strip().endswith("not used, for no forward pass reached it.")
+    assert "\x1b" not in line
 
 
 def test_where_nothing_is_learnt_an_unused_layer_may_be_the_reason():

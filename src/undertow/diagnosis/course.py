@@ -140,24 +140,30 @@ class Course:
         return np.isin(self.steps, skipped)
 
     @property
-    def fell_before_it_broke(self) -> Array:
-        """Tell where the loss had fallen to half before the first NaN or Inf, [R]."""
-        if "loss" not in self.trace.dataset:
-            return np.zeros(self.replicates, bool)
+    def is_broken(self) -> Array:
+        """Whether a step came with or after the first NaN or Inf, [R, S]."""
+        ends = np.where(self.broke_at > 0, self.broke_at, np.iinfo(np.int64).max)
+        return self.steps[None, :] >= ends[:, None]
+
+    @property
+    def fall_before_it_broke(self) -> Array:
+        """By what share of itself the loss fell, at its lowest, before a NaN or Inf came, [R].
+
+        NaN where none came.
+        """
+        if not self.has("loss"):
+            return np.full(self.replicates, np.nan)
         loss = self._until_it_broke("loss").astype(float)
-        if not loss.shape[1]:
-            return np.zeros(self.replicates, bool)
-        with np.errstate(invalid="ignore"):
-            lowest = np.fmin.reduce(loss, 1)
-            return (self.broke_at > 0) & (loss[:, 0] - lowest > 0.5 * np.abs(loss[:, 0]))
+        with np.errstate(all="ignore"):
+            fell = 1 - np.fmin.reduce(loss, 1) / np.maximum(np.abs(loss[:, 0]), 1e-30)
+        return np.where(self.broke_at > 0, fell, np.nan)
 
     def _until_it_broke(self, name: str) -> Array:
         """Return a variable without what came with or after the first NaN or Inf."""
         array = self.array(name)
         if not (self.broke_at > 0).any():
             return array
-        ends = np.where(self.broke_at > 0, self.broke_at, np.iinfo(np.int64).max)
-        late = self.steps[None, :] >= ends[:, None]
+        late = self.is_broken
         return np.where(late if array.ndim == 2 else late[:, :, None], np.nan, array)
 
     def _measured_at(self, array: Array) -> Array:

@@ -12,11 +12,18 @@ import numpy as np
 
 from undertow.diagnosis.course import FIRST, Array, Course, log10, median
 from undertow.diagnosis.flat_ends import saturates
-from undertow.diagnosis.shared_thresholds import FALLEN, LARGE_UPDATE, STEPS, WHOLE_UPDATE
+from undertow.diagnosis.shared_thresholds import (
+    FALLEN,
+    HALF_FALLEN,
+    LARGE_UPDATE,
+    STEPS,
+    WHOLE_UPDATE,
+)
 from undertow.diagnosis.threshold import Threshold
 from undertow.trace.dataflow import Dataflow, Edge, edges_of
 from undertow.trace.record import Trace
 
+NAMED = 3  # layers that are named one by one
 DIED = 0.5  # of a layer's units, more at the end than at birth
 NORMS = ("batch_norm", "layer_norm", "group_norm")
 
@@ -56,6 +63,12 @@ class Evidence(Course):
         self.hidden = self.matrix & ~self.is_output
         # Of a normalisation's own row tells what its layer's row would without it.
         self.matrix_or_norm = self.matrix | (self.is_norm & ~called_again)
+
+    def listed(self, marks: Array) -> str:
+        """Name the marked layers, the first few one by one."""
+        names = [f"'{self.names[place]}'" for place in np.flatnonzero(marks)]
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        return ", ".join(names[:NAMED]) + more
 
     def limit(self, threshold: Threshold) -> float:
         """Return what a threshold has been set to; as it is declared where nothing was set."""
@@ -168,11 +181,20 @@ class Evidence(Course):
 
     def largest_update(self, first: int | None = FIRST) -> Array:
         """Return the largest of the median ratios over layers, [R]: of the first steps, or all."""
-        ratio = self.update_ratio
-        if first is None and (self.broke_at > 0).any():
-            broken = (self.broke_at > 0)[:, None] & (self.steps >= self.broke_at[:, None])
-            ratio = np.where(broken[:, :, None], np.nan, ratio)
-        return self._largest_of(ratio[:, :first])
+        ratio = self.update_ratio[:, :first, self.matrix]
+        if first is None:
+            ratio = np.where(self.is_broken[:, :, None], np.nan, ratio)
+        ratio = np.where(np.isfinite(ratio), ratio, np.nan)
+        if self.has("weight_norm"):  # a weight that began at 0 is its first updates
+            ratio = np.where(self.birth("weight_norm")[:, None, self.matrix] > 0, ratio, np.nan)
+        typical = median(ratio, 2)
+        return np.fmax.reduce(typical, 1) if typical.shape[1] else np.full(len(ratio), np.nan)
+
+    @cached_property
+    def fell_before_it_broke(self) -> Array:
+        """Where the loss had fallen by half before the first NaN or Inf, [R]."""
+        with np.errstate(invalid="ignore"):
+            return self.fall_before_it_broke >= self.limit(HALF_FALLEN)
 
     @cached_property
     def overshot(self) -> Array:
@@ -187,14 +209,6 @@ class Evidence(Course):
         with np.errstate(invalid="ignore"):
             whole = ever >= self.limit(WHOLE_UPDATE)
             return self.idle & (whole | (died & (ever >= self.limit(LARGE_UPDATE))))
-
-    def _largest_of(self, ratio: Array) -> Array:
-        first = ratio[:, :, self.matrix]
-        first = np.where(np.isfinite(first), first, np.nan)
-        if self.has("weight_norm"):  # a weight that began at 0 is its first updates
-            first = np.where(self.birth("weight_norm")[:, None, self.matrix] > 0, first, np.nan)
-        typical = median(first, 2)
-        return np.fmax.reduce(typical, 1) if typical.shape[1] else np.full(len(first), np.nan)
 
     @cached_property
     def idle(self) -> Array:

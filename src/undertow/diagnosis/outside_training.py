@@ -10,7 +10,6 @@ from undertow.diagnosis.evidence import Evidence
 from undertow.diagnosis.shared_thresholds import HALF_FALLEN
 from undertow.trace.schema import NOT_CALLED
 
-NAMED = 3  # layers named one by one
 MOST = 0.5  # of the matrices: so many are not frozen on purpose, unless something says so
 
 
@@ -51,9 +50,9 @@ def notes(reading: Evidence) -> tuple[str, ...]:
     """Say in a line each which layers take no part."""
     found = []
     if (marks := unused(reading)).any():
-        found.append(f"{_listed(reading, marks)}: not used, for no forward pass reached it")
+        found.append(f"{reading.listed(marks)}: not used, for no forward pass reached it")
     if (marks := frozen_on_purpose(reading) & reading.matrix).any():
-        found.append(f"{_listed(reading, marks)}: frozen, for requires_grad is False")
+        found.append(f"{reading.listed(marks)}: frozen, for requires_grad is False")
     return tuple(found)
 
 
@@ -63,9 +62,3 @@ def _shapes(reading: Evidence, marks: np.ndarray) -> Counter[tuple[str, int, int
     return Counter(
         (reading.kinds[i], int(reading.fan_in[i]), int(reading.fan_out[i])) for i in places
     )
-
-
-def _listed(reading: Evidence, marks: np.ndarray) -> str:
-    names = [f"'{reading.names[place]}'" for place in np.flatnonzero(marks)]
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more

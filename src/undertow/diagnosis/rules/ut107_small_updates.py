@@ -41,10 +41,8 @@ def check(reading: Evidence) -> Outcome:
             f"a step changes a weight by {100 * middle(typical, ~np.isnan(typical)):.2g} %"
         )
     if left_out.any():
-        names = [reading.names[i] for i in np.flatnonzero(left_out.any(0))]
-        listed = ", ".join(f"'{name}'" for name in names[:3])
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        evidence = f"gradients come to {listed}{more}, but no optimizer moves them"
+        listed = reading.listed(left_out.any(0))
+        evidence = f"gradients come to {listed}, but no optimizer moves them"
         return make_found(where, left_out | (reading.matrix & small[:, None]), True, evidence)
     share = middle(largest, where)
     moved = f"no weight changes by more than {share:.1g} of its norm a step"

@@ -35,9 +35,7 @@ def check(reading: Evidence) -> Outcome:
         return Passed("every layer gets a gradient")
     places = np.flatnonzero(never.any(0))
     kinds = {_why(reading, place, absent[:, place].all()) for place in places}
-    listed = ", ".join(f"'{reading.names[place]}'" for place in places[:3])
-    more = f" and {len(places) - 3} more" if len(places) > 3 else ""
-    evidence = f"{listed}{more}: {'; '.join(sorted(kinds))}"
+    evidence = f"{reading.listed(never.any(0))}: {'; '.join(sorted(kinds))}"
     return make_found(where, never, True, evidence)
 
 

@@ -88,6 +88,7 @@ def diagnosis(document: Mapping[str, Any], name: str) -> Group:
     lines.append(
         _rows((each["code"], f"{each['title']}: {printable(each['evidence'])}") for each in others)
     )
+    lines += [Text(f"  Note: {printable(note)}.") for note in document.get("notes", ())]
     counts = {"passed": 0, "not applicable": 0, "not measured": 0}
     for rule in document["rules"]:
         if rule["outcome"] in counts:

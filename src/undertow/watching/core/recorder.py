@@ -52,6 +52,7 @@ class Recorder:
         self._left: deque[StepRow] = deque()  # that the keeper alone has not
         self._lost: list[int] = []
         self._warned = self._closed = False
+        self._failing = False  # the keeper: while it does not, a sink that is slow loses nothing
         self._lock = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
         self._job: Future[None] | None = None
@@ -76,7 +77,7 @@ class Recorder:
             self._rows.append(row)
             if not self._pool:
                 self._waiting_size += self._size(row)
-            elif len(self._rows) + len(self._left) > WAITING:
+            while self._failing and len(self._rows) + len(self._left) > WAITING:
                 self._lost.append((self._left or self._rows).popleft().step)
         if not self._pool:
             if len(self._rows) == PACKED:
@@ -159,7 +160,9 @@ class Recorder:
             if rows:
                 self.keeper.rows(self._chunk(rows))
                 self._say_lost()
+                self._failing = False
         except Exception as error:
+            self._failing = True
             with self._lock:
                 self._left.extendleft(reversed(rows))
             self._warn(error)
