@@ -163,6 +163,10 @@ def test_a_built_in_study_is_judged_by_its_code(tmp_path: Path):
 
 
 BAD = {
+    "a file without a name": (
+        "own.py",
+        "own.py: name the experiment in it, as in  undertow run own.py:",
+    ),
     "no file": ("none.py:STUDY", "there is no file none.py: name one, as in my_net.py:make"),
     "no such name": ("own.py:STUDI", "own.py has no 'STUDI': name an undertow.Experiment, or a"),
     "another thing": ("own.py:print", "own.py has no 'print'"),

@@ -30,6 +30,8 @@ def find_experiment(name: str) -> Experiment:
     """
     from undertow.experiments import experiment, names
 
+    if name.endswith(".py"):
+        raise SpecError(f"{name}: name the experiment in it, as in  undertow run {name}:EXPERIMENT")
     if not target.is_factory(name):
         return experiment(name)
     with contextlib.redirect_stdout(sys.stderr):
